@@ -1,0 +1,1 @@
+"""Who is asking: roles, principals, signed tokens, keys and local accounts."""

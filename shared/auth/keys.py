@@ -1,0 +1,53 @@
+"""The Ed25519 key pair that signs tokens: made once, kept in a file that only its owner can read."""
+
+import os
+from pathlib import Path
+
+from joserfc.jwk import OKPKey
+
+_PEM_START = "-----BEGIN"
+
+
+def generate_key() -> OKPKey:
+    """A new private key."""
+    return OKPKey.generate_key("Ed25519")
+
+
+def load_or_generate_key(path: Path) -> OKPKey:
+    """The private key in the file; made there (mode 0600) if there is none yet."""
+    try:
+        return OKPKey.import_key(path.read_bytes())
+    except FileNotFoundError:
+        _write_new(path, generate_key().as_pem(private=True))
+        return OKPKey.import_key(path.read_bytes())
+
+
+def public_pem(key: OKPKey) -> str:
+    """The public half, as services get it in their settings."""
+    return key.as_pem(private=False).decode("ascii")
+
+
+def read_public_key(value: str) -> OKPKey:
+    """The public key from PEM text or from the file at that path."""
+    pem = value if value.lstrip().startswith(_PEM_START) else Path(value).read_text("ascii")
+    key = OKPKey.import_key(pem)
+    if key.is_private:
+        raise ValueError("this is a private key: give services the public half only")
+    return key
+
+
+def _write_new(path: Path, pem: bytes) -> None:
+    """Write the whole file or nothing; who comes second keeps what the first wrote."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(pem)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

@@ -1,0 +1,38 @@
+"""What a person or a process may be in the programme."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Each route names the roles that may use it; nobody has one by default."""
+
+    #: Registers, counsels and follows people until they are cleared.
+    CASEWORKER = "caseworker"
+    #: Decides on holds and on the best interests of children.
+    PROTECTION = "protection"
+    #: Decides on fitness to travel.
+    MEDICAL = "medical"
+    #: Gets papers, flights and seats.
+    MOVEMENTS = "movements"
+    #: Works at the desk on departure day and at arrival.
+    AIRPORT = "airport"
+    #: Makes plans and delivers them.
+    REINTEGRATION = "reintegration"
+    #: Opens funds and approves plans.
+    FINANCE = "finance"
+    #: Makes the follow-up visits.
+    MONITORING = "monitoring"
+    #: Runs a programme or an office.
+    MANAGER = "manager"
+    #: Reads everything that is not personal, changes nothing.
+    AUDITOR = "auditor"
+    #: Looks after partner agencies.
+    PARTNER_LIAISON = "partner_liaison"
+    #: Runs the suite: dead letters, the programme's clock, accounts.
+    ADMIN = "admin"
+    #: A service that calls another one.
+    SERVICE = "service"
+
+
+#: Every role that a person can have.
+OPERATORS = tuple(role for role in Role if role is not Role.SERVICE)

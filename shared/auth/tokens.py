@@ -1,0 +1,84 @@
+"""Signed tokens: Ed25519 JWTs that the gateway issues and every service verifies by itself.
+
+Their times are the system clock's: the programme's clock may be months ahead.
+"""
+
+import time
+from dataclasses import dataclass
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OKPKey
+from pydantic import TypeAdapter, ValidationError
+
+from shared.auth.principal import Principal
+from shared.auth.roles import Role
+from shared.errors import Unauthenticated
+from shared.ids import new_id
+
+ISSUER = "homeward"
+AUDIENCE = "homeward"
+#: RFC 9864's name: unlike "EdDSA" it fixes the curve, so a token can't choose another.
+ALGORITHM = "Ed25519"
+#: A working day: an officer signs in once.
+LIFETIME_SECONDS = 10 * 3600
+#: Clocks of two hosts differ by less.
+LEEWAY_SECONDS = 30
+
+_ROLES = TypeAdapter(frozenset[Role])
+_OFFICES = TypeAdapter(frozenset[str])
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Issues tokens with the private key."""
+
+    key: OKPKey
+
+    def issue(self, principal: Principal, lifetime_seconds: int = LIFETIME_SECONDS) -> str:
+        """A token for the principal, valid from now on."""
+        now = int(time.time())
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": principal.id,
+            "name": principal.name,
+            "roles": sorted(principal.roles),
+            "offices": sorted(principal.offices),
+            "iat": now,
+            "exp": now + lifetime_seconds,
+            "jti": str(new_id()),
+        }
+        return jwt.encode({"alg": ALGORITHM}, claims, self.key, algorithms=[ALGORITHM])
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Checks tokens with the public key."""
+
+    key: OKPKey
+
+    def verify(self, token: str) -> Principal:
+        """The token's principal. Raises Unauthenticated unless signature, algorithm, issuer, audience and times hold."""
+        try:
+            claims = jwt.decode(token, self.key, algorithms=[ALGORITHM]).claims
+            # decode() checks the signature alone: without this an expired token would do.
+            _required_claims().validate(claims)
+            roles, offices = _ROLES.validate_python(claims["roles"]), _OFFICES.validate_python(claims["offices"])
+        except (JoseError, ValidationError, ValueError) as error:
+            raise Unauthenticated("The token is not valid or has expired: sign in again.") from error
+        return Principal(claims["sub"], str(claims["name"]), roles, offices)
+
+
+def _required_claims() -> jwt.JWTClaimsRegistry:
+    return jwt.JWTClaimsRegistry(
+        leeway=LEEWAY_SECONDS,
+        iss={"essential": True, "value": ISSUER},
+        aud={"essential": True, "value": AUDIENCE},
+        sub={"essential": True},
+        exp={"essential": True},
+        iat={"essential": True},
+        name={"essential": True},
+        roles={"essential": True},
+        offices={"essential": True, "allow_blank": True},
+    )

@@ -1,0 +1,88 @@
+"""Who may use a route. Every route names its roles, or says openly that it has none; a test finds those that do neither."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute
+
+from shared.auth.principal import Principal
+from shared.auth.roles import Role
+from shared.auth.tokens import Verifier
+from shared.errors import Forbidden, Unauthenticated
+
+#: The console's token, at the gateway alone: there ``app.state.session_cookie`` is this name.
+SESSION_COOKIE = "homeward_session"
+
+#: What the role check's callable bears, for whoever walks the routes.
+MARKER = "allowed_roles"
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+#: Values of Sec-Fetch-Site that no other site's page can cause.
+_OWN_PAGES = frozenset({None, "same-origin", "none"})
+
+
+def require(*roles: Role) -> Callable[[Request], Awaitable[Principal]]:
+    """A dependency: the signed-in principal, if it has one of the roles. Raises Unauthenticated or Forbidden."""
+    if not roles:
+        raise TypeError("name at least one role")
+    allowed = frozenset(roles)
+
+    async def principal_with_role(request: Request) -> Principal:
+        principal = authenticated(request)
+        if not principal.may(allowed):
+            raise Forbidden(f"This needs one of the roles: {', '.join(sorted(allowed))}.", roles=sorted(allowed))
+        return principal
+
+    setattr(principal_with_role, MARKER, allowed)
+    return principal_with_role
+
+
+async def open_to_all() -> None:
+    """A dependency that says: this route is meant to be used without signing in."""
+
+
+setattr(open_to_all, MARKER, frozenset())
+
+
+def authenticated(request: Request) -> Principal:
+    """The request's principal, whatever its roles. Raises Unauthenticated."""
+    known: Principal | None = getattr(request.state, "principal", None)
+    if known is None:
+        verifier: Verifier = request.app.state.verifier
+        known = request.state.principal = verifier.verify(access_token(request))
+    return known
+
+
+def access_token(request: Request) -> str:
+    """The bearer token, or the console's cookie. Raises Unauthenticated when there is neither."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        return token.strip()
+    cookie = request.cookies.get(getattr(request.app.state, "session_cookie", None) or "")
+    if cookie and (request.method in _SAFE_METHODS or request.headers.get("sec-fetch-site") in _OWN_PAGES):
+        return cookie
+    raise Unauthenticated()
+
+
+def unguarded_routes(app: FastAPI) -> list[str]:
+    """The routes that neither require a role nor say that they are open to all, as ``GET /path``."""
+    return [
+        f"{'|'.join(sorted(route.methods or ()))} {route.path}"
+        for route in _api_routes(app.routes)
+        if not any(hasattr(call, MARKER) for call in _calls(route.dependant))
+    ]
+
+
+def _calls(dependant: Any) -> Iterator[Any]:
+    yield dependant.call
+    for child in dependant.dependencies:
+        yield from _calls(child)
+
+
+def _api_routes(routes: Any) -> Iterator[APIRoute]:
+    for route in routes:
+        if isinstance(route, APIRoute):
+            yield route
+        else:
+            yield from _api_routes(getattr(route, "routes", ()))
