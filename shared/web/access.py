@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.routing import APIRoute
+from fastapi.routing import RouteContext, iter_route_contexts
 
 from shared.auth.principal import Principal
 from shared.auth.roles import Role
@@ -69,20 +69,15 @@ def unguarded_routes(app: FastAPI) -> list[str]:
     """The routes that neither require a role nor say that they are open to all, as ``GET /path``."""
     return [
         f"{'|'.join(sorted(route.methods or ()))} {route.path}"
-        for route in _api_routes(app.routes)
-        if not any(hasattr(call, MARKER) for call in _calls(route.dependant))
+        for route in iter_route_contexts(app.routes)
+        if route.endpoint is not None and not any(hasattr(call, MARKER) for call in _calls(route))
     ]
 
 
-def _calls(dependant: Any) -> Iterator[Any]:
-    yield dependant.call
-    for child in dependant.dependencies:
-        yield from _calls(child)
-
-
-def _api_routes(routes: Any) -> Iterator[APIRoute]:
-    for route in routes:
-        if isinstance(route, APIRoute):
-            yield route
-        else:
-            yield from _api_routes(getattr(route, "routes", ()))
+def _calls(route: RouteContext) -> Iterator[Any]:
+    yield route.endpoint
+    waiting = [getattr(route, "dependant", None)]
+    while waiting:
+        if (dependant := waiting.pop()) is not None:
+            yield dependant.call
+            waiting += dependant.dependencies
