@@ -1,4 +1,5 @@
 import asyncio
+import hashlib
 import os
 import shutil
 import socket
@@ -173,7 +174,7 @@ class EmbeddedPostgres:
             beside.chmod(0o700)
             if _takes_socket(beside):
                 return beside
-        private = Path(tempfile.mkdtemp(prefix="homeward-", dir=_reachable_parent(self.programs)))
+        private = _private_directory(self.data_dir, self.programs)
         stack.callback(shutil.rmtree, private, ignore_errors=True)
         hand_over(private, self.programs.account)
         return private
@@ -249,9 +250,13 @@ def _takes_socket(directory: Path) -> bool:
     return True
 
 
-def _reachable_parent(programs: Programs) -> str | None:
-    """Root's TMPDIR may be closed to others; /run is open to all and written by root alone."""
-    return "/run" if programs.account and os.access("/run", os.W_OK) else None
+def _private_directory(data_dir: Path, programs: Programs) -> Path:
+    """For root below /run, always the same: only root writes there and all may pass, which root's TMPDIR may not allow."""
+    if programs.account is None or not os.access("/run", os.W_OK):
+        return Path(tempfile.mkdtemp(prefix="homeward-"))
+    directory = Path("/run", f"homeward-{hashlib.sha256(bytes(data_dir)).hexdigest()[:12]}")
+    directory.mkdir(mode=0o700, exist_ok=True)
+    return directory
 
 
 def _private(path: str, flags: int) -> int:

@@ -1,0 +1,155 @@
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from shared.persistence.embedded.programs import Account, die_with_parent, unprivileged_account
+from tests.support.server import (
+    SECRET,
+    PrivateDirectory,
+    Server,
+    ServerUnavailable,
+    end,
+    free_ports,
+    kill_family,
+    last_lines,
+    rabbitmq_answers,
+    wait_until_answering,
+)
+
+DEBIAN_SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one on PATH switches user and directories
+POLICY = Path("/usr/sbin/policy-rc.d")
+
+
+def installed_rabbitmq() -> Path | None:
+    if DEBIAN_SCRIPT.exists():
+        return DEBIAN_SCRIPT
+    found = shutil.which("rabbitmq-server")
+    return Path(found).resolve() if found else None
+
+
+def may_install() -> bool:
+    return os.geteuid() == 0 and Path("/etc/debian_version").exists() and shutil.which("apt-get") is not None
+
+
+def install_rabbitmq() -> None:
+    """Debian's package, without the service that it would start."""
+    ours = not POLICY.exists()
+    if ours:
+        POLICY.write_text("#!/bin/sh\nexit 101\n")
+        POLICY.chmod(0o755)
+    try:
+        _apt_get("update", "-qq")
+        _apt_get("install", "-y", "-qq", "--no-install-recommends", "rabbitmq-server")
+    finally:
+        if ours:
+            POLICY.unlink()
+
+
+def _apt_get(*arguments: str) -> None:
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    done = subprocess.run(["apt-get", *arguments], env=environment, capture_output=True, text=True, timeout=600)
+    if done.returncode:
+        raise ServerUnavailable(f"apt-get {arguments[0]} failed: {done.stderr.strip()[-300:]}")
+
+
+def _account() -> Account | None:
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam("rabbitmq")
+    except KeyError:
+        return unprivileged_account()
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+class LocalRabbitMQ(Server):
+    """RabbitMQ installed on this machine: own node name, ports, directories, cookie and port mapper, on loopback alone."""
+
+    def __init__(self, script: Path) -> None:
+        self._script = script
+        self._home = PrivateDirectory(_account())
+        self._port, self._distribution_port, self._mapper_port = free_ports(3)
+        self._node: subprocess.Popen[bytes] | None = None
+        self._mapper: subprocess.Popen[bytes] | None = None
+        self._environment = self._configure()
+        self.url = f"amqp://homeward:{SECRET}@127.0.0.1:{self._port}/"
+
+    def start(self) -> None:
+        if self._mapper is None:
+            self._mapper = self._launch(_port_mapper(), "-port", str(self._mapper_port), "-address", "127.0.0.1")
+        node = self._node = self._launch(str(self._script))
+        wait_until_answering(
+            lambda: rabbitmq_answers(self.url),
+            lambda: None if node.poll() is None else last_lines(self._home.path / "output"),
+        )
+
+    def stop(self) -> None:
+        end(self._node, signal.SIGTERM)
+
+    def kill(self) -> None:
+        if self._node:
+            kill_family(self._node.pid)
+            self._node.wait()
+
+    def close(self) -> None:
+        self.kill()
+        end(self._mapper, signal.SIGTERM)
+        self._home.remove()
+
+    def _configure(self) -> dict[str, str]:
+        home = self._home
+        home.write(".erlang.cookie", secrets.token_hex(20), mode=0o400)
+        configuration = home.write(
+            "rabbitmq.conf",
+            f"listeners.tcp.local = 127.0.0.1:{self._port}\ndefault_user = homeward\ndefault_pass = {SECRET}\n"
+            "disk_free_limit.absolute = 50MB\nlog.console = true\nlog.file = false\n",
+        )
+        own = {
+            "HOME": home.path,
+            "LC_ALL": "C.UTF-8",
+            "ERL_EPMD_PORT": self._mapper_port,
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": f"homeward-{self._port}-{secrets.token_hex(3)}@localhost",
+            "RABBITMQ_DIST_PORT": self._distribution_port,
+            "RABBITMQ_CONFIG_FILE": configuration,
+            "RABBITMQ_ADVANCED_CONFIG_FILE": home.path / "advanced.config",
+            "RABBITMQ_CONF_ENV_FILE": home.write("rabbitmq-env.conf", ""),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": home.write("enabled_plugins", "[].\n"),
+            "RABBITMQ_MNESIA_BASE": home.path / "data",
+            "RABBITMQ_LOG_BASE": home.path / "logs",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+        }
+        others = {name: value for name, value in os.environ.items() if not name.startswith("RABBITMQ_")}
+        return others | {name: str(value) for name, value in own.items()}
+
+    def _launch(self, *command: str) -> subprocess.Popen[bytes]:
+        account = self._home.account
+        with (self._home.path / "output").open("ab") as output:
+            return subprocess.Popen(
+                command,
+                cwd=self._home.path,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                user=account.uid if account else None,
+                group=account.gid if account else None,
+                extra_groups=[] if account else None,
+                preexec_fn=die_with_parent(signal.SIGKILL),  # noqa: PLW1509  it makes two system calls and takes no lock
+            )
+
+
+def _port_mapper() -> str:
+    """Started by us, because one that the node starts would outlive it."""
+    if found := shutil.which("epmd"):
+        return found
+    erlang = shutil.which("erl")
+    folder = Path(erlang).resolve().parents[1] if erlang else Path("/usr/lib/erlang")
+    for candidate in sorted(folder.glob("erts-*/bin/epmd")):
+        return str(candidate)
+    raise ServerUnavailable("Erlang's epmd is missing")

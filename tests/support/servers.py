@@ -1,0 +1,104 @@
+"""Real servers for tests, from the first rung of a ladder that holds on this machine.
+
+PostgreSQL: HOMEWARD_TEST_POSTGRES_URL, Docker, installed programs, the wheel.
+RabbitMQ: HOMEWARD_TEST_AMQP_URL, Docker, installed programs, Debian's package when we are root.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import asyncpg  # type: ignore[import-untyped]
+from sqlalchemy import make_url
+
+from tests.support.docker_servers import docker_postgres, docker_rabbitmq, docker_works
+from tests.support.postgres_servers import LocalPostgres, WheelPostgres, installed_postgres
+from tests.support.rabbitmq_servers import LocalRabbitMQ, install_rabbitmq, installed_rabbitmq, may_install
+from tests.support.server import ExternalServer, Server, ServerUnavailable, in_own_loop, plain
+
+__all__ = ["Server", "ServerUnavailable", "fresh_database", "postgres_server", "rabbitmq_server"]
+
+Rung = tuple[str, Callable[[], Server]]
+
+
+@contextmanager
+def postgres_server() -> Iterator[Server]:
+    """`url` is SQLAlchemy's, of a user who may create databases."""
+    with _first_that_starts(postgres_rungs(), "install Docker or PostgreSQL 15 or newer") as server:
+        yield server
+
+
+@contextmanager
+def rabbitmq_server() -> Iterator[Server]:
+    with _first_that_starts(rabbitmq_rungs(), "install Docker or RabbitMQ 3.10 or newer") as server:
+        yield server
+
+
+def fresh_database(server_url: str) -> str:
+    """Creates an empty database that nobody else uses; returns its URL."""
+    name = f"hw_{secrets.token_hex(6)}"
+
+    async def create() -> None:
+        connection = await asyncpg.connect(plain(server_url), timeout=30)
+        try:
+            await connection.execute(f"CREATE DATABASE {name}")
+        finally:
+            await connection.close()
+
+    in_own_loop(create)
+    return make_url(server_url).set(database=name).render_as_string(hide_password=False)
+
+
+def postgres_rungs() -> Iterator[Rung]:
+    if url := os.environ.get("HOMEWARD_TEST_POSTGRES_URL"):
+        yield "HOMEWARD_TEST_POSTGRES_URL", lambda: ExternalServer(_with_driver(url))
+        return
+    if docker_works():
+        yield "Docker", docker_postgres
+    for folder in installed_postgres():
+        yield str(folder), lambda folder=folder: LocalPostgres(folder)  # type: ignore[misc]
+    yield "the wheel", WheelPostgres
+
+
+def rabbitmq_rungs() -> Iterator[Rung]:
+    if url := os.environ.get("HOMEWARD_TEST_AMQP_URL"):
+        yield "HOMEWARD_TEST_AMQP_URL", lambda: ExternalServer(url)
+        return
+    if docker_works():
+        yield "Docker", docker_rabbitmq
+    if script := installed_rabbitmq():
+        yield str(script), lambda: LocalRabbitMQ(script)
+    elif may_install():
+        yield "Debian's package", _installed_now
+
+
+def _installed_now() -> Server:
+    install_rabbitmq()
+    script = installed_rabbitmq()
+    if script is None:
+        raise ServerUnavailable("the package holds no rabbitmq-server")
+    return LocalRabbitMQ(script)
+
+
+def _with_driver(url: str) -> str:
+    return make_url(url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+
+
+@contextmanager
+def _first_that_starts(rungs: Iterator[Rung], advice: str) -> Iterator[Server]:
+    server = _climb(rungs, advice)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def _climb(rungs: Iterator[Rung], advice: str) -> Server:
+    reasons = []
+    for name, make in rungs:
+        try:
+            return make().__enter__()
+        except Exception as error:
+            reasons.append(f"{name}: {error}")
+    raise ServerUnavailable("; ".join([*reasons, advice]))
