@@ -1,0 +1,1 @@
+"""The rules of travel: papers, gates, flights, seats and boarding. Standard library only; no clock, no session."""

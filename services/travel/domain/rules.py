@@ -1,0 +1,110 @@
+"""The rules of travel. Each docstring is what the operator reads."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+
+class RuleBroken(Exception):
+    """A rule of travel forbids this."""
+
+    rule_broken = True
+
+    def __init__(self, message: str = "", **fields: Any) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip().split("\n")[0])
+        self.fields = fields
+
+
+class NotInThisState(RuleBroken):
+    """This can't be done in the present state."""
+
+    def __init__(self, noun: str, status: str, action: str, allowed: Iterable[str]) -> None:
+        possible = sorted(allowed)
+        then = f"possible now: {', '.join(possible)}." if possible else "nothing more can be done with it."
+        super().__init__(f"The {noun} is {status}: {action} is not possible; {then}", status=status, allowed=possible)
+
+
+class PaperValidity(RuleBroken):
+    """A paper is valid from its issue to a later day that has not passed: check both dates."""
+
+
+class PaperValidTooLong(RuleBroken):
+    """The authority does not issue papers that are valid for so long: check the day of expiry."""
+
+
+class FlightInThePast(RuleBroken):
+    """A flight is planned for a time to come."""
+
+
+class FlightFull(RuleBroken):
+    """The flight has no seats for the whole travel unit and its escort."""
+
+
+class ManifestClosed(RuleBroken):
+    """The manifest is locked: no seat can be given on this flight any more."""
+
+
+class ManifestNotLocked(RuleBroken):
+    """Boarding is recorded between locking the manifest and validating it: lock it first."""
+
+
+class ManifestEmpty(RuleBroken):
+    """The manifest has no passengers: give seats first."""
+
+
+class ManifestBlocked(RuleBroken):
+    """The manifest can't be locked: some passengers miss a gate at the flight's date."""
+
+    def __init__(self, blocked: list[dict[str, Any]]) -> None:
+        super().__init__(blocked=blocked)
+
+
+class PassengersUnaccounted(RuleBroken):
+    """Record for each passenger whether they boarded, did not come or were refused, then validate."""
+
+    def __init__(self, unaccounted: list[UUID]) -> None:
+        super().__init__(unaccounted=unaccounted)
+
+
+class BoardingHasBegun(RuleBroken):
+    """People are on board: correct their boarding first, then reschedule."""
+
+
+class NotOnThisFlight(RuleBroken):
+    """The person has no seat on this flight: check the flight and the person."""
+
+
+class WrongDestination(RuleBroken):
+    """The flight does not go to the person's country of origin."""
+
+
+class OverrideWithoutReason(RuleBroken):
+    """Seats go by vulnerability, then waiting time: choosing people before those who come first needs a reason."""
+
+
+class ConsentMissing(RuleBroken):
+    """The person has not consented, or no longer does: nobody boards without consent."""
+
+
+class HoldOpen(RuleBroken):
+    """A hold is open on the case: the person must not travel until it is lifted."""
+
+
+class GatesMissing(RuleBroken):
+    """Gates are missing at the flight's time of departure: the person can't board."""
+
+
+class FamilySplit(RuleBroken):
+    """A family travels as one unit: every member gets a seat on the flight or none does."""
+
+
+class AlreadyWithdrawn(RuleBroken):
+    """Consent is already withdrawn: nothing is held for this person."""
+
+
+class CorrectionChangesNothing(RuleBroken):
+    """The record already says so: there is nothing to correct."""
+
+
+class ReasonMissing(RuleBroken):
+    """A correction needs a reason, which is kept with it."""
