@@ -1,0 +1,44 @@
+"""Monitoring, put together."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.monitoring import api, outgoing, usecases
+from services.monitoring.handlers import HANDLERS
+from services.monitoring.repository import Unit, newly_overdue
+from services.monitoring.settings import Settings
+from shared.clock import ProgrammeClock
+from shared.contracts import monitoring as contracts
+from shared.contracts import reintegration
+from shared.messaging.bus import Bus
+from shared.persistence.database import Database
+from shared.scheduler import Scheduled
+from shared.service import Service
+
+SCHEDULED = (Scheduled("follow-up-overdue", due=newly_overdue, run=usecases.mark_overdue),)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    bus: Bus | None = None,
+    database: Database | None = None,
+    clock: ProgrammeClock | None = None,
+) -> FastAPI:
+    """The service as an application whose lifespan starts and stops it."""
+    return Service(
+        name="monitoring",
+        source=contracts.SOURCE,
+        settings=settings,
+        unit=Unit,
+        publish=outgoing.publish,
+        handlers=HANDLERS,
+        follows=(reintegration.SOURCE,),
+        scheduled=SCHEDULED,
+        routers=[api.router],
+        migrations=Path(__file__).parent / "migrations",
+        bus=bus,
+        database=database,
+        clock=clock,
+    ).app

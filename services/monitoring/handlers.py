@@ -1,0 +1,59 @@
+"""How monitoring reacts to what reintegration tells."""
+
+from services.monitoring.domain.case import Case
+from services.monitoring.domain.visit import Planned
+from services.monitoring.domain.vocabulary import Method
+from services.monitoring.repository import Unit
+from shared.contracts.reintegration import (
+    DeliveryCorrected,
+    ReintegrationCancelled,
+    ReintegrationCompleted,
+    ReintegrationOpened,
+)
+from shared.messaging.handlers import Received, handlers, on
+from shared.programme import Programme
+
+
+def opened(received: Received[ReintegrationOpened], uow: Unit) -> None:
+    """Begin follow-up, or begin it anew."""
+    case = uow.cases.find(received.subject)
+    if case is None:
+        case, scheduled = Case.schedule(received.subject, received.data.inception_on, planned(uow.programme))
+        uow.cases.add(case)
+        uow.record(scheduled)
+    elif rescheduled := case.reintegration_reopened(received.data.inception_on):
+        uow.record(rescheduled)
+
+
+def completed(received: Received[ReintegrationCompleted], uow: Unit) -> None:
+    """Everything was delivered."""
+    uow.cases.get(received.subject).reintegration_completed()
+
+
+def delivery_corrected(received: Received[DeliveryCorrected], uow: Unit) -> None:
+    """What was complete no longer is."""
+    uow.cases.get(received.subject).reintegration_resumed()
+
+
+def cancelled(received: Received[ReintegrationCancelled], uow: Unit) -> None:
+    """No more visits are made."""
+    ended = uow.cases.get(received.subject).reintegration_cancelled(received.time.date())
+    if ended:
+        uow.record(ended)
+
+
+def planned(programme: Programme) -> list[Planned]:
+    """The programme's schedule of follow-ups."""
+    policy = programme.monitoring
+    return [
+        Planned(each.code, Method(each.method), each.after_months, policy.overdue_after_days, Method(each.method))
+        for each in policy.follow_ups
+    ]
+
+
+HANDLERS = handlers(
+    on(ReintegrationOpened, opened, cases=lambda received: [received.subject]),
+    on(ReintegrationCompleted, completed, cases=lambda received: [received.subject]),
+    on(DeliveryCorrected, delivery_corrected, cases=lambda received: [received.subject]),
+    on(ReintegrationCancelled, cancelled, cases=lambda received: [received.subject]),
+)

@@ -1,0 +1,90 @@
+"""Monitoring's tables: one row per case, and what visits found beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.monitoring.domain.case import Case
+from services.monitoring.domain.lifecycle import VisitStatus
+from shared.errors import NotFound
+from shared.persistence.database import rows
+from shared.persistence.unit_of_work import Collection, Column, Store, UnitOfWork
+
+CASES: Store[Case] = Store(
+    "cases",
+    "monitoring_case",
+    Case,
+    {
+        "status": Column("text", lambda case: case.status.value),
+        "next_due_on": Column("date", lambda case: case.next_due()),
+        "overdue_after": Column("date", lambda case: case.overdue_after()),
+    },
+)
+
+
+class Unit(UnitOfWork):
+    """One transaction of monitoring."""
+
+    STORES: ClassVar[tuple[Store[Any], ...]] = (CASES,)
+
+    @property
+    def cases(self) -> Collection[Case]:
+        """The loaded cases."""
+        return self.collection(CASES)
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRow:
+    """A visit in the worklist."""
+
+    case_id: UUID
+    code: str
+    method: str
+    due_on: date
+    status: VisitStatus
+    attempts: int
+
+
+async def read_case(connection: AsyncConnection, case_id: UUID) -> Case:
+    """One case, unlocked."""
+    found = await rows(connection, "SELECT state::text FROM monitoring_case WHERE id = :id", id=case_id)
+    if not found:
+        raise NotFound(f"Monitoring has no case {case_id}: follow-up begins when arrival is confirmed.")
+    return CASES.load(found[0].state)
+
+
+async def visits_to_make(
+    connection: AsyncConnection, statuses: Sequence[VisitStatus], before: date, limit: int
+) -> list[VisitRow]:
+    """Visits in these states that are due on or before a day, the longest due first."""
+    found = await rows(
+        connection,
+        """SELECT monitoring_case.id AS case_id, visit -> 'planned' ->> 'code' AS code,
+                  visit -> 'planned' ->> 'method' AS method, (visit ->> 'due_on')::date AS due_on,
+                  visit ->> 'status' AS status, jsonb_array_length(visit -> 'attempts') AS attempts
+           FROM monitoring_case, jsonb_array_elements(state -> 'visits') AS visit
+           WHERE next_due_on <= :before AND (visit ->> 'due_on')::date <= :before
+             AND visit ->> 'status' = ANY(:statuses)
+           ORDER BY due_on, case_id LIMIT :limit""",
+        before=before,
+        statuses=[status.value for status in statuses],
+        limit=limit,
+    )
+    return [
+        VisitRow(row.case_id, row.code, row.method, row.due_on, VisitStatus(row.status), row.attempts) for row in found
+    ]
+
+
+async def newly_overdue(connection: AsyncConnection, now: datetime, limit: int) -> list[UUID]:
+    """Cases with a visit whose grace period has ended since it was last looked at."""
+    found = await rows(
+        connection,
+        "SELECT id FROM monitoring_case WHERE overdue_after < :today ORDER BY overdue_after, id LIMIT :limit",
+        today=now.date(),
+        limit=limit,
+    )
+    return [row.id for row in found]

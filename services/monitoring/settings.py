@@ -1,0 +1,9 @@
+"""Monitoring's settings."""
+
+from shared.settings import ServiceSettings, settings_config
+
+
+class Settings(ServiceSettings):
+    """From the environment: ``HOMEWARD_MONITORING_…``."""
+
+    model_config = settings_config("HOMEWARD_MONITORING_")
