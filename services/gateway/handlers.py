@@ -21,6 +21,7 @@ _OF_FLIGHTS: tuple[type[Contract], ...] = (
     travel.ManifestValidated,
     travel.FlightDeparted,
 )
+_OF_HOUSEHOLDS: tuple[type[Contract], ...] = (screening.HouseholdChanged,)
 _OF_FUNDS: tuple[type[Contract], ...] = (reintegration.FundOpened,)
 
 
@@ -73,7 +74,7 @@ def _handler(contract: type[Contract]) -> Handler:
         return on(contract, flight_changed, flights=_subject)
     if contract in _OF_FUNDS:
         return on(contract, keep)
-    if contract is screening.HouseholdChanged:
+    if contract in _OF_HOUSEHOLDS:
         return on(contract, household_changed, households=_subject)
     return on(contract, case_changed, cases=_subject)
 

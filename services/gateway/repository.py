@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from shared.programme import Programme
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway.projection import Boarding, CaseView, FlightView, HouseholdView
@@ -13,7 +14,6 @@ from services.gateway.stages import stage
 from shared.auth.principal import EVERY_OFFICE, Principal
 from shared.persistence.database import rows, scalar
 from shared.persistence.unit_of_work import Collection, Column, Store, UnitOfWork
-from shared.programme import Programme
 
 CASES = Store(
     "cases",

@@ -1,0 +1,72 @@
+"""Requests for the services, passed on with the caller's token, and their answers passed back as they are."""
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from services.gateway.clients import SERVICES, Neighbours
+from shared.auth.principal import Principal
+from shared.auth.roles import OPERATORS, Role
+from shared.errors import Forbidden, HomewardError, NotFound
+from shared.web.access import access_token, require
+
+router = APIRouter(prefix="/api", include_in_schema=False)
+
+#: Who may use a service's internal routes from outside: the first segment of the path, per method. Others are hidden.
+INTERNAL: dict[str, dict[str, tuple[Role, ...]]] = {
+    "events": {"GET": (Role.ADMIN, Role.AUDITOR), "POST": (Role.ADMIN, Role.AUDITOR)},
+    "positions": {"GET": (Role.ADMIN, Role.AUDITOR)},
+    "dead-letters": {"GET": (Role.ADMIN, Role.AUDITOR), "POST": (Role.ADMIN,)},
+    "replay": {"POST": (Role.ADMIN,)},
+}
+HIDDEN = frozenset({"clock", "rest", "healthz", "readyz", "openapi.json", "docs", "redoc"})
+
+#: A registration list of some ten thousand rows.
+LARGEST_BODY = 16 * 1024 * 1024
+
+_REQUEST_HEADERS = ("accept", "accept-language", "content-type", "idempotency-key")
+_RESPONSE_HEADERS = ("content-type", "content-disposition", "location", "retry-after", "cache-control")
+
+
+class TooLarge(HomewardError):
+    """The request is larger than 16 MiB: divide the file."""
+
+    status = 413
+
+
+@router.api_route("/{service}/{path:path}", methods=["GET", "POST"])
+async def pass_on(
+    service: str, path: str, request: Request, principal: Annotated[Principal, Depends(require(*OPERATORS))]
+) -> Response:
+    """Whatever the service answers."""
+    check_path(service, path, request.method, principal)
+    neighbours: Neighbours = request.app.state.neighbours
+    url = "/" + quote(path, safe="/") + (f"?{request.url.query}" if request.url.query else "")
+    headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
+    answer = await neighbours.send(
+        service, request.method, url, token=access_token(request), headers=headers, content=await body_of(request)
+    )
+    passed = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
+    return Response(answer.content, answer.status_code, passed)
+
+
+def check_path(service: str, path: str, method: str, principal: Principal) -> None:
+    """Raise NotFound for what isn't served here and Forbidden for internal routes that are not the caller's."""
+    segments = path.split("/")
+    # Dots and empty segments could lead a service's router elsewhere than to what was checked here.
+    if service not in SERVICES or segments[0] in HIDDEN or not all(segment.strip(".") for segment in segments):
+        raise NotFound("There is no such address.")
+    internal = INTERNAL.get(segments[0])
+    if internal is not None and not principal.may(internal.get(method, ())):
+        raise Forbidden("This is for those who run the suite.")
+
+
+async def body_of(request: Request) -> bytes:
+    """The body, unless it is too large."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise TooLarge
+    return bytes(body)

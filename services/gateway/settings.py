@@ -1,0 +1,18 @@
+"""The gateway's settings: ``HOMEWARD_GATEWAY_…`` in the environment."""
+
+from pathlib import Path
+
+from shared.settings import ServiceSettings, settings_config
+
+
+class Settings(ServiceSettings):
+    """What the gateway needs besides what every service needs."""
+
+    model_config = settings_config("HOMEWARD_GATEWAY_")
+
+    #: The private key that signs tokens (PEM, mode 0600); without it and accounts nobody can sign in here.
+    signing_key: Path | None = None
+    #: The local accounts.
+    accounts: Path | None = None
+    #: Whether the console's cookie is sent over HTTPS only: behind TLS, say yes.
+    secure_cookie: bool = False
