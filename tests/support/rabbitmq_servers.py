@@ -51,7 +51,9 @@ def install_rabbitmq() -> None:
 
 def _apt_get(*arguments: str) -> None:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    done = subprocess.run(["apt-get", *arguments], env=environment, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        ["apt-get", *arguments], check=False, env=environment, capture_output=True, text=True, timeout=600
+    )
     if done.returncode:
         raise ServerUnavailable(f"apt-get {arguments[0]} failed: {done.stderr.strip()[-300:]}")
 
@@ -114,6 +116,7 @@ class LocalRabbitMQ(Server):
             "ERL_EPMD_PORT": self._mapper_port,
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODENAME": f"homeward-{self._port}-{secrets.token_hex(3)}@localhost",
+            "RUNNING_UNDER_SYSTEMD": "true",  # the script becomes the node, so that our signals reach it and no other
             "RABBITMQ_DIST_PORT": self._distribution_port,
             "RABBITMQ_CONFIG_FILE": configuration,
             "RABBITMQ_ADVANCED_CONFIG_FILE": home.path / "advanced.config",

@@ -99,6 +99,6 @@ def _climb(rungs: Iterator[Rung], advice: str) -> Server:
     for name, make in rungs:
         try:
             return make().__enter__()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, the next rung may hold, and the reason is told if none does
             reasons.append(f"{name}: {error}")
     raise ServerUnavailable("; ".join([*reasons, advice]))
