@@ -7,64 +7,12 @@ source alone, and the stage is computed from the sub-states, so the order in whi
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import StrEnum
 from uuid import UUID
 
+from services.gateway.vocabulary import Arrival, Boarding, Paper, Plan
 from shared.contracts import monitoring, reintegration, screening, travel
 from shared.contracts.envelope import Contract
 from shared.contracts.vocabulary import AgeGroup, AssistanceCode, Gate
-
-
-class Paper(StrEnum):
-    """How far a travel document or an exit visa is."""
-
-    #: Nobody was asked for it.
-    NONE = "none"
-    #: The authority was asked.
-    REQUESTED = "requested"
-    #: It is there.
-    ISSUED = "issued"
-    #: The authority won't issue it.
-    REFUSED = "refused"
-    #: Its validity has ended.
-    LAPSED = "lapsed"
-
-
-class Boarding(StrEnum):
-    """What happened at the gate."""
-
-    #: Not decided yet.
-    OPEN = "open"
-    #: On board.
-    BOARDED = "boarded"
-    #: Did not come.
-    NO_SHOW = "no_show"
-    #: Was not let on board.
-    REFUSED = "refused"
-
-
-class Arrival(StrEnum):
-    """What happened at the other end."""
-
-    #: Not known yet.
-    OPEN = "open"
-    #: The receiving side has met the person.
-    CONFIRMED = "confirmed"
-    #: The receiving side did not meet the person.
-    MISSING = "missing"
-
-
-class Plan(StrEnum):
-    """How far the reintegration plan is."""
-
-    #: There is none.
-    NONE = "none"
-    #: Waits for approval.
-    SUBMITTED = "submitted"
-    #: May be delivered.
-    APPROVED = "approved"
-    #: Was turned down.
-    REJECTED = "rejected"
 
 
 @dataclass

@@ -6,14 +6,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from shared.programme import Programme
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.gateway.projection import Boarding, CaseView, FlightView, HouseholdView
+from services.gateway.projection import CaseView, FlightView, HouseholdView
 from services.gateway.stages import stage
+from services.gateway.vocabulary import Boarding
 from shared.auth.principal import EVERY_OFFICE, Principal
 from shared.persistence.database import rows, scalar
 from shared.persistence.unit_of_work import Collection, Column, Store, UnitOfWork
+from shared.programme import Programme
 
 CASES = Store(
     "cases",
@@ -113,7 +114,7 @@ class Filter:
 _ROW = "id, reference, stage, office, country, corridor, holds, flight_id, travelling, updated_at"
 
 _LIST = f"""
-    SELECT {_ROW}, state FROM case_view
+    SELECT {_ROW}, state::text AS state FROM case_view
     WHERE reference IS NOT NULL AND {_SEEN}
       AND (CAST(:stage AS text) IS NULL OR stage = :stage)
       AND (CAST(:office AS text) IS NULL OR office = :office)
@@ -167,11 +168,17 @@ async def find_flight(connection: AsyncConnection, flight_id: UUID) -> FlightVie
     return FLIGHTS.load(state) if state else None
 
 
+async def seats_on(connection: AsyncConnection, flight_id: UUID) -> int:
+    """How many cases have a seat on the flight or have flown."""
+    statement = "SELECT count(*) FROM case_view WHERE flight_id = :flight AND travelling"
+    return int(await scalar(connection, statement, flight=flight_id))
+
+
 async def list_flights(connection: AsyncConnection, limit: int) -> list[Any]:
     """Flights, the latest departure first, with how many cases have a seat or have flown."""
     return await rows(
         connection,
-        """SELECT f.id, f.status, f.departs_at, f.state, count(c.id) AS seats
+        """SELECT f.id, f.state::text AS state, count(c.id) AS seats
            FROM flight_view f LEFT JOIN case_view c ON c.flight_id = f.id AND c.travelling
            GROUP BY f.id ORDER BY f.departs_at DESC NULLS LAST, f.id LIMIT :limit""",
         limit=limit,
@@ -250,6 +257,12 @@ async def case_rows(connection: AsyncConnection, ids: Sequence[UUID]) -> list[An
         f"SELECT {_ROW} FROM case_view WHERE id = ANY(:ids) AND reference IS NOT NULL ORDER BY id",
         ids=list(ids),
     )
+
+
+async def flight_ids(connection: AsyncConnection, ids: Sequence[UUID]) -> list[UUID]:
+    """Which of these are flights."""
+    found = await rows(connection, "SELECT id FROM flight_view WHERE id = ANY(:ids) ORDER BY id", ids=list(ids))
+    return [row.id for row in found]
 
 
 async def effects(connection: AsyncConnection) -> dict[str, int]:

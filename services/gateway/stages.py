@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from enum import StrEnum
 
-from services.gateway.projection import Arrival, Boarding, CaseView
+from services.gateway.projection import CaseView
+from services.gateway.vocabulary import Arrival, Boarding
 
 
 class Stage(StrEnum):

@@ -5,16 +5,20 @@ restarts, so a browser that comes back with its last event's id gets what it has
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.gateway.repository import Scope, case_rows, changed_subjects, figures, horizon, row_json
+from services.gateway.repository import Scope, case_rows, changed_subjects, figures, flight_ids, horizon, row_json
 from shared.persistence.database import Database
+
+log = structlog.get_logger()
 
 #: Seconds between looks without a wake-up: another replica's commits don't wake this one.
 POLL = 1.0
@@ -41,6 +45,14 @@ class Reader:
     changes: asyncio.Queue[Change] = field(default_factory=lambda: asyncio.Queue(BACKLOG))
     lagging: bool = False
 
+    async def next(self, end: float) -> Change | None:
+        """The next change, None when the loop's time ``end`` comes first."""
+        try:
+            async with asyncio.timeout_at(end):
+                return await self.changes.get()
+        except TimeoutError:
+            return None
+
 
 class Stream:
     """Looks for changes while anybody reads, and tells every reader."""
@@ -49,48 +61,55 @@ class Stream:
         self._database = database
         self._readers: set[Reader] = set()
         self._woken = asyncio.Event()
+        self._starting = asyncio.Lock()
         self._looking: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
         """Something was committed in this process."""
         self._woken.set()
 
-    async def messages(self, scope: Scope, after: int | None) -> AsyncIterator[tuple[int, dict[str, Any]]]:
-        """Cursors and what to tell, from ``after`` on or from now; ends when the reader is too slow."""
+    async def messages(
+        self, scope: Scope, after: int | None, *, seconds: float
+    ) -> AsyncGenerator[tuple[int, dict[str, Any]], None]:
+        """Cursors and what to tell, from ``after`` on or from now; ends in time, or when the reader is too slow."""
+        end = asyncio.get_running_loop().time() + seconds
         reader = Reader()
-        self._join(reader)
+        await self._join(reader)
         try:
-            # The look comes after joining, so that nothing falls between the two.
+            # This look comes after joining, so that nothing falls between the two.
             change = await self._since(after)
             yield change.cursor, await self._told(change, scope)
             last = change.cursor
-            while not reader.lagging:
-                change = await reader.changes.get()
-                if change.cursor > last:
-                    last = change.cursor
-                    told = await self._told(change, scope)
+            while not reader.lagging and (newer := await reader.next(end)):
+                if newer.cursor > last:
+                    last = newer.cursor
+                    told = await self._told(newer, scope)
                     if told["reload"] or told["cases"] or told["flights"]:
                         yield last, told
         finally:
             self._readers.discard(reader)
 
-    def _join(self, reader: Reader) -> None:
+    async def _join(self, reader: Reader) -> None:
         self._readers.add(reader)
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look(), name="gateway live stream")
+        async with self._starting:
+            if self._looking is None or self._looking.done():
+                cursor = (await self._since(None)).cursor
+                self._looking = asyncio.create_task(self._look(cursor), name="gateway live stream")
 
-    async def _look(self) -> None:
-        cursor = (await self._since(None)).cursor
+    async def _look(self, cursor: int) -> None:
         while self._readers:
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL):
                     await self._woken.wait()
             self._woken.clear()
-            with suppress(ConnectionError, TimeoutError):
+            try:
                 change = await self._since(cursor)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("live stream waits for the database", error=type(error).__name__)
+            else:
+                cursor = change.cursor
                 if change.subjects is None or change.subjects:
                     self._tell(change)
-                cursor = change.cursor
             await asyncio.sleep(PAUSE)
 
     def _tell(self, change: Change) -> None:
@@ -119,5 +138,5 @@ class Stream:
         self, connection: AsyncConnection, subjects: list[UUID], scope: Scope
     ) -> tuple[list[dict[str, Any]], list[str]]:
         found = await case_rows(connection, subjects)
-        others = {str(subject) for subject in subjects} - {str(row.id) for row in found}
-        return [row_json(row) for row in found if scope.covers(row)], sorted(others)
+        flights = await flight_ids(connection, subjects)
+        return [row_json(row) for row in found if scope.covers(row)], [str(flight) for flight in flights]

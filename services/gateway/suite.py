@@ -124,7 +124,8 @@ class Suite:
         if service == "gateway":
             return await self.gateway.health.positions(after, _PAGE)
         url = str(httpx.URL("/positions", params={"after": after, "limit": _PAGE}))
-        return _content(service, await self.neighbours.send(service, "GET", url, token=self.token))
+        page: Mapping[str, Any] = _content(service, await self.neighbours.send(service, "GET", url, token=self.token))
+        return page
 
 
 def suite(request: Request) -> Suite:

@@ -1,0 +1,7 @@
+"""Runs the gateway alone: ``python -m services.gateway``."""
+
+from services.gateway.app import create_app
+from services.gateway.settings import Settings
+from shared.service import serve
+
+serve(create_app, Settings())

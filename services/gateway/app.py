@@ -1,0 +1,57 @@
+"""The gateway put together."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.gateway import api, description, passing, sessions, suite
+from services.gateway.clients import Neighbours
+from services.gateway.description import Description
+from services.gateway.handlers import FOLLOWS, HANDLERS
+from services.gateway.repository import Unit
+from services.gateway.settings import Settings
+from services.gateway.stream import Stream
+from shared.clock import ProgrammeClock
+from shared.messaging.bus import Bus
+from shared.persistence.database import Database
+from shared.service import Service
+from shared.telemetry import Telemetry
+from shared.web.access import SESSION_COOKIE
+from shared.web.clients import Connect
+
+#: In order: what passes requests on takes every path below /api that is left.
+ROUTERS = (description.router, sessions.router, suite.router, api.router, passing.router)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    bus: Bus | None = None,
+    database: Database | None = None,
+    clock: ProgrammeClock | None = None,
+    connect: Connect | None = None,
+    telemetry: Telemetry | None = None,
+) -> FastAPI:
+    """The gateway as an ASGI application; ``connect`` gives the client of each service."""
+    service = Service(
+        name="gateway",
+        settings=settings,
+        unit=Unit,
+        handlers=HANDLERS,
+        follows=FOLLOWS,
+        migrations=Path(__file__).parent / "migrations",
+        routers=ROUTERS,
+        bus=bus,
+        database=database,
+        clock=clock,
+        connect=connect,
+        telemetry=telemetry,
+    )
+    state = service.app.state
+    state.session_cookie = SESSION_COOKIE
+    state.sessions = sessions.sessions_of(settings)
+    state.neighbours = Neighbours(service.client)
+    state.description = Description(state.neighbours)
+    state.stream = Stream(service.database)
+    service.consumer.after_commit(lambda events, _: state.stream.wake() if events else None)
+    return service.app

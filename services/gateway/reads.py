@@ -1,0 +1,106 @@
+"""The gateway's reads: the projections, with what only the services know added on the caller's behalf."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from services.gateway import repository
+from services.gateway.answers import CasePage, CaseStatus, FlightRow, case_row, case_status, flight_row
+from services.gateway.clients import Neighbours, ServiceDown
+from services.gateway.repository import CASES, FLIGHTS, Filter, Scope
+from shared.errors import NotFound
+from shared.persistence.database import Database
+
+#: What the services say of a case themselves, without personal data.
+PARTS = {
+    "screening": "/cases/{id}/gates",
+    "travel": "/cases/{id}",
+    "reintegration": "/cases/{id}",
+    "monitoring": "/cases/{id}",
+}
+
+
+@dataclass(frozen=True)
+class Reads:
+    """One caller's reads. No database connection is held while a service is asked."""
+
+    database: Database
+    neighbours: Neighbours
+    scope: Scope
+    token: str
+
+    async def cases(
+        self, filter: Filter, *, q: str | None, after: UUID | None, limit: int, with_names: bool
+    ) -> CasePage:
+        """A page of cases; ``q`` is a name, which screening is asked for, or the beginning of a reference."""
+        gaps: set[str] = set()
+        if q:
+            filter = replace(filter, reference=q.strip().upper(), ids=await self._found(q, gaps))
+        async with self.database.transaction() as connection:
+            found = await repository.list_cases(connection, self.scope, filter, after=after, limit=limit + 1)
+        page = [case_row(CASES.load(row.state)) for row in found[:limit]]
+        if with_names:
+            names = await self.names([row.case_id for row in page], "list", gaps)
+            page = [row.model_copy(update={"name": names.get(str(row.case_id))}) for row in page]
+        return CasePage(cases=page, next=page[-1].case_id if len(found) > limit else None, gaps=sorted(gaps))
+
+    async def case(self, name: UUID | str, *, with_parts: bool, with_names: bool) -> CaseStatus:
+        """One case by its id or reference. Raises NotFound, also when the caller may not see it."""
+        status = await self._status(name)
+        gaps: set[str] = set()
+        if with_parts:
+            urls = {service: path.format(id=status.case_id) for service, path in PARTS.items()}
+            asked = await self.neighbours.ask_each(urls, token=self.token)
+            status.parts = dict(asked.answers)
+            gaps.update(asked.gaps)
+        if with_names:
+            status.name = (await self.names([status.case_id], "case", gaps)).get(str(status.case_id))
+        status.gaps = sorted(gaps)
+        return status
+
+    async def _status(self, name: UUID | str) -> CaseStatus:
+        async with self.database.transaction() as connection:
+            case = await repository.find_case(connection, self.scope, name)
+            if case is None:
+                raise NotFound("There is no such case, or it is another office's.")
+            household = await repository.family_of(connection, case.id)
+            flight = None
+            if case.travel.flight_id:
+                flight = await repository.find_flight(connection, case.travel.flight_id)
+            subjects = [each for each in (case.id, household[0], flight and flight.id) if each]
+            events = await repository.timeline(connection, subjects)
+            seats = await repository.seats_on(connection, flight.id) if flight else 0
+        return case_status(case, household, flight_row(flight, seats) if flight else None, events)
+
+    async def flights(self, limit: int) -> list[FlightRow]:
+        """Flights, the latest departure first."""
+        async with self.database.transaction() as connection:
+            found = await repository.list_flights(connection, limit)
+        return [flight_row(FLIGHTS.load(row.state), row.seats) for row in found]
+
+    async def figures(self) -> dict[str, dict[str, int]]:
+        """Cases per stage, corridor and office."""
+        async with self.database.transaction() as connection:
+            return await repository.figures(connection, self.scope)
+
+    async def names(self, case_ids: Iterable[UUID], purpose: str, gaps: set[str]) -> dict[str, str]:
+        """Names from screening, by case; none for who may not see them, and a gap when screening is down."""
+        body = {"case_ids": [str(case_id) for case_id in case_ids], "purpose": purpose}
+        found = await self._screening("POST", "/identities", gaps, json=body) if body["case_ids"] else None
+        identities = (found or {}).get("identities", {})
+        return {case_id: f"{each['given_name']} {each['family_name']}" for case_id, each in identities.items()}
+
+    async def _found(self, q: str, gaps: set[str]) -> list[UUID]:
+        url = str(httpx.URL("/search", params={"q": q}))
+        found = await self._screening("GET", url, gaps)
+        return [UUID(case_id) for case_id in (found or {}).get("case_ids", [])]
+
+    async def _screening(self, method: str, url: str, gaps: set[str], **content: Any) -> Any:
+        try:
+            return await self.neighbours.answer("screening", method, url, token=self.token, **content)
+        except ServiceDown:
+            gaps.add("screening")
+            return None
