@@ -22,6 +22,7 @@ class Metrics:
         self.handled = count("homeward.events.handled", "{event}", "Events whose effect was committed.")
         self.duplicates = count("homeward.events.duplicates", "{event}", "Events dropped because they were handled.")
         self.parked = count("homeward.events.parked", "{event}", "Events set aside to wait for another or for a retry.")
+        self.recovered = count("homeward.events.recovered", "{event}", "Events fetched from a producer's log.")
         self.dead = count("homeward.events.dead", "{event}", "Events held as dead letters.")
         self.handling = meter.create_histogram(
             "homeward.events.handling.duration",

@@ -80,6 +80,8 @@ def problem_of(error: Exception) -> dict[str, Any]:
         return _named(error, 409, getattr(error, "fields", None))
     match error:
         case HomewardError():
+            if error.status >= 500:
+                log.warning("request not answered", error=type(error).__name__, status=error.status)
             return _named(error, error.status, getattr(error, "detail_fields", None))
         case RequestValidationError():
             return _named(Invalid(), 422, {"errors": [_fault(each) for each in error.errors()]})
@@ -116,7 +118,7 @@ def _unexpected(error: Exception) -> dict[str, Any]:
         "type": "/problems/unexpected",
         "title": "Something went wrong on our side.",
         "status": 500,
-        "detail": "Nothing was changed unless you are told otherwise; try again, and if it persists report the trace id.",
+        "detail": "The error is recorded. Try again with the same Idempotency-Key; if it persists, report the trace id.",
         "trace_id": trace_id(),
     }
 
@@ -134,6 +136,8 @@ def _kebab(name: str) -> str:
 def _fault(error: Mapping[str, Any]) -> dict[str, str]:
     """Where the request is wrong (a JSON pointer into the body, or ``query/limit``) and how; never the value itself."""
     part, *rest = map(str, error["loc"])
+    if error["type"] == "json_invalid":
+        rest = []  # It would be an offset into text that is no document.
     escaped = [step.replace("~", "~0").replace("/", "~1") for step in rest]
     detail = error["msg"]
     if _repeats(detail, error.get("input")):
