@@ -129,7 +129,7 @@ class FlightRow(BaseModel):
 
 
 class CaseStatus(BaseModel):
-    """One case, with its timeline; ``parts`` is what the services say themselves, ``gaps`` those that can't be reached."""
+    """One case; ``parts`` is what the services say of it themselves, ``gaps`` names those that can't be reached."""
 
     case_id: UUID
     reference: str | None

@@ -47,6 +47,9 @@ def create_app(
         connect=connect,
         telemetry=telemetry,
     )
+    # FastAPI's own route would serve the gateway's part alone, and comes first.
+    routes = service.app.router.routes
+    routes[:] = [route for route in routes if getattr(route, "path", None) != service.app.openapi_url]
     state = service.app.state
     state.session_cookie = SESSION_COOKIE
     state.sessions = sessions.sessions_of(settings)

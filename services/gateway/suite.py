@@ -163,7 +163,7 @@ async def set_clock(whole: Whole, body: NewTime) -> dict[str, datetime]:
 
 @router.get("/accounting", dependencies=[READERS])
 async def accounting(whole: Whole) -> dict[str, Any]:
-    """Per producer the subjects and events of its log; per consumer what it has handled of them, missing and doubled."""
+    """Per producer the subjects and events of its log; per consumer what it has handled of them and what is missing."""
     return await whole.accounting()
 
 
