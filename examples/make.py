@@ -35,7 +35,7 @@ COLUMNS = (
 #: Ages count from here.
 AS_OF = date(2026, 1, 1)
 #: Ages in months: babies still fly on a lap a year later.
-_MONTHS = {"f": (372, 528), "m": (348, 456), "s": (30, 108), "d": (30, 108), "i": (0, 6)}
+_MONTHS = {"f": (372, 528), "m": (348, 456), "i": (0, 6)}
 _TIMES = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ<")
 #: Where the lists come from: the beginning of their references, the place, its kind, how many are met there.
 PLACES = (
@@ -114,7 +114,12 @@ class Maker:
         for position, member in enumerate(members):
             sex = {"f": "male", "s": "male", "m": "female", "d": "female"}.get(member)
             sex = sex or self._random.choice(("male", "female"))
-            person = self._person(sex, *_MONTHS[member], family)
+            if member in "sd":
+                # Brothers and sisters are a year and a half apart at least.
+                youngest = 110 - 18 * position + self._random.randint(0, 10)
+                person = self._person(sex, youngest, youngest, family)
+            else:
+                person = self._person(sex, *_MONTHS[member], family)
             role = "head" if position == 0 else "spouse" if member == "m" else "child"
             yield replace(person, household=code, role=role)
 
@@ -136,8 +141,8 @@ class Maker:
         return place[0], place[1], place[2]
 
 
-def rows(shape: Shape, *, listed_twice: int | None = None) -> list[dict[str, str]]:
-    """The registration list; ``listed_twice`` is the place, among those without family, of who is on two lists."""
+def rows(shape: Shape, *, listed_twice: str | None = None) -> list[dict[str, str]]:
+    """The registration list; ``listed_twice`` is the reference of who is also on Abu Salim's list."""
     maker = Maker(shape)
     people = list(maker.people())
     counts: dict[str, int] = {}
@@ -148,15 +153,10 @@ def rows(shape: Shape, *, listed_twice: int | None = None) -> list[dict[str, str
         home = homes.setdefault(person.household or str(number), PLACES[2][:3] if person.household else maker.place())
         found.append(_row(shape, person, home, counts, number))
     if listed_twice is not None:
-        single = [person for person in people if not person.household and not person.unaccompanied][listed_twice]
-        first = found[people.index(single)]
-        elsewhere = next(each[:3] for each in PLACES if each[0] == "ABS")
-        again = _row(shape, single, elsewhere, counts, 0) | {
-            # The other centre's clerk wrote the names in capitals and the wrong way round.
-            "given_name": single.family_name.upper(),
-            "family_name": single.given_name.upper(),
-            "phone": first["phone"],
-        }
+        single = people[next(at for at, row in enumerate(found) if row["list_reference"] == listed_twice)]
+        again = _row(shape, single, PLACES[1][:3], counts, 0)
+        # The other centre's clerk wrote the names in capitals and the wrong way round.
+        again |= {"given_name": single.family_name.upper(), "family_name": single.given_name.upper()}
         found.append(again)
     return found
 
@@ -214,7 +214,7 @@ def write_xlsx(path: Path, list_of: list[dict[str, str]]) -> None:
 
 def main() -> None:
     """Write both lists."""
-    write_csv(HERE / "tripoli-islamabad-133.csv", rows(PAKISTANI, listed_twice=20))
+    write_csv(HERE / "tripoli-islamabad-133.csv", rows(PAKISTANI, listed_twice="TSK-011"))
     write_xlsx(HERE / "tripoli-abidjan-160.xlsx", rows(IVORIAN))
 
 
