@@ -247,16 +247,16 @@ class Case:
         return [_REQUESTED[gate](self.id, authority)]
 
     def issue_paper(
-        self, gate: Gate, number: str, issued_on: date, expires_on: date, *, today: date, longest: int | None
+        self, gate: Gate, number: str, issued_on: date, expires_on: date, today: date
     ) -> list[happened.TravelEvent]:
         """Record the paper that meets the gate."""
-        paper = self._paper(gate, "issue")
-        paper.issue(number, issued_on, expires_on, today=today, longest=longest)
+        paper = self.paper(gate, "issue")
+        paper.issue(number, issued_on, expires_on, today)
         return [_ISSUED[gate](self.id, paper.authority, issued_on, expires_on)]
 
     def refuse_paper(self, gate: Gate) -> list[happened.TravelEvent]:
         """Record that the authority won't issue the paper."""
-        paper = self._paper(gate, "refuse")
+        paper = self.paper(gate, "refuse")
         paper.refuse()
         return [_REFUSED[gate](self.id, paper.authority)]
 
@@ -270,7 +270,8 @@ class Case:
             self.fitness.lapsed = True
         return news
 
-    def _paper(self, gate: Gate, action: str) -> Paper:
+    def paper(self, gate: Gate, action: str) -> Paper:
+        """The paper that meets the gate; NotInThisState if it was never requested."""
         if gate not in self.papers:
             raise NotInThisState(_NOUN[gate], "not requested", action, ["request"])
         return self.papers[gate]

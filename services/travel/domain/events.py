@@ -188,7 +188,7 @@ class FlightDeparted(FlightEvent):
     passengers: int
 
 
-TravelEvent = (
+OfPaper = (
     DocumentRequested
     | DocumentIssued
     | DocumentRefused
@@ -197,23 +197,17 @@ TravelEvent = (
     | ExitVisaIssued
     | ExitVisaRefused
     | ExitVisaLapsed
-    | GatesEvaluated
-    | SeatBooked
-    | SeatReleased
-    | Boarded
+)
+OfJourney = (
+    Boarded
     | NoShow
     | BoardingRefused
     | BoardingCorrected
-    | Withdrawn
-    | WithdrawalTooLate
     | Departed
     | ArrivalConfirmed
     | MissingAtArrival
     | ArrivalCorrected
-    | FlightScheduled
-    | FlightRescheduled
-    | FlightCancelled
-    | ManifestLocked
-    | ManifestValidated
-    | FlightDeparted
 )
+OfCase = OfPaper | GatesEvaluated | SeatBooked | SeatReleased | Withdrawn | WithdrawalTooLate | OfJourney
+OfFlight = FlightScheduled | FlightRescheduled | FlightCancelled | ManifestLocked | ManifestValidated | FlightDeparted
+TravelEvent = OfCase | OfFlight

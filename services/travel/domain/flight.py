@@ -98,8 +98,14 @@ class Passenger:
     #: The household, or the case itself for who travels alone: an escort is shared within it.
     unit_id: UUID
     on_lap: bool = False
-    escorted: bool = False
+    #: What the unit's escort takes because of this person; none without an escort.
+    escort_seats: int = 0
     outcome: Outcome = Outcome.EXPECTED
+
+    @property
+    def escorted(self) -> bool:
+        """Whether an escort has a seat for this person."""
+        return self.escort_seats > 0
 
     @property
     def seated(self) -> bool:
@@ -149,8 +155,8 @@ class Flight:
 
     @property
     def escorts(self) -> int:
-        """How many escorts have a seat."""
-        return _escorts(self.passengers.values())
+        """How many seats escorts have."""
+        return _escort_seats(self.passengers.values())
 
     def schedule(self, now: datetime) -> list[happened.TravelEvent]:
         """The flight is planned."""
@@ -178,7 +184,7 @@ class Flight:
     def require_open(self) -> None:
         """Seats are given on planned flights only."""
         if self.status is not FlightStatus.PLANNED:
-            raise ManifestClosed(status=self.status)
+            raise ManifestClosed(state=self.status.value)
 
     def place(self, passengers: Iterable[Passenger]) -> None:
         """Give seats; the caller has counted that they fit."""
@@ -206,7 +212,7 @@ class Flight:
     def require_boarding(self) -> None:
         """People board, miss the flight or are refused while the manifest is locked."""
         if self.status is not FlightStatus.LOCKED:
-            raise ManifestNotLocked(status=self.status)
+            raise ManifestNotLocked(state=self.status.value)
 
     def lock(self, blocked: list[dict[str, Any]]) -> list[happened.TravelEvent]:
         """Make the manifest final; ``blocked`` are passengers who miss a gate at the flight's date."""
@@ -253,8 +259,13 @@ class Flight:
 def seats(passengers: Iterable[Passenger]) -> int:
     """How many seats these passengers need together with their escorts."""
     seated = [each for each in passengers if each.seated]
-    return sum(not each.on_lap for each in seated) + _escorts(seated)
+    return sum(not each.on_lap for each in seated) + _escort_seats(seated)
 
 
-def _escorts(passengers: Iterable[Passenger]) -> int:
-    return len({each.unit_id for each in passengers if each.seated and each.escorted})
+def _escort_seats(passengers: Iterable[Passenger]) -> int:
+    """A unit shares its escort."""
+    units: dict[UUID, int] = {}
+    for each in passengers:
+        if each.seated:
+            units[each.unit_id] = max(units.get(each.unit_id, 0), each.escort_seats)
+    return sum(units.values())

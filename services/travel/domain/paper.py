@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
-from services.travel.domain.rules import NotInThisState, PaperValidity, PaperValidTooLong
+from services.travel.domain.rules import NotInThisState, PaperValidity
 from services.travel.domain.vocabulary import PaperKind
 
 
@@ -74,13 +74,10 @@ class Paper:
         self._advance(PaperAction.REQUEST)
         self.authority, self.kind = authority, kind
 
-    def issue(self, number: str, issued_on: date, expires_on: date, *, today: date, longest: int | None) -> None:
-        """Record the paper; ``longest`` is the authority's longest validity in days, where it is known."""
+    def issue(self, number: str, issued_on: date, expires_on: date, today: date) -> None:
+        """Record the paper with the days that are printed on it."""
         if not issued_on <= today <= expires_on:
             raise PaperValidity(issued_on=issued_on.isoformat(), expires_on=expires_on.isoformat())
-        limited = longest is not None and self.kind is not PaperKind.PASSPORT
-        if limited and longest is not None and (expires_on - issued_on).days > longest:
-            raise PaperValidTooLong(longest_days=longest)
         self._advance(PaperAction.ISSUE)
         self.number, self.issued_on, self.expires_on = number, issued_on, expires_on
 

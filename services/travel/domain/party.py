@@ -34,14 +34,22 @@ Events = list[happened.TravelEvent]
 _NO_BAND = 9
 
 
+@dataclass(frozen=True)
+class Policy:
+    """How the programme seats people."""
+
+    #: A child under two travels on an adult's lap and takes no seat.
+    infants_on_lap: bool = True
+    seats_per_escort: int = 1
+
+
 @dataclass
 class Party:
     """The cases of one travel unit and the flights that they have to do with."""
 
     members: list[Case]
     flights: dict[UUID, Flight]
-    #: Policy: whether children under two travel on an adult's lap.
-    infants_on_lap: bool = True
+    policy: Policy = Policy()
 
     @property
     def unit_id(self) -> UUID:
@@ -97,9 +105,10 @@ class Party:
         laps = sum(each.age_group is AgeGroup.ADULT for each in self.travelling) + escort
         plan = []
         for case in sorted(self.travelling, key=lambda each: each.id):
-            on_lap = self.infants_on_lap and case.age_group is AgeGroup.INFANT and laps > 0
+            on_lap = self.policy.infants_on_lap and case.age_group is AgeGroup.INFANT and laps > 0
             laps -= on_lap
-            plan.append(Passenger(case.id, self.unit_id, on_lap, escort and case.escort_needed))
+            escort_seats = self.policy.seats_per_escort if escort and case.escort_needed else 0
+            plan.append(Passenger(case.id, self.unit_id, on_lap, escort_seats))
         return plan
 
     def settle(self, now: datetime) -> Events:
@@ -156,8 +165,8 @@ class Party:
     def _judge(self, now: datetime) -> Events:
         return [event for each in self.travelling for event in each.judge(self.evaluate(each, now))]
 
-    def evaluate(self, case: Case, now: datetime) -> Evaluation:
-        """The member's gates at the flight's date, with those that depend on the unit and its seats."""
+    def evaluate(self, case: Case, now: datetime, at: datetime | None = None) -> Evaluation:
+        """The member's gates at the flight's time or ``at``, with those that depend on the unit and its seats."""
         flight = self._flight_of(case) if case.status in SEATED else None
         companions = [each for each in self.travelling if each is not case]
         line = flight.passengers.get(case.id) if flight else None
@@ -166,7 +175,7 @@ class Party:
             Gate.FAMILY: all(each.bookable() or each.status in SEATED for each in companions),
             Gate.ESCORT: not case.escort_needed or (line is not None and line.escorted),
         }
-        return case.evaluate(now, flight.departs_at if flight else None, others)
+        return case.evaluate(now, at or (flight.departs_at if flight else None), others)
 
     def release(self, case: Case, flight: Flight, now: datetime) -> Events:
         """An officer takes the person's seat back, and with it the family's."""
@@ -224,7 +233,8 @@ class Party:
             return []
         freed = self._free(case, ReleaseReason.WITHDRAWN) if case.status is Status.BOOKED else []
         case.advance(Action.WITHDRAW)
-        case.flight_id = None
+        # Whatever comes after a new declaration is news, even if it reads like what was known before.
+        case.flight_id, case.gates = None, None
         return [*freed, happened.Withdrawn(case.id, now.date(), recorded_in)]
 
     def declare(self, case: Case, now: datetime) -> Events:
@@ -295,7 +305,7 @@ class Party:
 
     def _require_seat(self, case: Case, flight: Flight) -> None:
         if case.status not in SEATED or case.flight_id != flight.id:
-            raise NotOnThisFlight(status=case.status.value)
+            raise NotOnThisFlight(state=case.status.value)
 
     def _flight_of(self, case: Case) -> Flight:
         assert case.flight_id is not None

@@ -21,15 +21,15 @@ class NotInThisState(RuleBroken):
     def __init__(self, noun: str, status: str, action: str, allowed: Iterable[str]) -> None:
         possible = sorted(allowed)
         then = f"possible now: {', '.join(possible)}." if possible else "nothing more can be done with it."
-        super().__init__(f"The {noun} is {status}: {action} is not possible; {then}", status=status, allowed=possible)
+        super().__init__(f"The {noun} is {status}: {action} is not possible; {then}", state=status, allowed=possible)
 
 
 class PaperValidity(RuleBroken):
     """A paper is valid from its issue to a later day that has not passed: check both dates."""
 
 
-class PaperValidTooLong(RuleBroken):
-    """The authority does not issue papers that are valid for so long: check the day of expiry."""
+class FlightFirst(RuleBroken):
+    """This authority issues a travel document only once the flight is known: give a seat first."""
 
 
 class FlightInThePast(RuleBroken):

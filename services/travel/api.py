@@ -1,0 +1,223 @@
+"""Routes about one case: papers, gates, withdrawal at the desk, arrival, corrections."""
+
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from services.travel import usecases
+from services.travel.domain.case import Case
+from services.travel.domain.gates import Evaluation
+from services.travel.domain.party import Party
+from services.travel.domain.vocabulary import Gate, PaperKind
+from services.travel.queries import read_party
+from services.travel.repository import Unit, policy_of
+from shared.auth.roles import Role
+from shared.web.commands import Command, Reading, command, reading
+
+router = APIRouter(tags=["travel: cases"])
+
+MOVEMENTS = (Role.MOVEMENTS, Role.MANAGER)
+DESK = (Role.AIRPORT, Role.MOVEMENTS, Role.MANAGER)
+RECEPTION = (Role.AIRPORT, Role.REINTEGRATION, Role.MOVEMENTS, Role.MANAGER)
+READERS = (
+    *(Role.CASEWORKER, Role.PROTECTION, Role.MEDICAL, Role.MOVEMENTS, Role.AIRPORT, Role.REINTEGRATION),
+    *(Role.MONITORING, Role.MANAGER, Role.AUDITOR, Role.ADMIN, Role.SERVICE),
+)
+
+ByMovements = Annotated[Command[Unit], Depends(command(*MOVEMENTS))]
+AtTheDesk = Annotated[Command[Unit], Depends(command(*DESK))]
+AtReception = Annotated[Command[Unit], Depends(command(*RECEPTION))]
+Read = Annotated[Reading, Depends(reading(*READERS))]
+
+Authority = Annotated[str, Field(min_length=2, max_length=80, examples=["embassy-pk"])]
+Reason = Annotated[str, Field(min_length=3, max_length=1000)]
+Answer = dict[str, Any]
+
+
+class DocumentRequest(BaseModel):
+    """Which authority is asked for which travel document."""
+
+    authority: Authority
+    kind: PaperKind = PaperKind.LAISSEZ_PASSER
+
+
+class ExitVisaRequest(BaseModel):
+    """Which authority is asked for the exit visa."""
+
+    authority: Authority
+
+
+class DocumentIssue(BaseModel):
+    """The document; without a day of expiry the authority's window counts."""
+
+    number: str = Field(min_length=3, max_length=40)
+    expires_on: date | None = None
+    issued_on: date | None = None
+
+
+class ExitVisaIssue(BaseModel):
+    """The exit visa; without a day of expiry the programme's window counts."""
+
+    reference: str = Field(min_length=3, max_length=40)
+    expires_on: date | None = None
+    issued_on: date | None = None
+
+
+class WithReason(BaseModel):
+    """Why."""
+
+    reason: Reason
+
+
+class ArrivalAt(BaseModel):
+    """Where the receiving side met the person."""
+
+    place: str = Field(min_length=2, max_length=200)
+
+
+class MissingNote(BaseModel):
+    """What is known of a person who was not met."""
+
+    note: str = Field(min_length=3, max_length=1000)
+
+
+class BoardingCorrection(BaseModel):
+    """What really happened at boarding."""
+
+    boarded: bool
+    reason: Reason
+
+
+class ArrivalCorrection(BaseModel):
+    """What really happened at arrival."""
+
+    arrived: bool
+    reason: Reason
+
+
+class GatesAnswer(BaseModel):
+    """The gates at a day."""
+
+    on: date
+    met: list[Gate]
+    missing: list[Gate]
+    lapsing: list[Gate]
+    ready: bool
+
+
+@router.post("/cases/{case_id}/document/request")
+async def request_document(case_id: UUID, body: DocumentRequest, command: ByMovements) -> Answer:
+    """Ask an authority for the travel document."""
+    kind = body.kind
+    return await command.run(lambda uow: usecases.request_paper(uow, case_id, Gate.DOCUMENT, body.authority, kind))
+
+
+@router.post("/cases/{case_id}/document/issue")
+async def issue_document(case_id: UUID, body: DocumentIssue, command: ByMovements) -> Answer:
+    """Record the travel document."""
+    days = {"issued_on": body.issued_on, "expires_on": body.expires_on}
+    return await command.run(lambda uow: usecases.issue_paper(uow, case_id, Gate.DOCUMENT, body.number, **days))
+
+
+@router.post("/cases/{case_id}/document/refuse")
+async def refuse_document(case_id: UUID, body: WithReason, command: ByMovements) -> Answer:
+    """Record that the authority won't issue the travel document."""
+    return await command.run(lambda uow: usecases.refuse_paper(uow, case_id, Gate.DOCUMENT, body.reason))
+
+
+@router.post("/cases/{case_id}/exit-visa/request")
+async def request_exit_visa(case_id: UUID, body: ExitVisaRequest, command: ByMovements) -> Answer:
+    """Ask the authority in charge for the exit visa."""
+    kind = PaperKind.EXIT_VISA
+    return await command.run(lambda uow: usecases.request_paper(uow, case_id, Gate.EXIT_VISA, body.authority, kind))
+
+
+@router.post("/cases/{case_id}/exit-visa/issue")
+async def issue_exit_visa(case_id: UUID, body: ExitVisaIssue, command: ByMovements) -> Answer:
+    """Record the exit visa."""
+    days = {"issued_on": body.issued_on, "expires_on": body.expires_on}
+    return await command.run(lambda uow: usecases.issue_paper(uow, case_id, Gate.EXIT_VISA, body.reference, **days))
+
+
+@router.post("/cases/{case_id}/exit-visa/refuse")
+async def refuse_exit_visa(case_id: UUID, body: WithReason, command: ByMovements) -> Answer:
+    """Record that the authority won't issue the exit visa."""
+    return await command.run(lambda uow: usecases.refuse_paper(uow, case_id, Gate.EXIT_VISA, body.reason))
+
+
+@router.post("/cases/{case_id}/withdrawal")
+async def withdraw(case_id: UUID, body: WithReason, command: AtTheDesk) -> Answer:
+    """Withdraw consent at the desk; ``effective`` is false when the person is already on board."""
+    return await command.run(lambda uow: usecases.withdraw(uow, case_id, body.reason))
+
+
+@router.post("/cases/{case_id}/arrival")
+async def confirm_arrival(case_id: UUID, body: ArrivalAt, command: AtReception) -> Answer:
+    """The receiving side has met the person."""
+    return await command.run(lambda uow: usecases.confirm_arrival(uow, case_id, body.place))
+
+
+@router.post("/cases/{case_id}/missing")
+async def report_missing(case_id: UUID, body: MissingNote, command: AtReception) -> Answer:
+    """The receiving side has not met the person."""
+    return await command.run(lambda uow: usecases.report_missing(uow, case_id, body.note))
+
+
+@router.post("/cases/{case_id}/boarding/correct")
+async def correct_boarding(case_id: UUID, body: BoardingCorrection, command: AtTheDesk) -> Answer:
+    """What was recorded at boarding was wrong."""
+    return await command.run(lambda uow: usecases.correct_boarding(uow, case_id, body.boarded, body.reason))
+
+
+@router.post("/cases/{case_id}/arrival/correct")
+async def correct_arrival(case_id: UUID, body: ArrivalCorrection, command: AtReception) -> Answer:
+    """What was recorded at arrival was wrong."""
+    return await command.run(lambda uow: usecases.correct_arrival(uow, case_id, body.arrived, body.reason))
+
+
+@router.get("/cases/{case_id}")
+async def show_case(case_id: UUID, reading: Read) -> Answer:
+    """What travel knows of a case; numbers of papers are on manifests only."""
+    case, party = await read_party(reading.connection, case_id, policy_of(reading.programme))
+    return {
+        "case_id": case.id,
+        "status": case.status,
+        "actions": case.actions,
+        "household_id": case.household_id,
+        "family": sorted(each.id for each in party.travelling if each is not case),
+        "flight_id": case.flight_id,
+        "kit": case.kit,
+        "assistance": case.assistance,
+        "escort_required": case.escort_needed,
+        **{gate.value: _paper(case, gate) for gate in (Gate.DOCUMENT, Gate.EXIT_VISA)},
+        "gates": _gates(party.evaluate(case, reading.clock.now())),
+    }
+
+
+def _paper(case: Case, gate: Gate) -> Answer | None:
+    paper = case.papers.get(gate)
+    if paper is None:
+        return None
+    days = {"issued_on": paper.issued_on, "expires_on": paper.expires_on}
+    return {"kind": paper.kind, "authority": paper.authority, "status": paper.status, **days}
+
+
+@router.get("/cases/{case_id}/gates")
+async def show_gates(case_id: UUID, reading: Read, on: date | None = None) -> GatesAnswer:
+    """What is met, missing or lapsing: at the flight's date, or on another day."""
+    case, party = await read_party(reading.connection, case_id, policy_of(reading.programme))
+    at = _moment(case, party, on) if on else None
+    return _gates(party.evaluate(case, reading.clock.now(), at))
+
+
+def _moment(case: Case, party: Party, on: date) -> datetime:
+    flight = party.flights.get(case.flight_id) if case.flight_id else None
+    return flight.departs_at if flight and flight.departs_on == on else datetime.combine(on, time(12), UTC)
+
+
+def _gates(found: Evaluation) -> GatesAnswer:
+    lists = {"met": list(found.met), "missing": list(found.missing), "lapsing": list(found.lapsing)}
+    return GatesAnswer(on=found.on, ready=found.ready, **lists)

@@ -1,0 +1,110 @@
+"""What travel looks up without locking."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.travel.domain.case import Case
+from services.travel.domain.flight import Flight
+from services.travel.domain.party import Party, Policy
+from services.travel.repository import CASES, FLIGHTS
+from shared.errors import NotFound
+from shared.persistence.database import rows
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A travel unit that could be given seats."""
+
+    cases: list[UUID]
+    priority: tuple[int, str]
+
+
+async def waiting_units(
+    connection: AsyncConnection, flight: Flight, limit: int, *, without: Collection[UUID] = ()
+) -> list[Waiting]:
+    """Units of the flight's office and country whose members could all get a seat, the first in line first."""
+    found = await rows(
+        connection,
+        """SELECT array_agg(id) AS cases, min(coalesce(band, 9)) AS band, min(registered_on)::text AS since
+           FROM travel_case
+           WHERE office = :office AND country_of_origin = :country AND bookable AND id <> ALL(:without)
+             AND NOT EXISTS (
+                 SELECT FROM travel_case AS companion
+                 WHERE companion.household_id = travel_case.household_id AND NOT companion.bookable
+                   AND companion.status NOT IN ('departed', 'arrived', 'missing', 'merged'))
+           GROUP BY coalesce(household_id, id) ORDER BY band, since, coalesce(household_id, id) LIMIT :limit""",
+        office=flight.office,
+        country=flight.country_of_origin,
+        without=list(without),
+        limit=limit,
+    )
+    return [Waiting(list(row.cases), (row.band, row.since)) for row in found]
+
+
+async def blocked_cases(connection: AsyncConnection, flight: Flight, limit: int) -> dict[UUID, list[str]]:
+    """Cases of the flight's office and country that could not be given a seat, with what they miss."""
+    found = await rows(
+        connection,
+        """SELECT id, state -> 'gates' -> 'missing' AS missing FROM travel_case
+           WHERE office = :office AND country_of_origin = :country AND NOT bookable
+             AND status IN ('preparing', 'ready') ORDER BY band, registered_on, id LIMIT :limit""",
+        office=flight.office,
+        country=flight.country_of_origin,
+        limit=limit,
+    )
+    return {row.id: list(row.missing or []) for row in found}
+
+
+async def read_flight(connection: AsyncConnection, flight_id: UUID) -> Flight:
+    """One flight, unlocked."""
+    found = await rows(connection, "SELECT state::text FROM travel_flight WHERE id = :id", id=flight_id)
+    if not found:
+        raise NotFound(f"There is no flight {flight_id}.")
+    return FLIGHTS.load(found[0].state)
+
+
+async def read_flights(connection: AsyncConnection, limit: int) -> list[Flight]:
+    """The flights, the latest departure first."""
+    statement = "SELECT state::text FROM travel_flight ORDER BY departs_at DESC, id LIMIT :limit"
+    return [FLIGHTS.load(row.state) for row in await rows(connection, statement, limit=limit)]
+
+
+async def read_cases(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Case]:
+    """Cases by id, unlocked."""
+    statement = "SELECT id, state::text FROM travel_case WHERE id = ANY(:ids)"
+    return {row.id: CASES.load(row.state) for row in await rows(connection, statement, ids=list(ids))}
+
+
+async def read_party(connection: AsyncConnection, case_id: UUID, policy: Policy) -> tuple[Case, Party]:
+    """A case with its travel unit, unlocked."""
+    found = await rows(
+        connection,
+        """SELECT companion.id, companion.state::text, companion.flight_id FROM travel_case
+           JOIN travel_case AS companion
+             ON companion.id = travel_case.id OR companion.household_id = travel_case.household_id
+           WHERE travel_case.id = :id""",
+        id=case_id,
+    )
+    members = {row.id: CASES.load(row.state) for row in found}
+    if case_id not in members:
+        raise NotFound(f"There is no case {case_id}.")
+    flights = {id: await read_flight(connection, id) for id in {row.flight_id for row in found if row.flight_id}}
+    return members[case_id], Party(list(members.values()), flights, policy)
+
+
+async def identities_of(connection: AsyncConnection, flight: Flight) -> dict[UUID, dict[str, Any]]:
+    """The identities as they were when the manifest was last locked."""
+    statement = "SELECT case_id, identity FROM travel_manifest_identity WHERE flight_id = :id AND lock = :lock"
+    found = await rows(connection, statement, id=flight.id, lock=flight.locks)
+    return {row.case_id: row.identity for row in found}
+
+
+async def due_cases(connection: AsyncConnection, now: datetime, limit: int) -> list[UUID]:
+    """Cases with a paper or a fitness that has lapsed unnoticed."""
+    statement = "SELECT id FROM travel_case WHERE due_at <= :now ORDER BY due_at, id LIMIT :limit"
+    return [row.id for row in await rows(connection, statement, now=now, limit=limit)]

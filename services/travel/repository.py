@@ -1,0 +1,131 @@
+"""Travel's tables, its unit of work, and how a travel unit is put together from what is loaded."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+from uuid import UUID
+
+from services.travel.domain.case import Case
+from services.travel.domain.flight import Flight
+from services.travel.domain.household import Household
+from services.travel.domain.party import Party, Policy
+from shared.ids import new_id
+from shared.persistence.database import rows
+from shared.persistence.unit_of_work import Collection, Column, Store, UnitOfWork
+from shared.programme import Programme
+
+FLIGHTS: Store[Flight] = Store(
+    "flights",
+    "travel_flight",
+    Flight,
+    {
+        "status": Column("text", lambda flight: flight.status.value),
+        "office": Column("text", lambda flight: flight.office),
+        "country_of_origin": Column("text", lambda flight: flight.country_of_origin),
+        "departs_at": Column("timestamptz", lambda flight: flight.departs_at),
+    },
+)
+HOUSEHOLDS: Store[Household] = Store("households", "travel_household", Household)
+CASES: Store[Case] = Store(
+    "cases",
+    "travel_case",
+    Case,
+    {
+        "status": Column("text", lambda case: case.status.value),
+        "office": Column("text", lambda case: case.office),
+        "country_of_origin": Column("text", lambda case: case.country_of_origin),
+        "household_id": Column("uuid", lambda case: case.household_id),
+        "flight_id": Column("uuid", lambda case: case.flight_id),
+        "band": Column("int", lambda case: case.band),
+        "registered_on": Column("date", lambda case: case.registered_on),
+        "bookable": Column("boolean", lambda case: case.bookable()),
+        "due_at": Column("timestamptz", lambda case: case.due_at),
+    },
+)
+
+
+def policy_of(programme: Programme) -> Policy:
+    """How the programme seats people."""
+    return Policy(programme.travel.infants_on_lap, programme.travel.seats_per_escort)
+
+
+class Unit(UnitOfWork):
+    """One transaction of travel. Who is loaded comes with the whole travel unit and its flights."""
+
+    STORES: ClassVar[tuple[Store[Any], ...]] = (FLIGHTS, HOUSEHOLDS, CASES)
+
+    @property
+    def flights(self) -> Collection[Flight]:
+        """The loaded flights."""
+        return self.collection(FLIGHTS)
+
+    @property
+    def households(self) -> Collection[Household]:
+        """The loaded households."""
+        return self.collection(HOUSEHOLDS)
+
+    @property
+    def cases(self) -> Collection[Case]:
+        """The loaded cases."""
+        return self.collection(CASES)
+
+    async def related(self, wanted: dict[str, set[UUID]]) -> None:
+        """Cases bring their household, a household all its members, and they the flights they're on."""
+        cases, households = wanted.get("cases", set()), wanted.get("households", set())
+        if not cases and not households:
+            return
+        found = await rows(self.connection, _RELATED, cases=list(cases), households=list(households))
+        wanted["cases"] = cases | {row.id for row in found}
+        wanted["households"] = households | {row.household_id for row in found if row.household_id}
+        wanted["flights"] = wanted.get("flights", set()) | {row.flight_id for row in found if row.flight_id}
+
+    async def load_flight(self, flight_id: UUID) -> Flight:
+        """The flight with everybody who is on it."""
+        found = await rows(self.connection, "SELECT id FROM travel_case WHERE flight_id = :id", id=flight_id)
+        await self.load(flights=[flight_id], cases=[row.id for row in found])
+        return self.flights.get(flight_id)
+
+    async def load_case(self, case_id: UUID) -> Case:
+        """The case with its travel unit."""
+        await self.load(cases=[case_id])
+        return self.cases.get(case_id)
+
+    def household(self, household_id: UUID) -> Household:
+        """The household, new if nothing was known of it: its own event and its members' come in any order."""
+        household = self.households.find(household_id)
+        if household is None:
+            self.households.add(household := Household(household_id))
+        return household
+
+    def case(self, case_id: UUID) -> Case:
+        """The case, new if nothing was known of it."""
+        case = self.cases.find(case_id)
+        if case is None:
+            self.cases.add(case := Case(case_id))
+        return case
+
+    def party(self, case: Case) -> Party:
+        """The travel unit that the case belongs to."""
+        members = [case]
+        if case.household_id:
+            members = [self.cases.get(member) for member in self.households.get(case.household_id).members]
+        flights = {each.flight_id: self.flights.get(each.flight_id) for each in members if each.flight_id}
+        return Party(members, flights, policy_of(self.programme))
+
+    def parties(self, cases: Iterable[Case]) -> list[Party]:
+        """The travel units of these cases, each once."""
+        return list({party.unit_id: party for party in map(self.party, cases)}.values())
+
+    def keep_decision(self, kind: str, reason: str, *, case_id: UUID | None = None, flight_id: UUID | None = None,
+                      ) -> None:  # fmt: skip
+        """Keep why somebody decided something: words that no event carries."""
+        row = {"id": new_id(), "kind": kind, "case_id": case_id, "flight_id": flight_id, "reason": reason}
+        self.insert("travel_decision", {**row, "actor": self.actor, "decided_at": self.clock.now()})
+
+
+_RELATED = """
+    WITH home AS (
+        SELECT household_id AS id FROM travel_case WHERE id = ANY(:cases) AND household_id IS NOT NULL
+        UNION SELECT unnest(CAST(:households AS uuid[])))
+    SELECT id, household_id, flight_id FROM travel_case WHERE id = ANY(:cases)
+    UNION SELECT travel_case.id, household_id, flight_id FROM travel_case JOIN home ON household_id = home.id
+"""

@@ -1,0 +1,9 @@
+"""Travel's settings, from the environment."""
+
+from shared.settings import ServiceSettings, settings_config
+
+
+class Settings(ServiceSettings):
+    """Read from HOMEWARD_TRAVEL_*."""
+
+    model_config = settings_config("HOMEWARD_TRAVEL_")

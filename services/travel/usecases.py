@@ -1,0 +1,95 @@
+"""What people do with papers, withdrawals, arrivals and corrections: one function per command."""
+
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from services.travel.domain.case import SEATED, Action, Status
+from services.travel.domain.rules import AlreadyWithdrawn, FlightFirst
+from services.travel.domain.vocabulary import Gate, PaperKind, RecordedIn
+from services.travel.repository import Unit
+from shared.errors import Invalid
+
+Answer = dict[str, Any]
+
+
+async def request_paper(uow: Unit, case_id: UUID, gate: Gate, authority: str, kind: PaperKind) -> Answer:
+    """Ask an authority for the travel document or the exit visa."""
+    case = await uow.load_case(case_id)
+    uow.record(*case.request_paper(gate, authority, kind))
+    return {"case_id": case_id, "status": case.papers[gate].status}
+
+
+async def issue_paper(
+    uow: Unit, case_id: UUID, gate: Gate, number: str, *, issued_on: date | None, expires_on: date | None
+) -> Answer:
+    """Record the paper; a day of expiry that it doesn't bear is counted by the programme's window."""
+    case = await uow.load_case(case_id)
+    now, paper = uow.clock.now(), case.paper(gate, "issue")
+    after_booking = gate is Gate.DOCUMENT and paper.authority in uow.programme.travel.documents_after_booking
+    if after_booking and case.status not in SEATED:
+        raise FlightFirst()
+    issued = issued_on or now.date()
+    expires = expires_on or issued + timedelta(days=_days(uow, gate, paper.kind, paper.authority))
+    uow.record(*case.issue_paper(gate, number, issued, expires, now.date()), *uow.party(case).settle(now))
+    return {"case_id": case_id, "status": paper.status, "issued_on": issued, "expires_on": expires}
+
+
+def _days(uow: Unit, gate: Gate, kind: PaperKind, authority: str) -> int:
+    if kind is PaperKind.PASSPORT:
+        raise Invalid("A passport bears its day of expiry: give expires_on.")
+    windows = uow.programme.windows
+    return windows.exit_visa_days if gate is Gate.EXIT_VISA else windows.document_days(authority)
+
+
+async def refuse_paper(uow: Unit, case_id: UUID, gate: Gate, reason: str) -> Answer:
+    """Record that the authority won't issue the paper."""
+    case = await uow.load_case(case_id)
+    uow.record(*case.refuse_paper(gate), *uow.party(case).settle(uow.clock.now()))
+    uow.keep_decision(f"{gate}_refused", reason, case_id=case_id)
+    return {"case_id": case_id, "status": case.papers[gate].status}
+
+
+async def withdraw(uow: Unit, case_id: UUID, reason: str) -> Answer:
+    """The person withdraws consent at the desk; on board it is too late."""
+    case = await uow.load_case(case_id)
+    before = case.status
+    if before is Status.WITHDRAWN:
+        raise AlreadyWithdrawn()
+    if not case.actions:
+        case.require(Action.WITHDRAW)
+    uow.keep_decision("withdrawal", reason, case_id=case_id, flight_id=case.flight_id)
+    uow.record(*uow.party(case).withdraw(case, uow.clock.now(), RecordedIn.TRAVEL))
+    return {"case_id": case_id, "status": case.status, "effective": case.status is Status.WITHDRAWN}
+
+
+async def confirm_arrival(uow: Unit, case_id: UUID, place: str) -> Answer:
+    """The receiving side has met the person."""
+    case = await uow.load_case(case_id)
+    uow.record(*case.confirm_arrival(uow.clock.today()))
+    uow.keep_decision("arrival", place, case_id=case_id, flight_id=case.flight_id)
+    return {"case_id": case_id, "status": case.status}
+
+
+async def report_missing(uow: Unit, case_id: UUID, note: str) -> Answer:
+    """The receiving side has not met the person."""
+    case = await uow.load_case(case_id)
+    uow.record(*case.report_missing())
+    uow.keep_decision("missing", note, case_id=case_id, flight_id=case.flight_id)
+    return {"case_id": case_id, "status": case.status}
+
+
+async def correct_arrival(uow: Unit, case_id: UUID, arrived: bool, reason: str) -> Answer:
+    """What was recorded at arrival was wrong."""
+    case = await uow.load_case(case_id)
+    uow.record(*case.correct_arrival(arrived, uow.clock.today()))
+    uow.keep_decision("arrival_corrected", reason, case_id=case_id, flight_id=case.flight_id)
+    return {"case_id": case_id, "status": case.status}
+
+
+async def correct_boarding(uow: Unit, case_id: UUID, boarded: bool, reason: str) -> Answer:
+    """What was recorded at boarding was wrong."""
+    case = await uow.load_case(case_id)
+    uow.keep_decision("boarding_corrected", reason, case_id=case_id, flight_id=case.flight_id)
+    uow.record(*uow.party(case).correct_boarding(case, boarded, uow.clock.now()))
+    return {"case_id": case_id, "status": case.status}
