@@ -6,6 +6,8 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import NonRecordingSpan, NoOpTracer, Span, SpanContext, TraceFlags, Tracer, TracerProvider
 
+from shared.telemetry.context import RecordedSpan
+
 
 class PassingTracer(NoOpTracer):
     """Its spans are their parents, so that an incoming ``traceparent`` leaves unchanged; without a parent, new ids."""
@@ -15,7 +17,7 @@ class PassingTracer(NoOpTracer):
 
     def start_span(self, name: str, context: Context | None = None, *args: Any, **kwargs: Any) -> Span:
         span = super().start_span(name, context)
-        return span if span.get_span_context().is_valid else self._root()
+        return span if isinstance(span, RecordedSpan) or span.get_span_context().is_valid else self._root()
 
     def _root(self) -> Span:
         # Sampled: a trace is sampled as a whole. Otherwise one service without an exporter would turn tracing off

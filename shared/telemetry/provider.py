@@ -1,6 +1,8 @@
 """One service's telemetry: its tracer, its meter and where they export to."""
 
 from importlib.metadata import PackageNotFoundError, version
+from threading import Thread
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import httpx
@@ -18,6 +20,9 @@ from shared.telemetry.passing import PassingTracerProvider
 
 if TYPE_CHECKING:
     from fastapi.telemetry import TelemetryConfig
+
+#: Seconds.
+_LAST_EXPORT = 2.0
 
 
 class Telemetry:
@@ -70,10 +75,18 @@ class Telemetry:
         propagate(request.headers)
 
     def shutdown(self) -> None:
-        """Export what is left. It blocks for as long as the collector takes, at most some seconds."""
-        for provider in (self.provider, self.meter_provider):
-            if isinstance(provider, TracerProvider | MeterProvider):
-                provider.shutdown()
+        """Export what is left, if the collector takes it in two seconds."""
+        closing = [
+            Thread(target=provider.shutdown, daemon=True)
+            for provider in (self.provider, self.meter_provider)
+            if isinstance(provider, TracerProvider | MeterProvider)
+        ]
+        for thread in closing:
+            thread.start()
+        # Left to themselves the exporters try a dead collector again for 10 s, and a service could not stop meanwhile.
+        deadline = monotonic() + _LAST_EXPORT
+        for thread in closing:
+            thread.join(max(0.0, deadline - monotonic()))
 
 
 def _over_otlp(endpoint: str) -> tuple[SpanExporter, MetricReader]:
@@ -90,7 +103,7 @@ def _over_otlp(endpoint: str) -> tuple[SpanExporter, MetricReader]:
 def _tracer_provider(service: str, exporters: list[SpanExporter], *, batch: bool) -> trace.TracerProvider:
     if not exporters:
         return PassingTracerProvider()
-    provider = TracerProvider(resource=_resource(service))
+    provider = TracerProvider(resource=_resource(service), shutdown_on_exit=False)
     provider.add_span_processor(WithoutQuery())
     for exporter in exporters:
         provider.add_span_processor(BatchSpanProcessor(exporter) if batch else SimpleSpanProcessor(exporter))
@@ -100,7 +113,7 @@ def _tracer_provider(service: str, exporters: list[SpanExporter], *, batch: bool
 def _meter_provider(service: str, readers: list[MetricReader]) -> metrics.MeterProvider:
     if not readers:
         return metrics.NoOpMeterProvider()
-    return MeterProvider(readers, _resource(service))
+    return MeterProvider(readers, _resource(service), shutdown_on_exit=False)
 
 
 def _resource(service: str) -> Resource:
