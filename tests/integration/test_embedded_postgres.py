@@ -359,10 +359,14 @@ async def test_root_runs_programs_that_lie_where_only_root_may_go(
     shutil.copytree(package / "pginstall18", closed_home / package.name / "pginstall18")
     (closed_home / package.name / "__init__.py").touch()
     monkeypatch.syspath_prepend(str(closed_home))
-    monkeypatch.setattr(programs, "REACHABLE_COPIES", open_place)
-    async with EmbeddedPostgres(closed_home / "data") as pg:
-        assert pg.programs.folder.is_relative_to(open_place)
-        assert pg.programs.folder.stat().st_uid == 0
+    monkeypatch.setattr(programs, "REACHABLE_COPIES", open_place / "copies")
+    umask = os.umask(0o077)
+    try:
+        async with EmbeddedPostgres(closed_home / "data") as pg:
+            assert pg.programs.folder.is_relative_to(open_place)
+            assert pg.programs.folder.stat().st_uid == 0
+    finally:
+        os.umask(umask)
     assert closed_home.stat().st_mode & 0o777 == 0o700
 
 

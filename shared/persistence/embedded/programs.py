@@ -138,7 +138,8 @@ def _reachable_copy(package: Path) -> Path:
     """A copy that every account can read and only root can write, made once per version of the wheel."""
     copy = REACHABLE_COPIES / f"{WHEEL}-{metadata.version(WHEEL)}"
     if os.geteuid() == 0 and not copy.exists():
-        REACHABLE_COPIES.mkdir(mode=0o755, parents=True, exist_ok=True)
+        REACHABLE_COPIES.mkdir(exist_ok=True)
+        REACHABLE_COPIES.chmod(0o755)  # whatever root's umask is
         with tempfile.TemporaryDirectory(dir=REACHABLE_COPIES) as unfinished:
             _copy_readable(package, Path(unfinished, copy.name))
             try:
