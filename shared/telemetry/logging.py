@@ -82,9 +82,10 @@ def add_surroundings(_: Any, __: str, event: EventDict) -> EventDict:
     if span.is_valid:
         event["trace_id"] = f"{span.trace_id:032x}"
         event["span_id"] = f"{span.span_id:016x}"
-    request = REQUEST.get()
-    if request and "case_id" in request.get("path_params", ()):
-        event.setdefault("case_id", str(request["path_params"]["case_id"]))
+    if request := REQUEST.get():
+        event.setdefault("path", request.get("path"))
+        if "case_id" in request.get("path_params", ()):
+            event.setdefault("case_id", str(request["path_params"]["case_id"]))
     if handling := HANDLING.get():
         event.setdefault("event_id", str(handling.id))
         event.setdefault("event_type", handling.type)

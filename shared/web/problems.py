@@ -13,6 +13,8 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_TYPE
+from opentelemetry.trace import get_current_span
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -114,6 +116,7 @@ def _of_http(error: HTTPException) -> dict[str, Any]:
 
 def _unexpected(error: Exception) -> dict[str, Any]:
     log.error("request failed", exc_info=error)
+    get_current_span().add_event("exception", {EXCEPTION_TYPE: type(error).__qualname__})
     return {
         "type": "/problems/unexpected",
         "title": "Something went wrong on our side.",

@@ -10,6 +10,8 @@ import httpx
 import pytest
 from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import StreamingResponse
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
 from pydantic import AfterValidator, BaseModel
 from structlog.testing import capture_logs
 
@@ -68,8 +70,8 @@ RAISED: dict[str, Exception] = {
 }
 
 
-def application() -> FastAPI:
-    app = FastAPI(telemetry=Telemetry("screening").fastapi_config())
+def application(telemetry: Telemetry | None = None) -> FastAPI:
+    app = FastAPI(telemetry=(telemetry or Telemetry("screening")).fastapi_config())
     install_problem_handlers(app)
 
     @app.get("/raise/{which}")
@@ -171,6 +173,16 @@ async def test_an_unexpected_error_is_logged_and_answered_with_its_trace_alone()
     assert told["type"] == "/problems/unexpected" and told["trace_id"] == incoming[3:35]
     assert "Amina" not in json.dumps(told) and "KeyError" not in json.dumps(told)
     assert [(line["event"], line["exc_info"]) for line in logged] == [("request failed", RAISED["unexpected"])]
+
+
+async def test_the_trace_of_an_unexpected_error_tells_its_type_and_not_its_message() -> None:
+    exporter = InMemorySpanExporter()
+    app = application(Telemetry("screening", exporter=exporter, batch=False))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://screening") as http:
+        await http.get("/raise/unexpected")
+    (span,) = exporter.get_finished_spans()
+    assert span.status.status_code is StatusCode.ERROR
+    assert [dict(event.attributes or {}) for event in span.events] == [{"exception.type": "KeyError"}]
 
 
 async def test_an_error_after_the_response_has_started_cuts_it_off() -> None:
