@@ -121,7 +121,7 @@ def _unexpected(error: Exception) -> dict[str, Any]:
         "type": "/problems/unexpected",
         "title": "Something went wrong on our side.",
         "status": 500,
-        "detail": "The error is recorded. Try again with the same Idempotency-Key; if it persists, report the trace id.",
+        "detail": "The error is recorded. Try again with the same Idempotency-Key; if it persists report the trace id.",
         "trace_id": trace_id(),
     }
 
