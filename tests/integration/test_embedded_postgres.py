@@ -205,6 +205,18 @@ async def test_an_unrelated_process_that_got_the_old_id_is_left_alone_and_keeps_
         assert unrelated.poll() is None
 
 
+async def test_neither_does_the_lock_of_an_old_socket(data_dir: Path) -> None:
+    async with EmbeddedPostgres(data_dir) as pg:
+        socket_directory = pg.socket_directory
+    socket_directory.mkdir(mode=0o700, exist_ok=True)
+    with bystander("sleep", "300") as unrelated:
+        (socket_directory / ".s.PGSQL.5432.lock").write_text(f"{unrelated.pid}\n{data_dir}/pgdata\n1\n5432\n\n")
+        async with EmbeddedPostgres(data_dir) as pg:
+            assert pg.socket_directory == socket_directory
+            assert await entries(pg) == ["first"]
+        assert unrelated.poll() is None
+
+
 async def test_a_process_with_the_right_command_line_but_another_start_time_is_left_alone(data_dir: Path) -> None:
     sign = marker(data_dir / "pgdata")
     with bystander(sys.executable, "-c", "input()", sign) as lookalike:

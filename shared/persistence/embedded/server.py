@@ -172,9 +172,11 @@ class EmbeddedPostgres:
         if self.programs.account is None:
             beside.mkdir(mode=0o700, exist_ok=True)
             beside.chmod(0o700)
+            _clear_socket(beside)
             if _takes_socket(beside):
                 return beside
         private = _private_directory(self.data_dir, self.programs)
+        _clear_socket(private)
         stack.callback(shutil.rmtree, private, ignore_errors=True)
         hand_over(private, self.programs.account)
         return private
@@ -237,10 +239,15 @@ def stop_now(process: subprocess.Popen[bytes]) -> None:
             return
 
 
+def _clear_socket(directory: Path) -> None:
+    """What a killed server left: PostgreSQL would refuse to start while any process bears the id in the lock file."""
+    for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
+        (directory / name).unlink(missing_ok=True)
+
+
 def _takes_socket(directory: Path) -> bool:
     """Tried rather than reckoned: the longest path differs by system and some file systems take no sockets at all."""
     path = directory / f".s.PGSQL.{PORT}"
-    path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.bind(str(path))
