@@ -1,0 +1,8 @@
+"""Runs screening alone: ``python -m services.screening``."""
+
+from services.screening.app import create_app
+from services.screening.settings import Settings
+from shared.service import serve
+
+if __name__ == "__main__":
+    serve(create_app, Settings())

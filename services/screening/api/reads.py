@@ -1,0 +1,226 @@
+"""What is known of cases, for those who may know it."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import structlog
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+
+from services.screening import repository
+from services.screening.api.models import Body, IdentityBody, Line
+from services.screening.domain.case import GATES, Case
+from services.screening.domain.identity import name_tokens, search_key
+from services.screening.domain.vocabulary import Action, Gate, Likeness, Status
+from shared.auth.principal import Principal
+from shared.auth.roles import Role
+from shared.errors import NotFound
+from shared.web.commands import Reading, reading
+
+log = structlog.get_logger()
+
+router = APIRouter(tags=["reads"])
+
+_CARERS = (Role.CASEWORKER, Role.PROTECTION, Role.MEDICAL, Role.MANAGER)
+_TRAVEL = (Role.MOVEMENTS, Role.AIRPORT)
+_AFTERWARDS = (Role.REINTEGRATION, Role.MONITORING, Role.FINANCE)
+Caring = Annotated[Reading, Depends(reading(*_CARERS, *_TRAVEL))]
+Looking = Annotated[Reading, Depends(reading(*_CARERS, *_TRAVEL, Role.SERVICE, Role.AUDITOR))]
+Boarding = Annotated[Reading, Depends(reading(*_CARERS, *_TRAVEL, Role.SERVICE))]
+Naming = Annotated[Reading, Depends(reading(*_CARERS, *_TRAVEL, *_AFTERWARDS, Role.SERVICE))]
+Deciding = Annotated[Reading, Depends(reading(Role.CASEWORKER, Role.PROTECTION, Role.MANAGER))]
+
+#: Who may read why a case is held, and how that ended.
+_MAY_READ_HOLDS = (Role.PROTECTION, Role.MEDICAL)
+
+
+class Gates(BaseModel):
+    """The gates of screening at this moment."""
+
+    met: list[Gate]
+    missing: list[Gate]
+
+
+class Consent(BaseModel):
+    """What boarding must know."""
+
+    consent: bool
+    holds: int
+    checked_at: datetime
+
+
+class AskIdentities(Body):
+    """Whose identity is needed, and what for."""
+
+    case_ids: Annotated[list[UUID], Field(max_length=1000)]
+    purpose: Line
+
+
+class Suspected(BaseModel):
+    """Two cases that may be of one person, and what they have in common."""
+
+    case_id: UUID
+    reference: str
+    other_case_id: UUID
+    likeness: list[Likeness]
+    raised_at: datetime
+
+
+class Found(BaseModel):
+    """Cases, newest first."""
+
+    case_ids: list[UUID]
+
+
+class HoldView(BaseModel):
+    """A hold; why, for those who may know."""
+
+    hold_id: UUID
+    open: bool
+    placed_at: datetime
+    kind: str | None = None
+    note: str | None = None
+    outcome: str | None = None
+
+
+class CaseView(BaseModel):
+    """A case with the person's identity."""
+
+    case_id: UUID
+    person_id: UUID
+    household_id: UUID | None
+    role: str | None
+    reference: str
+    list_reference: str | None
+    office: str
+    place: str
+    place_kind: str
+    registered_at: datetime
+    status: Status
+    merged_into: UUID | None
+    boarded: bool
+    identity: IdentityBody
+    is_child: bool
+    care_required: bool
+    gates: Gates
+    holds: list[HoldView]
+    suspected_duplicates: list[UUID]
+    possible: list[Action]
+    declaration: dict[str, Any] | None
+    assessment: dict[str, Any] | None
+    fitness: dict[str, Any] | None
+
+
+@router.get("/cases/{case_id}")
+async def show_case(case_id: UUID, reading: Caring) -> CaseView:
+    """A case with the person's identity."""
+    case = await _case(reading, case_id)
+    now = reading.clock.now()
+    kept = vars(case)
+    _disclosed(reading.principal, [case_id], "case file")
+    return CaseView(
+        **{
+            name: kept[name]
+            for name in CaseView.model_fields.keys() & kept.keys() - {"identity", "holds", "assessment"}
+        },
+        case_id=case.id,
+        identity=IdentityBody(**vars(case.identity)),
+        is_child=case.identity.is_child(now.date()),
+        care_required=case.needs_care(now.date()),
+        gates=_gates(case, now),
+        holds=_holds(case, reading.principal),
+        suspected_duplicates=[suspicion.other_case_id for suspicion in case.open_suspicions],
+        possible=case.possible(now),
+        declaration=vars(case.declarations[-1]) if case.declarations else None,
+        assessment=vars(case.assessment) if case.assessment else None,
+        fitness=vars(case.examination) if case.examination else None,
+    )
+
+
+@router.get("/cases/{case_id}/gates")
+async def show_gates(case_id: UUID, reading: Looking) -> Gates:
+    """What is met and what is missing."""
+    return _gates(await _case(reading, case_id), reading.clock.now())
+
+
+@router.get("/cases/{case_id}/consent")
+async def show_consent(case_id: UUID, reading: Boarding) -> Consent:
+    """Whether the person consents and nothing holds the case."""
+    case = await _case(reading, case_id)
+    return Consent(consent=case.consents, holds=len(case.open_holds), checked_at=reading.clock.now())
+
+
+@router.post("/identities")
+async def show_identities(body: AskIdentities, reading: Naming) -> dict[str, dict[UUID, IdentityBody]]:
+    """Who these people are, for a purpose that is recorded."""
+    cases = await repository.cases_of(reading.connection, body.case_ids)
+    _disclosed(reading.principal, [case.id for case in cases], body.purpose)
+    hidden = {} if _sees_phones(reading.principal) else {"phone": None}
+    return {"identities": {case.id: IdentityBody(**{**vars(case.identity), **hidden}) for case in cases}}
+
+
+@router.get("/search")
+async def search(
+    reading: Naming,
+    q: Annotated[str, Query(min_length=2, max_length=200)],
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Found:
+    """Cases by whole words of the name, by reference or by a list's reference."""
+    found = await repository.search(reading.connection, [search_key(q)], limit)
+    if not found and (words := name_tokens(q)):
+        found = await repository.search(reading.connection, [search_key(word) for word in words], limit)
+    return Found(case_ids=found)
+
+
+@router.get("/duplicates")
+async def show_duplicates(
+    reading: Deciding, limit: Annotated[int, Query(ge=1, le=1000)] = 200
+) -> dict[str, list[Suspected]]:
+    """Suspected duplicates about which nobody has decided."""
+    cases = await repository.suspected(reading.connection, limit)
+    return {
+        "duplicates": [
+            Suspected(case_id=case.id, reference=case.reference, **_of(suspicion))
+            for case in cases
+            for suspicion in case.open_suspicions
+        ]
+    }
+
+
+async def _case(reading: Reading, case_id: UUID) -> Case:
+    found = await repository.cases_of(reading.connection, [case_id])
+    if not found:
+        raise NotFound(f"There is no case {case_id}.")
+    return found[0]
+
+
+def _of(suspicion: Any) -> dict[str, Any]:
+    return {name: getattr(suspicion, name) for name in ("other_case_id", "likeness", "raised_at")}
+
+
+def _gates(case: Case, at: datetime) -> Gates:
+    missing = case.missing(at)
+    return Gates(met=[gate for gate in GATES if gate not in missing], missing=list(missing))
+
+
+def _holds(case: Case, principal: Principal) -> list[HoldView]:
+    may_read = principal.may(_MAY_READ_HOLDS)
+    return [
+        HoldView(
+            hold_id=hold.id,
+            open=hold.lifted_at is None,
+            placed_at=hold.placed_at,
+            **({"kind": hold.kind, "note": hold.note, "outcome": hold.outcome} if may_read else {}),
+        )
+        for hold in case.holds
+    ]
+
+
+def _sees_phones(principal: Principal) -> bool:
+    # Manifests and papers need no phone number; those who call people do.
+    return principal.may((*_CARERS, *_AFTERWARDS))
+
+
+def _disclosed(principal: Principal, case_ids: list[UUID], purpose: str) -> None:
+    log.info("identities disclosed", to=principal.id, purpose=purpose, cases=[str(case_id) for case_id in case_ids])

@@ -1,0 +1,44 @@
+"""Screening's parts put together."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.screening import outgoing
+from services.screening.api import reads, registration, screening
+from services.screening.handlers import HANDLERS
+from services.screening.repository import Unit
+from services.screening.settings import Settings
+from shared.clock import ProgrammeClock
+from shared.contracts import screening as contracts
+from shared.contracts import travel
+from shared.messaging.bus import Bus
+from shared.persistence.database import Database
+from shared.service import Service
+from shared.web.clients import Connect
+
+
+def create_app(
+    settings: Settings,
+    *,
+    bus: Bus | None = None,
+    database: Database | None = None,
+    clock: ProgrammeClock | None = None,
+    connect: Connect | None = None,
+) -> FastAPI:
+    """The service; what is not given is made from the settings."""
+    return Service(
+        name="screening",
+        source=contracts.SOURCE,
+        settings=settings,
+        unit=Unit,
+        publish=outgoing.publish,
+        handlers=HANDLERS,
+        follows=(travel.SOURCE,),
+        migrations=Path(__file__).parent / "migrations",
+        routers=[registration.router, screening.router, reads.router],
+        bus=bus,
+        database=database,
+        clock=clock,
+        connect=connect,
+    ).app

@@ -1,0 +1,352 @@
+"""One person's case in screening: what was recorded, which gates are met, and what may be done next."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from uuid import UUID
+
+from services.screening.domain import rules
+from services.screening.domain.events import (
+    CareArranged,
+    CaseAssessed,
+    CaseCleared,
+    CaseDeclined,
+    CaseEvent,
+    CaseMerged,
+    CaseRegistered,
+    ClearanceRevoked,
+    ConsentWithdrawn,
+    DeclarationSigned,
+    DuplicateSuspected,
+    FitnessRecorded,
+    HoldLifted,
+    HoldPlaced,
+)
+from services.screening.domain.identity import Identity
+from services.screening.domain.records import (
+    Assessment,
+    BestInterests,
+    Declaration,
+    Examination,
+    Hold,
+    Refusal,
+    Suspicion,
+    Withdrawal,
+)
+from services.screening.domain.vocabulary import (
+    Action,
+    Escort,
+    Gate,
+    GivenBy,
+    HouseholdRole,
+    Likeness,
+    PlaceKind,
+    Status,
+)
+
+#: The lifecycle: what is not in it is an error.
+TRANSITIONS: dict[Status, dict[Action, Status]] = {
+    Status.OPEN: {
+        Action.DECLARE: Status.OPEN,
+        Action.ASSESS: Status.OPEN,
+        Action.PLACE_HOLD: Status.OPEN,
+        Action.LIFT_HOLD: Status.OPEN,
+        Action.DECIDE_BEST_INTERESTS: Status.OPEN,
+        Action.EXAMINE: Status.OPEN,
+        Action.CLEAR: Status.CLEARED,
+        Action.WITHDRAW: Status.WITHDRAWN,
+        Action.DECLINE: Status.DECLINED,
+        Action.MERGE: Status.MERGED,
+    },
+    Status.CLEARED: {
+        Action.DECLARE: Status.CLEARED,
+        Action.ASSESS: Status.CLEARED,
+        Action.PLACE_HOLD: Status.CLEARED,
+        Action.DECIDE_BEST_INTERESTS: Status.CLEARED,
+        Action.EXAMINE: Status.CLEARED,
+        Action.REVOKE: Status.OPEN,
+        Action.WITHDRAW: Status.WITHDRAWN,
+        Action.DECLINE: Status.DECLINED,
+        Action.MERGE: Status.MERGED,
+    },
+    Status.WITHDRAWN: {
+        Action.DECLARE: Status.OPEN,
+        Action.PLACE_HOLD: Status.WITHDRAWN,
+        Action.LIFT_HOLD: Status.WITHDRAWN,
+        Action.MERGE: Status.MERGED,
+    },
+    Status.DECLINED: {
+        Action.LIFT_HOLD: Status.DECLINED,
+        Action.MERGE: Status.MERGED,
+    },
+    Status.MERGED: {},
+}
+
+
+@dataclass
+class Case:
+    """One person's return, from registration to clearance."""
+
+    id: UUID
+    #: Whose case it is: the same for all cases of one person, however often the person returns.
+    person_id: UUID
+    reference: str
+    list_reference: str | None
+    office: str
+    place: str
+    place_kind: PlaceKind
+    identity: Identity
+    registered_at: datetime
+    registered_by: str
+    household_id: UUID | None = None
+    role: HouseholdRole | None = None
+    #: A parent of this child is in the household.
+    accompanied: bool = False
+    status: Status = Status.OPEN
+    declarations: list[Declaration] = field(default_factory=list)
+    withdrawals: list[Withdrawal] = field(default_factory=list)
+    assessment: Assessment | None = None
+    best_interests: BestInterests | None = None
+    holds: list[Hold] = field(default_factory=list)
+    examinations: list[Examination] = field(default_factory=list)
+    suspicions: list[Suspicion] = field(default_factory=list)
+    refusal: Refusal | None = None
+    merged_into: UUID | None = None
+    #: As travel tells: consent can't be withdrawn here any more.
+    boarded: bool = False
+
+    def registered(self) -> CaseRegistered:
+        """The event of its registration."""
+        on = self.registered_at.date()
+        return CaseRegistered(
+            case_id=self.id,
+            person_id=self.person_id,
+            household_id=self.household_id,
+            reference=self.reference,
+            list_reference=self.list_reference,
+            office=self.office,
+            nationality=self.identity.nationality,
+            age_group=self.identity.age_group(on),
+            registered_on=on,
+        )
+
+    @property
+    def consents(self) -> bool:
+        """Whether a declaration stands."""
+        return bool(self.declarations) and self.status in (Status.OPEN, Status.CLEARED)
+
+    @property
+    def open_holds(self) -> list[Hold]:
+        """Holds that were not lifted."""
+        return [hold for hold in self.holds if hold.lifted_at is None]
+
+    @property
+    def open_suspicions(self) -> list[Suspicion]:
+        """Suspected duplicates about which nobody has decided."""
+        return [suspicion for suspicion in self.suspicions if suspicion.open]
+
+    @property
+    def examination(self) -> Examination | None:
+        """The last fit-to-travel result."""
+        return self.examinations[-1] if self.examinations else None
+
+    def needs_care(self, on: date) -> bool:
+        """Whether this is a child without a parent, whose return needs best interests, a receiver and an escort."""
+        return self.identity.is_child(on) and not self.accompanied
+
+    def escort(self, on: date) -> Escort:
+        """Who must travel with the person, as the assessment says; never nobody for an unaccompanied child."""
+        assessed = self.assessment.escort if self.assessment else Escort.NONE
+        return Escort.OPERATIONAL if assessed is Escort.NONE and self.needs_care(on) else assessed
+
+    def missing(self, at: datetime) -> tuple[Gate, ...]:
+        """The gates that are not met at that moment."""
+        return tuple(gate for gate, met in GATES.items() if not met(self, at))
+
+    def possible(self, at: datetime) -> list[Action]:
+        """What an officer may do next."""
+        possible = [action for action in TRANSITIONS[self.status] if action is not Action.REVOKE]
+        if self.boarded:
+            possible = [action for action in possible if action not in BEFORE_BOARDING]
+        return [action for action in possible if action is not Action.CLEAR or not self.missing(at)]
+
+    def declare(self, declaration: Declaration) -> list[CaseEvent]:
+        """Take the voluntary declaration and the consent to the use of data."""
+        if not declaration.alternatives_explained:
+            raise rules.AlternativesNotExplained
+        if not declaration.data_consent:
+            raise rules.DataConsentMissing
+        if not declaration.witness.strip() or not declaration.language.strip():
+            raise rules.WitnessMissing
+        if declaration.given_by is not GivenBy.SELF and not (declaration.proxy_reason or "").strip():
+            raise rules.ProxyWithoutReason
+        self._advance(Action.DECLARE)
+        self.declarations.append(declaration)
+        return [DeclarationSigned(self.id, declaration.at.date())]
+
+    def withdraw(self, withdrawal: Withdrawal) -> list[CaseEvent]:
+        """End consent: at once, with no condition but that the person isn't on board yet."""
+        if self.boarded:
+            raise rules.WithdrawalTooLate
+        return self._withdraw(withdrawal)
+
+    def hear_withdrawal(self, withdrawal: Withdrawal) -> list[CaseEvent]:
+        """Travel has released everything after a withdrawal: here before, or at the airport desk just now."""
+        for own in self.withdrawals:
+            if own.on == withdrawal.on and not own.answered:
+                own.answered = True
+                return []
+        withdrawal.answered = True
+        return self._withdraw(withdrawal) if Action.WITHDRAW in TRANSITIONS[self.status] else []
+
+    def _withdraw(self, withdrawal: Withdrawal) -> list[CaseEvent]:
+        cleared = self.status is Status.CLEARED
+        self._advance(Action.WITHDRAW)
+        self.withdrawals.append(withdrawal)
+        withdrawn = ConsentWithdrawn(self.id, withdrawal.on)
+        return [withdrawn, ClearanceRevoked(self.id, (Gate.CONSENT,))] if cleared else [withdrawn]
+
+    def assess(self, assessment: Assessment, *, unaccompanied: bool) -> list[CaseEvent]:
+        """Record the vulnerability screening's result."""
+        if unaccompanied and not self.identity.is_child(assessment.at.date()):
+            raise rules.NotAChild
+        if unaccompanied and self.accompanied:
+            raise rules.TravelsWithParent
+        self._advance(Action.ASSESS)
+        self.assessment = assessment
+        return self._then(assessment.at, *self._assessed(assessment.at.date()))
+
+    def accompany(self, accompanied: bool, at: datetime) -> list[CaseEvent]:
+        """A parent has come into the household or left it."""
+        if accompanied == self.accompanied:
+            return []
+        before = self.needs_care(at.date())
+        self.accompanied = accompanied
+        changed = before != self.needs_care(at.date())
+        return self._then(at, *self._assessed(at.date())) if changed else []
+
+    def _assessed(self, on: date) -> list[CaseEvent]:
+        if self.assessment is None:
+            return []
+        needs = self.assessment.assistance
+        escorted = self.escort(on) is not Escort.NONE
+        return [CaseAssessed(self.id, self.assessment.band, needs, escorted, self.needs_care(on))]
+
+    def place_hold(self, hold: Hold) -> list[CaseEvent]:
+        """Stop the case until the hold is lifted."""
+        self._advance(Action.PLACE_HOLD)
+        self.holds.append(hold)
+        return self._then(hold.placed_at, HoldPlaced(self.id, hold.id))
+
+    def lift_hold(self, hold_id: UUID, *, outcome: str, at: datetime, by: str) -> list[CaseEvent]:
+        """End a hold with its outcome."""
+        hold = next((hold for hold in self.open_holds if hold.id == hold_id), None)
+        if hold is None:
+            raise rules.HoldNotOpen
+        self._advance(Action.LIFT_HOLD)
+        hold.lifted_at, hold.lifted_by, hold.outcome = at, by, outcome
+        return [HoldLifted(self.id, hold.id)]
+
+    def decide_best_interests(self, decision: BestInterests, at: datetime) -> list[CaseEvent]:
+        """Record how a child's best-interests procedure ended."""
+        if not self.identity.is_child(at.date()):
+            raise rules.NotAChild
+        if decision.decided_on > at.date():
+            raise rules.DecisionInFuture
+        self._advance(Action.DECIDE_BEST_INTERESTS)
+        self.best_interests = decision
+        return self._then(at, CareArranged(self.id, decision.arranged))
+
+    def examine(self, examination: Examination) -> list[CaseEvent]:
+        """Record a fit-to-travel result; it replaces the one before."""
+        self._advance(Action.EXAMINE)
+        self.examinations.append(examination)
+        recorded = FitnessRecorded(
+            case_id=self.id,
+            fit=examination.fit,
+            valid_from=examination.valid_from,
+            valid_until=examination.valid_until,
+            assistance=examination.assistance,
+            escort_required=examination.escort is not Escort.NONE,
+        )
+        return self._then(examination.valid_from, recorded)
+
+    def clear(self, at: datetime) -> list[CaseEvent]:
+        """Declare all gates of screening met."""
+        if self.status is Status.OPEN and (missing := self.missing(at)):
+            raise rules.GatesMissing(missing)
+        self._advance(Action.CLEAR)
+        return [CaseCleared(self.id, at.date())]
+
+    def decline(self, refusal: Refusal) -> list[CaseEvent]:
+        """End the case: the programme can't return this person."""
+        self._advance(Action.DECLINE)
+        self.refusal = refusal
+        return [CaseDeclined(self.id, refusal.at.date())]
+
+    def suspect(self, other: UUID, likeness: Iterable[Likeness], at: datetime) -> list[CaseEvent]:
+        """Note that this may be the person of another case: a person has to decide."""
+        self.suspicions.append(Suspicion(other, sorted(likeness), at))
+        return self._then(at, DuplicateSuspected(self.id, other))
+
+    def merge_into(self, other: UUID) -> list[CaseEvent]:
+        """End as a duplicate."""
+        self._advance(Action.MERGE)
+        self.merged_into = other
+        return [CaseMerged(self.id, other)]
+
+    def absorb(self, ended: "Case", at: datetime, *, new_id: Callable[[], UUID]) -> list[CaseEvent]:
+        """Go on for the person of a merged case: what protects the person there protects here."""
+        events: list[CaseEvent] = []
+        if ended.status is Status.WITHDRAWN and self._declared_before(taken_back := ended.withdrawals[-1]):
+            events += self._withdraw(replace(taken_back, on=at.date(), at=at, answered=False))
+        for hold in ended.open_holds:
+            if Action.PLACE_HOLD in TRANSITIONS[self.status]:
+                events += self.place_hold(Hold(new_id(), hold.kind, hold.note, at, hold.placed_by))
+        known = {self.id, *(suspicion.other_case_id for suspicion in self.suspicions)}
+        for suspicion in ended.open_suspicions:
+            if suspicion.other_case_id not in known:
+                events += self.suspect(suspicion.other_case_id, suspicion.likeness, at)
+        return events
+
+    def _declared_before(self, withdrawal: Withdrawal) -> bool:
+        return self.consents and not self.boarded and self.declarations[-1].at <= withdrawal.at
+
+    def _advance(self, action: Action) -> None:
+        if self.boarded and action in BEFORE_BOARDING:
+            raise rules.HasBoarded
+        if action not in TRANSITIONS[self.status]:
+            raise rules.NotPossibleNow(action, self.status)
+        self.status = TRANSITIONS[self.status][action]
+
+    def _then(self, at: datetime, *events: CaseEvent) -> list[CaseEvent]:
+        """The events, and the clearance revoked if one of its gates fell by them."""
+        fallen = tuple(gate for gate in self.missing(at) if gate is not Gate.FITNESS or self._unfit)
+        if self.status is not Status.CLEARED or not fallen:
+            return list(events)
+        self._advance(Action.REVOKE)
+        return [*events, ClearanceRevoked(self.id, fallen)]
+
+    @property
+    def _unfit(self) -> bool:
+        # A result that only lapsed doesn't undo the clearance: travel asks for a new one before the flight.
+        return self.examination is not None and not self.examination.fit
+
+
+#: What can't be done any more with a person on board.
+BEFORE_BOARDING = frozenset({Action.WITHDRAW, Action.DECLINE, Action.MERGE, Action.CLEAR})
+
+
+def _care_is_arranged(case: Case, at: datetime) -> bool:
+    decided = case.best_interests
+    return not case.needs_care(at.date()) or (decided is not None and decided.arranged)
+
+
+GATES: dict[Gate, Callable[[Case, datetime], bool]] = {
+    Gate.CONSENT: lambda case, at: case.consents,
+    Gate.ASSESSMENT: lambda case, at: case.assessment is not None,
+    Gate.IDENTITY: lambda case, at: not case.open_suspicions,
+    Gate.HOLD: lambda case, at: not case.open_holds,
+    Gate.CARE: _care_is_arranged,
+    Gate.FITNESS: lambda case, at: case.examination is not None and case.examination.holds_at(at),
+}

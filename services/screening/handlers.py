@@ -1,0 +1,36 @@
+"""How screening reacts to what travel publishes."""
+
+from services.screening.domain.records import Withdrawal
+from services.screening.repository import Unit
+from shared.contracts.travel import Boarded, BoardingCorrected, Departed, WithdrawnAtGate
+from shared.messaging.handlers import Received, handlers, on
+
+
+def boarded(received: Received[Boarded], uow: Unit) -> None:
+    """From now on a withdrawal comes too late."""
+    uow.cases.get(received.subject).boarded = True
+
+
+def boarding_corrected(received: Received[BoardingCorrected], uow: Unit) -> None:
+    """Whoever was not on board after all can still withdraw."""
+    uow.cases.get(received.subject).boarded = received.data.boarded
+
+
+def departed(received: Received[Departed], uow: Unit) -> None:
+    """Whoever has left was on board."""
+    uow.cases.get(received.subject).boarded = True
+
+
+def withdrawn(received: Received[WithdrawnAtGate], uow: Unit) -> None:
+    """Consent ended at the airport desk, unless this only answers a withdrawal that was made here."""
+    case = uow.cases.get(received.subject)
+    on_day = received.data.withdrawn_on
+    uow.record(*case.hear_withdrawal(Withdrawal(on_day, "airport", "at the airport desk", received.time, uow.actor)))
+
+
+HANDLERS = handlers(
+    on(Boarded, boarded, cases=lambda received: [received.subject]),
+    on(BoardingCorrected, boarding_corrected, cases=lambda received: [received.subject]),
+    on(Departed, departed, cases=lambda received: [received.subject]),
+    on(WithdrawnAtGate, withdrawn, cases=lambda received: [received.subject]),
+)

@@ -1,0 +1,75 @@
+"""Who belongs together, and who turns out to be the same person."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from services.screening import repository
+from services.screening.domain import duplicates
+from services.screening.domain.duplicates import Decision, Merger
+from services.screening.domain.household import accompany
+from services.screening.repository import Unit
+from services.screening.usecases.registration import found_household
+from shared.ids import new_id
+
+
+async def split_household(uow: Unit, household_id: UUID, leaving: list[UUID], reason: str) -> dict[str, Any]:
+    """Let members go who decide otherwise than the rest; several who leave together stay together."""
+    await uow.load(households=[household_id])
+    household = uow.households.get(household_id)
+    household.split(leaving, reason=reason, at=uow.clock.now(), by=uow.actor)
+    gone = [uow.cases.get(case_id) for case_id in leaving]
+    for case in gone:
+        case.household_id = None
+    new = found_household(uow, household.office, gone) if len(gone) > 1 else None
+    uow.record(household.changed(), *([new.changed()] if new else []))
+    uow.record(*accompany(gone, uow.clock.now()))
+    _see_who_is_accompanied(uow, [household_id])
+    return {
+        "household_id": household_id,
+        "case_ids": household.members,
+        "new_household_id": new.id if new else None,
+    }
+
+
+async def decide_duplicate(
+    uow: Unit, case_id: UUID, other_id: UUID, *, same_person: bool, reason: str
+) -> dict[str, Any]:
+    """Decide a suspected duplicate: of one person the elder case goes on, and the younger ends."""
+    survivors = await repository.surviving(uow.connection, [case_id, other_id])
+    people = await repository.of_the_same_people(uow.connection, [case_id, other_id, *survivors.values()])
+    await uow.load(
+        households={row.household_id for row in people} - {None},
+        cases={case_id, other_id, *(row.id for row in people)},
+    )
+    suspected, suspicion = duplicates.open_suspicion(uow.cases.get(case_id), uow.cases.get(other_id))
+    decision = Decision(same_person, reason, uow.clock.now(), uow.actor)
+    if not same_person:
+        uow.record(*duplicates.different_people(suspected, suspicion, decision))
+        return {"case_id": case_id, "merged_into": None}
+    other = uow.cases.get(survivors[suspicion.other_case_id])
+    events, merger = duplicates.same_person(suspected, suspicion, other, decision, uow.cases, new_id=new_id)
+    uow.record(*events)
+    if merger is not None:
+        _leave_household(uow, merger)
+    return {"case_id": case_id, "merged_into": merger.kept.id if merger else None}
+
+
+def _leave_household(uow: Unit, merger: Merger) -> None:
+    keys = merger.ended.identity.likeness_keys()
+    for key in keys:
+        # The person goes on under the other case, and is to be found there by this one's papers and spelling too.
+        uow.insert("person_key", {"key": key, "case_id": merger.kept.id})
+    if merger.ended.household_id is None:
+        return
+    household = uow.households.get(merger.ended.household_id)
+    household.replace(merger.ended, merger.kept)
+    merger.ended.household_id = None
+    uow.record(household.changed())
+    _see_who_is_accompanied(uow, [household.id])
+
+
+def _see_who_is_accompanied(uow: Unit, household_ids: Iterable[UUID]) -> None:
+    for household_id in household_ids:
+        members = [uow.cases.get(member) for member in uow.households.get(household_id).members]
+        uow.record(*accompany(members, uow.clock.now()))
