@@ -21,11 +21,15 @@ class Position:
     handled: int
 
 
-def account(heads: Mapping[str, Heads], positions: Mapping[str, Iterable[Position]]) -> dict[str, Any]:
-    """The account of a suite: ``heads`` per source, ``positions`` per consumer that follows them all or some."""
+def account(
+    heads: Mapping[str, Heads], positions: Mapping[str, Iterable[Position]], follows: Mapping[str, Iterable[str]] = {}
+) -> dict[str, Any]:
+    """The account of a suite: heads per source, positions per consumer, and which sources each consumer follows."""
     return {
         "producers": {source: _produced(of_subjects) for source, of_subjects in heads.items()},
-        "consumers": {consumer: _consumed(heads, list(each)) for consumer, each in positions.items()},
+        "consumers": {
+            consumer: _consumed(heads, each, follows.get(consumer, ())) for consumer, each in positions.items()
+        },
     }
 
 
@@ -33,8 +37,8 @@ def _produced(heads: Heads) -> dict[str, int]:
     return {"subjects": len(heads), "events": sum(sequence for sequence, _ in heads.values())}
 
 
-def _consumed(heads: Mapping[str, Heads], positions: list[Position]) -> dict[str, Any]:
-    by_source: dict[str, dict[str, Position]] = {}
+def _consumed(heads: Mapping[str, Heads], positions: Iterable[Position], follows: Iterable[str]) -> dict[str, Any]:
+    by_source: dict[str, dict[str, Position]] = {source: {} for source in follows}
     for position in positions:
         by_source.setdefault(position.source, {})[position.subject] = position
     return {source: _compared(heads.get(source, {}), found) for source, found in sorted(by_source.items())}

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from shared.errors import Unavailable
+from shared.telemetry import current_traceparent
 
 SERVICES = ("screening", "travel", "reintegration", "monitoring")
 
@@ -50,6 +51,8 @@ class Neighbours:
     ) -> httpx.Response:
         """Whatever the service answers. Raises ServiceDown when it doesn't."""
         sent = {**(headers or {}), "Authorization": f"Bearer {token}"}
+        if traceparent := current_traceparent():
+            sent["traceparent"] = traceparent
         try:
             return await self.client(service).request(method, url, headers=sent, **content)
         except httpx.TransportError as error:

@@ -264,13 +264,14 @@ class Monitoring:
                 visit.attempts += 1
             case monitoring.FollowUpCompleted() if visit := self.visits.get(data.code):
                 visit.completed_on = data.completed_on
-                self.lost = False
             case monitoring.FollowUpOverdue() if visit := self.visits.get(data.code):
                 visit.overdue = True
             case monitoring.FollowUpsCancelled():
                 self.visits = {code: visit for code, visit in self.visits.items() if visit.completed_on}
             case monitoring.ContactLost():
                 self.lost = True
+            case monitoring.ContactRegained():
+                self.lost = False
             case monitoring.CaseClosed():
                 self.closed = data.reason
 

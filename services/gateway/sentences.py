@@ -124,6 +124,7 @@ _BY_CONTRACT: dict[type[Contract], Sentence] = {
     m.FollowUpOverdue: lambda d: f"Follow-up {d['code']} is overdue since {d['due_on']}.",
     m.FollowUpsCancelled: lambda d: "No more follow-up is made.",
     m.ContactLost: lambda d: "Contact is lost.",
+    m.ContactRegained: lambda d: "Contact is there again.",
     m.CaseClosed: _closed,
 }
 

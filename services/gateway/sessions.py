@@ -82,9 +82,9 @@ class Sessions:
 
 def sessions_of(settings: Settings) -> Sessions | None:
     """Sessions with the accounts and the key that the settings name, if they do."""
-    if settings.accounts is None or settings.signing_key is None:
+    if settings.accounts is None or settings.private_key is None:
         return None
-    key = load_or_generate_key(settings.signing_key)
+    key = load_or_generate_key(settings.private_key)
     return Sessions(Accounts(settings.accounts), Signer(key), settings.secure_cookie)
 
 

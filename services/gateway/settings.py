@@ -11,7 +11,7 @@ class Settings(ServiceSettings):
     model_config = settings_config("HOMEWARD_GATEWAY_")
 
     #: The private key that signs tokens (PEM, mode 0600); without it and accounts nobody can sign in here.
-    signing_key: Path | None = None
+    private_key: Path | None = None
     #: The local accounts.
     accounts: Path | None = None
     #: Whether the console's cookie is sent over HTTPS only: behind TLS, say yes.

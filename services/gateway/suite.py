@@ -93,7 +93,12 @@ class Suite:
         sources = [f"/homeward/{name}" for name in SERVICES]
         async with self.gateway.database.transaction() as connection:
             timeline = await effects(connection)
-        found = account(dict(zip(sources, heads, strict=True)), dict(zip(consumers, positions, strict=True)))
+        reports, _ = await self._round()
+        found = account(
+            dict(zip(sources, heads, strict=True)),
+            dict(zip(consumers, positions, strict=True)),
+            {consumer: report.handled for consumer, report in reports.items()},
+        )
         return found | {"timeline": timeline}
 
     async def _heads(self, service: str) -> dict[str, tuple[int, str]]:

@@ -79,6 +79,6 @@ def _required_claims() -> jwt.JWTClaimsRegistry:
         exp={"essential": True},
         iat={"essential": True},
         name={"essential": True},
-        roles={"essential": True},
+        roles={"essential": True, "allow_blank": True},
         offices={"essential": True, "allow_blank": True},
     )
