@@ -15,6 +15,8 @@ from shared.messaging.bus import Bus
 from shared.persistence.database import Database
 from shared.scheduler import Scheduled
 from shared.service import Service
+from shared.telemetry import Telemetry
+from shared.web.clients import Connect
 
 SCHEDULED = (Scheduled("follow-up-overdue", due=newly_overdue, run=usecases.mark_overdue),)
 
@@ -25,6 +27,8 @@ def create_app(
     bus: Bus | None = None,
     database: Database | None = None,
     clock: ProgrammeClock | None = None,
+    connect: Connect | None = None,
+    telemetry: Telemetry | None = None,
 ) -> FastAPI:
     """The service as an application whose lifespan starts and stops it."""
     return Service(
@@ -41,4 +45,6 @@ def create_app(
         bus=bus,
         database=database,
         clock=clock,
+        connect=connect,
+        telemetry=telemetry,
     ).app

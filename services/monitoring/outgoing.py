@@ -4,6 +4,7 @@ from typing import assert_never
 
 from services.monitoring.domain import events as domain
 from shared.contracts import monitoring as contracts
+from shared.contracts.envelope import Contract
 from shared.messaging.outbox import Outgoing
 
 
@@ -12,7 +13,7 @@ def publish(event: domain.Event) -> Outgoing:
     return Outgoing(event.case_id, _contract(event))
 
 
-def _contract(event: domain.Event) -> contracts.Contract:
+def _contract(event: domain.Event) -> Contract:
     match event:
         case domain.FollowUpsScheduled(inception_on=inception_on, visits=visits):
             planned = [contracts.Visit(code=code, method=method.value, due_on=due) for code, method, due in visits]

@@ -152,7 +152,7 @@ class Case:
 
     def _advance(self, action: Action) -> None:
         if action not in TRANSITIONS[self.status]:
-            raise NotAllowedNow(f"The case is {self.status}.", status=self.status, allowed=self.actions())
+            raise NotAllowedNow(f"The case is {self.status}.", state=self.status, allowed=self.actions())
         self.status = TRANSITIONS[self.status][action]
 
     def _cancel_visits(self) -> None:

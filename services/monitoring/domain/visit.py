@@ -70,7 +70,7 @@ class Visit:
     def advance(self, action: VisitAction) -> None:
         """Take a step of the visit's table."""
         if action not in VISIT_TRANSITIONS[self.status]:
-            raise NotAllowedNow(f"The visit {self.code} is {self.status}.", status=self.status)
+            raise NotAllowedNow(f"The visit {self.code} is {self.status}.", state=self.status)
         self.status = VISIT_TRANSITIONS[self.status][action]
 
     def attempt(self, attempt: Attempt) -> None:

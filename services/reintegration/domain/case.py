@@ -229,12 +229,12 @@ class Case:
     def _plan_for(self, action: Action) -> Plan:
         self._check(action)
         if self.plan is None:
-            raise NotAllowedNow("The case has no plan.", status=self.status)
+            raise NotAllowedNow("The case has no plan.", state=self.status)
         return self.plan
 
     def _check(self, action: Action) -> None:
         if action not in TRANSITIONS[self.status]:
-            raise NotAllowedNow(f"The case is {self.status}.", status=self.status, allowed=self.actions())
+            raise NotAllowedNow(f"The case is {self.status}.", state=self.status, allowed=self.actions())
 
     def _advance(self, action: Action) -> None:
         self._check(action)

@@ -288,7 +288,7 @@ def test_a_closed_case_takes_no_attempt() -> None:
     case.close(Reason.LOST_CONTACT, note=None, on=INCEPTION)
     with pytest.raises(NotAllowedNow) as broken:
         case.attempt("month_1", Outcome.REACHED, note=None, by="officer", on=INCEPTION)
-    assert broken.value.fields["status"] is Status.CLOSED
+    assert broken.value.fields["state"] is Status.CLOSED
 
 
 def test_every_state_has_its_row_in_the_tables() -> None:

@@ -396,7 +396,7 @@ def test_not_allowed_now() -> None:
     scene = Scene().approved(30_000)
     with pytest.raises(NotAllowedNow) as broken:
         scene.submit(10_000)
-    assert broken.value.fields["status"] is Status.APPROVED
+    assert broken.value.fields["state"] is Status.APPROVED
     with pytest.raises(NotAllowedNow):
         scene.case.reject_plan(scene.fund, scene.person, "too late", by="manager", on=TODAY)
 

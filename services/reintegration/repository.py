@@ -1,0 +1,105 @@
+"""Reintegration's tables: funds, people's ledgers, cases."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.reintegration.domain.case import Case
+from services.reintegration.domain.fund import Fund
+from services.reintegration.domain.person import Person
+from services.reintegration.domain.rules import FundCodeTaken
+from shared.errors import NotFound
+from shared.persistence.database import rows
+from shared.persistence.unit_of_work import Collection, Column, Store, UnitOfWork
+
+FUNDS: Store[Fund] = Store("funds", "reintegration_fund", Fund, {"code": Column("text", lambda fund: fund.code)})
+PERSONS: Store[Person] = Store("persons", "reintegration_person", Person)
+CASES: Store[Case] = Store(
+    "cases",
+    "reintegration_case",
+    Case,
+    {
+        "status": Column("text", lambda case: case.status.value),
+        "person_id": Column("uuid", lambda case: case.person_id),
+        "fund_id": Column("uuid", lambda case: case.plan.fund_id if case.plan else None),
+    },
+)
+
+
+class Unit(UnitOfWork):
+    """One transaction of reintegration."""
+
+    STORES: ClassVar[tuple[Store[Any], ...]] = (FUNDS, PERSONS, CASES)
+
+    @property
+    def funds(self) -> Collection[Fund]:
+        """The loaded funds."""
+        return self.collection(FUNDS)
+
+    @property
+    def persons(self) -> Collection[Person]:
+        """The loaded ledgers."""
+        return self.collection(PERSONS)
+
+    @property
+    def cases(self) -> Collection[Case]:
+        """The loaded cases."""
+        return self.collection(CASES)
+
+    async def related(self, wanted: dict[str, set[UUID]]) -> None:
+        """With a case come its person's ledger and the fund of its latest plan."""
+        if not wanted.get("cases"):
+            return
+        found = await rows(
+            self.connection,
+            "SELECT person_id, fund_id FROM reintegration_case WHERE id = ANY(:ids)",
+            ids=sorted(wanted["cases"]),
+        )
+        wanted.setdefault("persons", set()).update(row.person_id for row in found if row.person_id)
+        wanted.setdefault("funds", set()).update(row.fund_id for row in found if row.fund_id)
+
+    def ledger(self, person_id: UUID) -> Person:
+        """The person's ledger, a new one at first."""
+        person = self.persons.find(person_id)
+        if person is None:
+            person = Person(person_id)
+            self.persons.add(person)
+        return person
+
+    def purse(self, case: Case) -> tuple[Fund | None, Person | None]:
+        """The fund and the ledger that hold something for the case: none as long as it never had a plan."""
+        if case.plan is None:
+            return None, None
+        return self.funds.get(case.plan.fund_id), self.ledger(case.owner())
+
+
+async def claim_code(connection: AsyncConnection, code: str) -> None:
+    """Have the code for one new fund; raises FundCodeTaken."""
+    await rows(connection, "SELECT pg_advisory_xact_lock(hashtextextended('fund ' || :code, 0))", code=code)
+    if await rows(connection, "SELECT 1 FROM reintegration_fund WHERE code = :code", code=code):
+        raise FundCodeTaken(code=code)
+
+
+async def read_case(connection: AsyncConnection, case_id: UUID) -> Case:
+    """One case, unlocked."""
+    found = await rows(connection, "SELECT state::text FROM reintegration_case WHERE id = :id", id=case_id)
+    if not found:
+        raise NotFound(f"Reintegration has no case {case_id}.")
+    return CASES.load(found[0].state)
+
+
+async def read_fund(connection: AsyncConnection, fund_id: UUID) -> Fund:
+    """One fund, unlocked."""
+    found = await rows(connection, "SELECT state::text FROM reintegration_fund WHERE id = :id", id=fund_id)
+    if not found:
+        raise NotFound(f"There is no fund {fund_id}.")
+    return FUNDS.load(found[0].state)
+
+
+async def read_funds(connection: AsyncConnection) -> list[Fund]:
+    """All funds, by code: a programme has few."""
+    return [FUNDS.load(row.state) for row in await rows(connection, _ALL_FUNDS)]
+
+
+_ALL_FUNDS = "SELECT state::text FROM reintegration_fund ORDER BY code"

@@ -1,0 +1,170 @@
+"""A service under test among neighbours that tell it what happened: real services on real databases, one bus."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+from uuid import UUID
+
+import httpx
+from fastapi import FastAPI
+
+from shared.auth.keys import generate_key, public_pem
+from shared.auth.principal import EVERY_OFFICE, Principal, service_principal
+from shared.auth.roles import Role
+from shared.auth.tokens import Signer
+from shared.contracts.envelope import REGISTRY, Contract
+from shared.ids import new_id
+from shared.messaging.handlers import handlers
+from shared.messaging.inprocess import InProcessBus
+from shared.messaging.outbox import Outgoing
+from shared.persistence.unit_of_work import UnitOfWork
+from shared.service import Service
+from shared.settings import ServiceSettings
+from tests.support.servers import fresh_database
+
+#: Seconds within which whatever was told has had its effect.
+DEADLINE = 15.0
+
+
+class Stage:
+    """The service under test, its neighbours, and the people who use it."""
+
+    def __init__(
+        self,
+        name: str,
+        create_app: Callable[..., FastAPI],
+        settings: type[ServiceSettings],
+        neighbours: Iterable[str],
+        postgres_url: str,
+        start: datetime,
+    ) -> None:
+        self.name, self._start_at, self._postgres_url = name, start, postgres_url
+        self._key, self._bus, self._stack = generate_key(), InProcessBus(), AsyncExitStack()
+        self.apps: dict[str, FastAPI] = {each: self._neighbour(each) for each in neighbours}
+        self.apps[name] = create_app(
+            settings(**self._settings()), bus=self._bus, connect=lambda other: self.client(other, Role.SERVICE)
+        )
+
+    async def __aenter__(self) -> Self:
+        for app in self.apps.values():
+            await self._stack.enter_async_context(app.router.lifespan_context(app))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    def client(self, service: str, *roles: Role, id: str = "somebody") -> httpx.AsyncClient:
+        """A client of somebody who has these roles."""
+        signer = Signer(self._key)
+        person = Principal(id, id, frozenset(roles), frozenset({EVERY_OFFICE}))
+        token = signer.issue(service_principal(id) if Role.SERVICE in roles else person)
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=self.apps[service], raise_app_exceptions=False),
+            base_url=f"http://{service}",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=30,
+        )
+
+    def user(self, *roles: Role, id: str = "somebody") -> "User":
+        """Somebody who uses the service under test."""
+        return User(self.client(self.name, *roles, id=id))
+
+    async def tell(self, source: str, subject: UUID, data: Contract) -> None:
+        """A neighbour publishes; returns when the service under test has handled it or parked it."""
+        await self.record(source, subject, data)
+        await self.settle()
+
+    async def record(self, source: str, subject: UUID, data: Contract) -> None:
+        """A neighbour publishes."""
+        service: Service = self.apps[source.rpartition("/")[2]].state.service
+        async with service.database.transaction() as connection:
+            unit = service.unit(connection)
+            unit.record(Outgoing(subject, data))
+            await unit.flush()
+        service.committed()
+
+    async def settle(self) -> None:
+        """Wait until all that was told is handled."""
+        await eventually(self._at_rest)
+
+    async def log(self, subject: UUID) -> list[Contract]:
+        """What the service under test has published about a subject."""
+        service: Service = self.apps[self.name].state.service
+        events = await service.log.of_subjects([(str(subject), 0)], 1000)
+        return [REGISTRY[event.type].model_validate_json(event.data) for event in events]
+
+    async def set_clock(self, now: datetime) -> None:
+        """Advance the programme's time."""
+        answer = await self.user(Role.ADMIN).client.post("/clock", json={"now": now.isoformat()})
+        assert answer.status_code == 200, answer.text
+
+    async def _at_rest(self) -> bool:
+        rest = {name: await app.state.service.health.rest() for name, app in self.apps.items()}
+        mine = rest[self.name]
+        told = all(
+            rest[name]["produced"]
+            == mine["handled"].get(f"/homeward/{name}", 0) + mine["dead"].get(f"/homeward/{name}", 0)
+            for name in rest
+            if name != self.name
+        )
+        return told and not mine["waiting"] and not any(each["unpublished"] for each in rest.values())
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "database_url": fresh_database(self._postgres_url),
+            "public_key": public_pem(self._key),
+            "environment": "test",
+            "clock_start": self._start_at,
+        }
+
+    def _neighbour(self, name: str) -> FastAPI:
+        return Service(
+            name=name,
+            source=f"/homeward/{name}",
+            settings=ServiceSettings(**self._settings()),
+            unit=UnitOfWork,
+            publish=lambda outgoing: outgoing,
+            handlers=handlers(),
+            follows=(),
+            migrations=Path(__file__).parent / "neighbour",
+            bus=self._bus,
+        ).app
+
+
+class User:
+    """Somebody with roles, who gives commands and reads."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+
+    async def post(self, path: str, body: dict[str, Any] | None = None, *, key: str | None = None) -> httpx.Response:
+        """Give a command."""
+        return await self.client.post(path, json=body or {}, headers={"Idempotency-Key": key or str(new_id())})
+
+    async def does(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Give a command that succeeds; its answer."""
+        answer = await self.post(path, body)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    async def refused(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Give a command that a rule refuses; the problem."""
+        answer = await self.post(path, body)
+        assert answer.status_code == 409, answer.text
+        return answer.json()
+
+    async def reads(self, path: str) -> Any:
+        """Read."""
+        answer = await self.client.get(path)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+
+async def eventually(probe: Callable[[], Awaitable[bool]], deadline: float = DEADLINE) -> None:
+    """Ask again and again until the probe is true."""
+    async with asyncio.timeout(deadline):
+        while not await probe():
+            await asyncio.sleep(0.02)
