@@ -1,0 +1,147 @@
+"""The suite in one process: every service on one event loop, PostgreSQL as our own child, the in-process bus."""
+
+import asyncio
+import importlib
+import socket
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from shared.auth.accounts import Accounts
+from shared.auth.keys import load_or_generate_key, public_pem
+from shared.auth.principal import service_principal
+from shared.auth.tokens import Signer
+from shared.messaging.inprocess import InProcessBus
+from shared.persistence.embedded import EmbeddedPostgres
+from shared.telemetry import Telemetry
+
+SERVICES = ("screening", "travel", "reintegration", "monitoring", "gateway")
+#: A service's own token lives as long as its process may.
+_SERVICE_TOKEN_SECONDS = 365 * 24 * 3600
+
+
+class PortTaken(Exception):
+    """The port is in use: give another with --port."""
+
+
+class EmbeddedSuite:
+    """All services, started in order and stopped in order. Use with ``async with``."""
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        port: int | None = None,
+        simulated: datetime | None = None,
+        progress: Callable[[str], None] = lambda _: None,
+        telemetry: Callable[[str], Telemetry] | None = None,
+    ) -> None:
+        self.data, self.port, self.simulated, self.progress = data, port, simulated, progress
+        self.apps: dict[str, FastAPI] = {}
+        self.credentials: dict[str, tuple[str, str]] = {}
+        self.url = f"http://127.0.0.1:{port}" if port else "http://gateway"
+        self._telemetry = telemetry
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        listening = _listen(self.port) if self.port else None
+        postgres = await self._stack.enter_async_context(
+            EmbeddedPostgres(self.data / "postgres", on_progress=self.progress)
+        )
+        self.key = load_or_generate_key(self.data / "token.key")
+        self.bus = InProcessBus()
+        for name in SERVICES:
+            await postgres.ensure_database(name)
+            self.apps[name] = self._create(name, postgres.url(name))
+        for name in SERVICES:
+            self.progress(f"starting {name}")
+            await self._stack.enter_async_context(self.apps[name].router.lifespan_context(self.apps[name]))
+        self.gateway = await self._stack.enter_async_context(self._client("gateway"))
+        if listening:
+            await self._serve(listening)
+
+    def _create(self, name: str, database_url: str) -> FastAPI:
+        package = importlib.import_module(f"services.{name}.app")
+        settings = importlib.import_module(f"services.{name}.settings").Settings
+        values: dict[str, Any] = {
+            "database_url": database_url,
+            "public_key": public_pem(self.key),
+            "service_token": Signer(self.key).issue(service_principal(name), _SERVICE_TOKEN_SECONDS),
+            "environment": "demo" if self.simulated else "production",
+            "clock_start": self.simulated,
+        }
+        if name == "gateway":
+            values |= {"private_key": self.data / "token.key", "accounts": self.data / "accounts.json"}
+        app: FastAPI = package.create_app(
+            settings(**values),
+            bus=self.bus,
+            connect=lambda other: self._client(other, values["service_token"]),
+            telemetry=self._telemetry(name) if self._telemetry else None,
+        )
+        return app
+
+    def _client(self, name: str, token: str = "") -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.AsyncClient(
+            transport=_InProcess(self.apps, name), base_url=f"http://{name}", headers=headers, timeout=60
+        )
+
+    async def _serve(self, listening: socket.socket) -> None:
+        config = uvicorn.Config(self.apps["gateway"], lifespan="off", log_config=None, timeout_graceful_shutdown=5)
+        server = uvicorn.Server(config)
+        # The command line decides about signals, not uvicorn.
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+
+        async def stop() -> None:
+            server.should_exit = True
+            await asyncio.gather(serving, return_exceptions=True)
+
+        self._stack.push_async_callback(stop)
+
+
+class _InProcess(httpx.AsyncBaseTransport):
+    """Requests to a service of this process; a service that isn't there yet can't be connected to."""
+
+    def __init__(self, apps: dict[str, FastAPI], name: str) -> None:
+        self._apps, self._name = apps, name
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self._name not in self._apps:
+            raise httpx.ConnectError(f"{self._name} is not part of this suite", request=request)
+        transport = httpx.ASGITransport(app=self._apps[self._name], raise_app_exceptions=False)
+        return await transport.handle_async_request(request)
+
+
+def _listen(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+    except OSError:
+        listening.close()
+        raise PortTaken(f"port {port} is in use: give another with --port") from None
+    return listening
+
+
+__all__ = ["SERVICES", "Accounts", "EmbeddedSuite", "PortTaken"]

@@ -1,0 +1,308 @@
+"""The consumer: takes messages, brings each event to its handler exactly once and in order per subject.
+
+One READ COMMITTED transaction per batch holds the positions, the aggregates, the outgoing events and the new
+positions. A failing event is set aside with what follows it in its subject; the rest of the batch goes on.
+"""
+
+import asyncio
+import hashlib
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.contracts.envelope import REGISTRY, Event
+from shared.errors import HomewardError
+from shared.messaging import inbox
+from shared.messaging.bus import Message
+from shared.messaging.codec import Unreadable, unpack
+from shared.messaging.handlers import BadData, Handlers, NotYet, Received, receive
+from shared.messaging.inbox import Plan, State, key_of
+from shared.persistence.database import Database, is_transient, run
+from shared.persistence.unit_of_work import UnitOfWork
+from shared.telemetry import Telemetry, running_as, span_process
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """When a failed event is tried again, and when it becomes a dead letter."""
+
+    #: Failures after which an event becomes a dead letter.
+    attempts: int = 8
+    #: Seconds before the second attempt; doubled each time, with jitter.
+    delay: float = 0.5
+    #: Seconds between looks at an event that waits for another source.
+    not_yet: float = 0.2
+    #: Deliveries that ended with the consumer's death, after which an event becomes a dead letter.
+    deliveries: int = 4
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An event whose handler failed, and how."""
+
+    event: Event
+    cause: Exception
+
+
+class HandlersFailed(Exception):
+    """The batch is rolled back; these events are set aside, the others tried again without them."""
+
+    def __init__(self, failures: list[Failure]) -> None:
+        super().__init__(f"{len(failures)} events failed")
+        self.failures = failures
+
+
+class Consumer:
+    """One service's consumer. Many replicas may run against one database."""
+
+    def __init__(
+        self,
+        queue: str,
+        database: Database,
+        unit: Callable[[AsyncConnection], UnitOfWork],
+        handlers: Handlers,
+        telemetry: Telemetry,
+        *,
+        policy: RetryPolicy = RetryPolicy(),
+        system: str = "homeward_inprocess",
+    ) -> None:
+        self.queue = queue
+        self.database = database
+        self.handlers = handlers
+        self.telemetry = telemetry
+        self.service = telemetry.service
+        self.policy = policy
+        self.system = system
+        self._unit = unit
+        self._listeners: list[Callable[[Sequence[Event], int], None]] = []
+        self._retry = asyncio.Event()
+
+    def after_commit(self, listener: Callable[[Sequence[Event], int], None]) -> None:
+        """Call ``listener(handled events, number of events recorded)`` after each committed batch."""
+        self._listeners.append(listener)
+
+    async def receive(self, messages: Sequence[Message]) -> None:
+        """Handle messages; return when what they say has taken effect or is safely parked."""
+        with running_as(self.service):
+            await self._receive(messages)
+
+    async def _receive(self, messages: Sequence[Message]) -> None:
+        events: list[Event] = []
+        for message in messages:
+            elements = unpack(message)
+            await self._keep_unreadable([each for each in elements if isinstance(each, Unreadable)])
+            readable = [each for each in elements if isinstance(each, Event)]
+            if message.redelivered:
+                await self._handle_again(readable)
+            else:
+                events += readable
+        await self.handle(events)
+
+    async def handle(self, events: Sequence[Event], *, wake: bool = True) -> None:
+        """Bring events to their handlers, in one transaction if all goes well."""
+        while events:
+            try:
+                done, recorded = await self.database.retried(lambda connection: self._batch(connection, events, wake))
+            except HandlersFailed as failed:
+                await self._set_aside(failed.failures)
+                continue
+            except Exception as error:
+                if is_transient(error) and not getattr(error, "transient", False):
+                    raise
+                await self._handle_each(events, error, wake)
+                return
+            self._committed(done, recorded)
+            return
+
+    async def _handle_each(self, events: Sequence[Event], error: Exception, wake: bool) -> None:
+        """The error can't be laid to one event's handler, so find whose it is."""
+        if len(events) == 1 and not wake:
+            await self._set_aside([Failure(events[0], error)])
+        for event in events if wake else ():
+            await self.handle([event], wake=len(events) > 1)
+
+    async def _batch(self, connection: AsyncConnection, events: Sequence[Event], wake: bool) -> tuple[Plan, int]:
+        subjects = await inbox.lock(connection, map(key_of, events))
+        plan = inbox.plan(subjects, events, REGISTRY.__contains__, wake=wake)
+        unit = self._unit(connection)
+        received = self._received(plan.runnable)
+        await unit.load(**self._touched(received))
+        self._run(received, unit)
+        await unit.flush()
+        await inbox.save(connection, plan)
+        return plan, unit.recorded
+
+    def _received(self, events: Sequence[Event]) -> list[Received[Any]]:
+        received, failures = [], []
+        for event in events:
+            if event.type in self.handlers:
+                try:
+                    received.append(receive(event))
+                except BadData as error:
+                    failures.append(Failure(event, error))
+        if failures:
+            raise HandlersFailed(failures)
+        return received
+
+    def _touched(self, received: Sequence[Received[Any]]) -> dict[str, set[UUID]]:
+        touched: dict[str, set[UUID]] = {}
+        for each in received:
+            for kind, ids in self.handlers[each.event.type].touches.items():
+                touched.setdefault(kind, set()).update(ids(each))
+        return touched
+
+    def _run(self, received: Sequence[Received[Any]], unit: UnitOfWork) -> None:
+        waiting = []
+        for each in received:
+            with span_process(self.telemetry.tracer, self.queue, each.event, system=self.system):
+                try:
+                    self.handlers[each.event.type].function(each, unit)
+                except NotYet as error:
+                    waiting.append(Failure(each.event, error))
+                except Exception as error:
+                    if is_transient(error):
+                        raise
+                    raise HandlersFailed([Failure(each.event, error)]) from error
+        if waiting:
+            raise HandlersFailed(waiting)
+
+    async def _set_aside(self, failures: Sequence[Failure]) -> None:
+        for failure in failures:
+            await self.database.retried(lambda connection, failure=failure: self._fail(connection, failure))  # type: ignore[misc]
+
+    async def _fail(self, connection: AsyncConnection, failure: Failure) -> None:
+        event, cause = failure.event, failure.cause
+        subjects = await inbox.lock(connection, [key_of(event)])
+        if event.sequence <= subjects[key_of(event)].sequence:
+            return
+        reason = describe(cause)
+        state, delay = State.RETRY, self.policy.delay
+        if isinstance(cause, NotYet):
+            state, delay = State.NOT_YET, self.policy.not_yet
+        attempts = await inbox.set_aside(connection, event, state, delay=delay, reason=reason)
+        if isinstance(cause, BadData) or attempts >= self.policy.attempts:
+            await self._bury(connection, event)
+            self.telemetry.metrics.dead.add(1, {"queue": self.queue})
+        if not isinstance(cause, NotYet):
+            log.warning("event failed", queue=self.queue, event_id=str(event.id), type=event.type, attempts=attempts,
+                        error=type(cause).__name__)  # fmt: skip
+        self._retry.set()
+
+    async def _bury(self, connection: AsyncConnection, event: Event) -> None:
+        await run(
+            connection,
+            """UPDATE inbox_parked SET state = 'dead', due_at = NULL
+               WHERE source = :source AND subject = :subject AND sequence = :sequence""",
+            source=event.source,
+            subject=event.subject,
+            sequence=event.sequence,
+        )
+
+    async def _handle_again(self, events: Sequence[Event]) -> None:
+        """A redelivered message is counted in the database, then handled alone: it may have killed a consumer.
+
+        The first time as one batch; when that ended badly too, event by event, so that only the killer is buried.
+        """
+        if not await self.database.retried(lambda connection: self._count(connection, events)):
+            await self.handle(events)
+            return
+        for event in events:
+            await self.database.retried(lambda connection, event=event: self._count(connection, [event], alone=True))  # type: ignore[misc]
+            await self.handle([event], wake=False)
+
+    async def _count(self, connection: AsyncConnection, events: Sequence[Event], *, alone: bool = False) -> int:
+        """Note that these events are about to be tried; how many of them were being tried before."""
+        subjects = await inbox.lock(connection, map(key_of, events))
+        before = 0
+        for event in events:
+            subject = subjects[key_of(event)]
+            row = subject.parked.get(event.sequence)
+            if event.sequence <= subject.sequence or (row and row.state is not State.ATTEMPTING):
+                continue
+            before += row is not None
+            if row is None or alone:
+                reason = "was being handled when a consumer stopped"
+                attempts = await inbox.set_aside(connection, event, State.ATTEMPTING, delay=30, reason=reason)
+                if attempts > self.policy.deliveries:
+                    await self._bury(connection, event)
+        return before
+
+    async def _keep_unreadable(self, elements: Sequence[Unreadable]) -> None:
+        for element in elements:
+            await self.database.retried(lambda connection, element=element: self._keep(connection, element))  # type: ignore[misc]
+            log.error("unreadable element kept", queue=self.queue, reason=element.reason)
+
+    async def _keep(self, connection: AsyncConnection, element: Unreadable) -> None:
+        await run(
+            connection,
+            """INSERT INTO inbox_unreadable (digest, content_type, body, reason)
+               VALUES (:digest, :content_type, :body, :reason) ON CONFLICT (digest) DO NOTHING""",
+            digest=hashlib.sha256(element.body).digest(),
+            content_type=element.content_type,
+            body=element.body,
+            reason=element.reason,
+        )
+
+    def _committed(self, plan: Plan, recorded: int) -> None:
+        metrics = self.telemetry.metrics
+        metrics.handled.add(sum(plan.advanced.values()), {"queue": self.queue})
+        metrics.duplicates.add(plan.duplicates, {"queue": self.queue})
+        metrics.parked.add(len(plan.park), {"queue": self.queue})
+        for key, subject in plan.positions.items():
+            if subject.diverged:
+                log.error("subject diverged", queue=self.queue, source=key[0], subject=key[1], reason=subject.diverged)
+        if plan.advanced:
+            self._retry.set()
+        metrics.recorded.add(recorded, {"queue": self.queue})
+        for listener in self._listeners:
+            listener(plan.runnable, recorded)
+
+    async def retry_parked(self, *, limit: int = 200) -> int:
+        """Try what is parked right behind its position and is due; how many were tried."""
+        async with self.database.transaction() as connection:
+            events = await inbox.ready(connection, list(REGISTRY), limit)
+        await self.handle(events)
+        return len(events)
+
+    async def run(self, *, poll: float = 1.0) -> None:
+        """Try parked events as they become due, until cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(poll):
+                    await self._retry.wait()
+            self._retry.clear()
+            await _forever(self.retry_parked)
+            # Lets a burst of commits share one look at the table.
+            await asyncio.sleep(0.05)
+
+
+def describe(error: Exception) -> str:
+    """What failed, for whoever looks after dead letters: the text of our own errors, else where it was raised.
+
+    The text of a foreign error may quote values, and these may be personal.
+    """
+    name = type(error).__name__
+    if isinstance(error, NotYet | BadData | HomewardError) or getattr(error, "rule_broken", False):
+        return f"{name}: {error}"
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    return f"{name} in {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else name
+
+
+async def _forever(work: Callable[[], Awaitable[int]]) -> None:
+    try:
+        while await work():
+            pass
+    except Exception as error:
+        if not is_transient(error):
+            log.exception("background work failed")
+        await asyncio.sleep(1)

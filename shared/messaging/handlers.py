@@ -1,0 +1,83 @@
+"""A service's reactions: which function handles which event, and which aggregates it touches."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from shared.contracts.envelope import REGISTRY, Contract, Event
+
+C = TypeVar("C", bound=Contract)
+U = TypeVar("U")
+
+
+class NotYet(Exception):
+    """Another source's event must come first; this one is tried again and the wait is not counted as a failure."""
+
+
+class BadData(Exception):
+    """The envelope can be read, but the data doesn't fit the type's schema: a dead letter at its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[C]):
+    """An event as a handler sees it."""
+
+    event: Event
+    data: C
+
+    @property
+    def subject(self) -> UUID:
+        """The aggregate that the event is about."""
+        return UUID(self.event.subject)
+
+    @property
+    def time(self) -> datetime:
+        """The programme's time at which it happened."""
+        return self.event.time
+
+
+@dataclass(frozen=True)
+class Handler:
+    """How one event type is handled."""
+
+    contract: type[Contract]
+    function: Callable[[Received[Any], Any], None]
+    touches: Mapping[str, Callable[[Received[Any]], Iterable[UUID]]]
+
+
+Handlers = Mapping[str, Handler]
+
+
+def on(
+    contract: type[C],
+    function: Callable[[Received[C], U], None],
+    **touches: Callable[[Received[C]], Iterable[UUID]],
+) -> Handler:
+    """Handle events of this contract; ``touches`` gives the ids to load, by kind of aggregate."""
+    return Handler(contract, function, touches)
+
+
+def handlers(*each: Handler) -> Handlers:
+    """The table of a service's handlers, by event type."""
+    table = {handler.contract.type: handler for handler in each}
+    if len(table) != len(each):
+        raise TypeError("two handlers for one event type")
+    return table
+
+
+def receive(event: Event) -> Received[Contract]:
+    """The event with its data checked against the type's contract."""
+    try:
+        received = Received(event, REGISTRY[event.type].model_validate_json(event.data))
+        received.subject  # noqa: B018
+    except ValidationError as error:
+        # Where and what, never the value: it may be personal.
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in error.errors())
+        raise BadData(f"data does not fit {event.type}: {faults}") from None
+    except ValueError:
+        raise BadData("subject is not a UUID") from None
+    return received

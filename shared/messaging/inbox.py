@@ -1,0 +1,290 @@
+"""The inbox: one position per (source, subject), and what can't be handled yet parked behind it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.contracts.envelope import GENESIS, Event
+from shared.messaging.codec import decode, encode
+from shared.persistence.database import rows, run
+
+Key = tuple[str, str]
+
+
+class State(StrEnum):
+    """Why an event is parked."""
+
+    #: It is ahead of a gap, or behind an event that is parked for another reason.
+    WAITING = "waiting"
+    #: Its handler failed; it is tried again when due.
+    RETRY = "retry"
+    #: Its handler waits for another source's event.
+    NOT_YET = "not_yet"
+    #: This build does not know its type.
+    UNKNOWN = "unknown"
+    #: It was delivered to a consumer that did not finish.
+    ATTEMPTING = "attempting"
+    #: A dead letter: a person decides.
+    DEAD = "dead"
+    #: A person has decided that it is not handled.
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A parked event."""
+
+    event: Event
+    state: State
+    attempts: int = 0
+    #: Its time to be tried again has come.
+    due: bool = False
+
+
+@dataclass(slots=True)
+class Subject:
+    """A locked position, and what is parked above it."""
+
+    sequence: int
+    hash: bytes
+    diverged: str | None
+    parked: dict[int, Parked] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a batch does to the inbox."""
+
+    runnable: list[Event] = field(default_factory=list)
+    park: list[Parked] = field(default_factory=list)
+    positions: dict[Key, Subject] = field(default_factory=dict)
+    advanced: dict[Key, int] = field(default_factory=dict)
+    duplicates: int = 0
+
+
+def key_of(event: Event) -> Key:
+    """Whose position an event is compared with."""
+    return event.source, event.subject
+
+
+def plan(subjects: dict[Key, Subject], events: Sequence[Event], known: Callable[[str], bool], *, wake: bool) -> Plan:
+    """Decide for each subject what is a duplicate, what is next, and what must be parked. Pure.
+
+    ``wake`` false handles nothing but ``events`` themselves, so that a failure has one cause.
+    """
+    result = Plan(positions=subjects)
+    incoming: dict[Key, dict[int, Event]] = {key: {} for key in subjects}
+    for event in events:
+        result.duplicates += event.sequence in incoming[key_of(event)]
+        incoming[key_of(event)].setdefault(event.sequence, event)
+    for key, subject in subjects.items():
+        _plan_subject(result, key, subject, incoming[key], known, wake)
+    return result
+
+
+def _plan_subject(
+    result: Plan, key: Key, subject: Subject, incoming: dict[int, Event], known: Callable[[str], bool], wake: bool
+) -> None:
+    _drop_duplicates(result, subject, incoming)
+    while subject.diverged is None:
+        row = subject.parked.get(subject.sequence + 1)
+        event = incoming.get(subject.sequence + 1) or (row.event if row and (wake or row.state is State.SKIPPED) else None)
+        if event is None or (row and not _may_run(row, known)):
+            break
+        if event.prevhash != subject.hash:
+            subject.diverged = f"event {event.sequence} does not follow on what was handled before it"
+            break
+        if not known(event.type) and not (row and row.state is State.SKIPPED):
+            result.park.append(Parked(event, State.UNKNOWN))
+            subject.parked[event.sequence] = result.park[-1]
+            break
+        if row is None or row.state is not State.SKIPPED:
+            result.runnable.append(event)
+        subject.sequence, subject.hash = event.sequence, event.hash
+        result.advanced[key] = result.advanced.get(key, 0) + 1
+    # Of a diverged subject nothing is dropped as a duplicate.
+    ahead = [event for sequence, event in incoming.items() if subject.diverged or sequence > subject.sequence]
+    result.park += [Parked(event, State.WAITING) for event in ahead if event.sequence not in subject.parked]
+
+
+def _drop_duplicates(result: Plan, subject: Subject, incoming: dict[int, Event]) -> None:
+    if subject.diverged is not None:
+        return
+    for sequence in [each for each in incoming if each <= subject.sequence]:
+        event = incoming.pop(sequence)
+        result.duplicates += 1
+        if sequence == subject.sequence and event.hash != subject.hash:
+            subject.diverged = f"event {sequence} is not the one that was handled"
+            incoming[sequence] = event
+
+
+def _may_run(row: Parked, known: Callable[[str], bool]) -> bool:
+    match row.state:
+        case State.DEAD:
+            return False
+        case State.UNKNOWN:
+            return known(row.event.type)
+        case State.RETRY | State.NOT_YET:
+            return row.due
+        case _:
+            return True
+
+
+async def lock(connection: AsyncConnection, keys: Iterable[Key]) -> dict[Key, Subject]:
+    """Lock the positions in sorted order; then, in a later statement, read what is parked for them.
+
+    An earlier read would miss what another replica has parked while we waited for the lock: a lost wake-up.
+    """
+    wanted = sorted(set(keys))
+    names = {"sources": [source for source, _ in wanted], "subjects": [subject for _, subject in wanted]}
+    select = """SELECT source, subject, sequence, hash, diverged FROM inbox_position
+                WHERE (source, subject) IN (SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:subjects AS text[])))
+                ORDER BY source, subject FOR UPDATE"""
+    insert = """INSERT INTO inbox_position (source, subject, sequence, hash)
+                SELECT source, subject, 0, CAST(:genesis AS bytea)
+                FROM unnest(CAST(:sources AS text[]), CAST(:subjects AS text[])) AS new (source, subject)
+                ORDER BY source, subject ON CONFLICT DO NOTHING"""
+    await run(connection, insert, genesis=GENESIS, **names)
+    found = await rows(connection, select, **names)
+    subjects = {(row.source, row.subject): Subject(row.sequence, row.hash, row.diverged) for row in found}
+    for row in await rows(connection, _PARKED, **names):
+        subject = subjects[row.source, row.subject]
+        if row.sequence > subject.sequence:
+            subject.parked[row.sequence] = Parked(decode(row.event), State(row.state), row.attempts, row.due)
+    return subjects
+
+
+_PARKED = """
+    SELECT source, subject, sequence, event, state, attempts, coalesce(due_at <= clock_timestamp(), false) AS due
+    FROM inbox_parked
+    WHERE (source, subject) IN (SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:subjects AS text[])))"""
+
+
+async def save(connection: AsyncConnection, result: Plan) -> None:
+    """Advance the positions, park what must wait, and forget what was parked and is now handled."""
+    changed = [key for key, subject in result.positions.items() if key in result.advanced or subject.diverged]
+    if changed:
+        await _advance(connection, result, sorted(changed))
+    if result.park:
+        await park(connection, result.park)
+
+
+async def _advance(connection: AsyncConnection, result: Plan, keys: list[Key]) -> None:
+    subjects = [result.positions[key] for key in keys]
+    arrays: dict[str, Any] = {
+        "sources": [source for source, _ in keys],
+        "subjects": [subject for _, subject in keys],
+        "sequences": [each.sequence for each in subjects],
+    }
+    await run(
+        connection,
+        """UPDATE inbox_position AS old SET sequence = new.sequence, hash = new.hash, diverged = new.diverged,
+               handled = old.handled + new.handled
+           FROM unnest(CAST(:sources AS text[]), CAST(:subjects AS text[]), CAST(:sequences AS bigint[]),
+               CAST(:hashes AS bytea[]), CAST(:diverged AS text[]), CAST(:handled AS bigint[]))
+               AS new (source, subject, sequence, hash, diverged, handled)
+           WHERE old.source = new.source AND old.subject = new.subject""",
+        hashes=[each.hash for each in subjects],
+        diverged=[each.diverged for each in subjects],
+        handled=[result.advanced.get(key, 0) for key in keys],
+        **arrays,
+    )
+    if any(result.positions[key].parked for key in keys):
+        await run(
+            connection,
+            """DELETE FROM inbox_parked AS parked
+               USING unnest(CAST(:sources AS text[]), CAST(:subjects AS text[]), CAST(:sequences AS bigint[]))
+                   AS done (source, subject, sequence)
+               WHERE parked.source = done.source AND parked.subject = done.subject
+                 AND parked.sequence <= done.sequence AND parked.state <> 'skipped'""",
+            **arrays,
+        )
+
+
+async def park(connection: AsyncConnection, parked: Sequence[Parked]) -> None:
+    """Park events; one that is parked already stays as it is."""
+    await run(
+        connection,
+        """INSERT INTO inbox_parked (source, subject, sequence, type, event, state, attempts)
+           SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:subjects AS text[]), CAST(:sequences AS bigint[]),
+               CAST(:types AS text[]), CAST(:events AS bytea[]), CAST(:states AS text[]), CAST(:attempts AS int[]))
+           ON CONFLICT DO NOTHING""",
+        sources=[each.event.source for each in parked],
+        subjects=[each.event.subject for each in parked],
+        sequences=[each.event.sequence for each in parked],
+        types=[each.event.type for each in parked],
+        events=[encode(each.event) for each in parked],
+        states=[each.state.value for each in parked],
+        attempts=[each.attempts for each in parked],
+    )
+
+
+async def set_aside(connection: AsyncConnection, event: Event, state: State, *, delay: float, reason: str) -> int:
+    """Park a failed event, or note a further failure of a parked one; how often it has failed.
+
+    ``delay`` is the unit of the backoff in seconds: doubled with each attempt, up to five minutes, with jitter. An
+    event that is not yet possible is looked at again after a tenth of the time it has waited.
+    """
+    counted = 0 if state is State.NOT_YET else 1
+    found = await rows(
+        connection,
+        """INSERT INTO inbox_parked AS old (source, subject, sequence, type, event, state, attempts, due_at, reason)
+           VALUES (:source, :subject, :sequence, :type, :event, :state, :counted,
+                   clock_timestamp() + make_interval(secs => :delay), :reason)
+           ON CONFLICT (source, subject, sequence) DO UPDATE SET
+               state = excluded.state, attempts = old.attempts + :counted, reason = excluded.reason,
+               due_at = clock_timestamp() + make_interval(secs => (0.5 + random()) * CASE excluded.state
+                   WHEN 'not_yet' THEN least(30, greatest(
+                       :delay, extract(epoch FROM clock_timestamp() - old.parked_at) / 10))
+                   ELSE least(300, :delay * power(2, old.attempts)) END)
+           RETURNING attempts""",
+        source=event.source,
+        subject=event.subject,
+        sequence=event.sequence,
+        type=event.type,
+        event=encode(event),
+        state=state.value,
+        counted=counted,
+        delay=delay,
+        reason=reason,
+    )
+    return int(found[0].attempts)
+
+
+async def ready(connection: AsyncConnection, known: Sequence[str], limit: int) -> list[Event]:
+    """Parked events that stand right behind their position and may be tried now."""
+    found = await rows(
+        connection,
+        """SELECT parked.event FROM inbox_parked AS parked JOIN inbox_position AS position
+             ON position.source = parked.source AND position.subject = parked.subject
+            AND position.sequence + 1 = parked.sequence
+           WHERE position.diverged IS NULL
+             AND (parked.state IN ('retry', 'not_yet') AND parked.due_at <= clock_timestamp()
+               OR parked.state IN ('waiting', 'skipped')
+               OR parked.state = 'attempting' AND parked.parked_at < clock_timestamp() - interval '30 seconds'
+               OR parked.state = 'unknown' AND parked.type = ANY(:known))
+           ORDER BY parked.parked_at LIMIT :limit""",
+        known=list(known),
+        limit=limit,
+    )
+    return [decode(row.event) for row in found]
+
+
+async def gaps(connection: AsyncConnection, seconds: float, limit: int) -> list[tuple[str, str, int]]:
+    """Gaps that have stayed open for so long: (source, subject, the last sequence before the gap)."""
+    found = await rows(
+        connection,
+        """SELECT position.source, position.subject, position.sequence FROM inbox_position AS position
+           JOIN (SELECT source, subject, min(sequence) AS first, min(parked_at) AS since FROM inbox_parked
+                 WHERE state <> 'skipped' GROUP BY source, subject) AS parked
+             ON position.source = parked.source AND position.subject = parked.subject
+           WHERE parked.first > position.sequence + 1 AND position.diverged IS NULL
+             AND parked.since < clock_timestamp() - make_interval(secs => :seconds)
+           ORDER BY parked.since LIMIT :limit""",
+        seconds=seconds,
+        limit=limit,
+    )
+    return [(row.source, row.subject, row.sequence) for row in found]

@@ -1,0 +1,210 @@
+"""The outbox, which is the event log: events are written in the transaction that makes them, each hashed over the
+one before it, and stay. Readers page by a position that is stamped after commit, never by the insert id: an id can
+become visible after a higher one was read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.contracts.envelope import GENESIS, Contract, Event, encode_data
+from shared.ids import new_id
+from shared.persistence.database import Database, rows, run
+
+#: The key of the advisory lock under which positions are stamped.
+_STAMPING = 0x686F6D65
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event that a service publishes: its subject and its data."""
+
+    subject: UUID
+    data: Contract
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An outgoing event with the programme's time and the trace context in which it was made."""
+
+    outgoing: Outgoing
+    time: datetime
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A subject's last event in a log, or a consumer's last handled one."""
+
+    subject: str
+    sequence: int
+    hash: bytes
+    position: int | None = None
+
+
+async def append(connection: AsyncConnection, source: str, recorded: Sequence[Recorded]) -> list[Event]:
+    """Write the events to the log; their subjects' heads are locked in sorted order to the end of the transaction."""
+    heads = await _lock_heads(connection, sorted({str(each.outgoing.subject) for each in recorded}))
+    events = []
+    for each in recorded:
+        subject = str(each.outgoing.subject)
+        head = heads[subject]
+        event = Event(
+            id=new_id(),
+            source=source,
+            type=each.outgoing.data.type,
+            subject=subject,
+            sequence=head.sequence + 1,
+            time=each.time,
+            prevhash=head.hash,
+            data=encode_data(each.outgoing.data),
+            traceparent=each.traceparent,
+        )
+        heads[subject] = Head(subject, event.sequence, event.hash)
+        events.append(event)
+    await _write(connection, events, list(heads.values()))
+    return events
+
+
+async def _lock_heads(connection: AsyncConnection, subjects: list[str]) -> dict[str, Head]:
+    select = "SELECT subject, sequence, hash FROM log_head WHERE subject = ANY(:subjects) ORDER BY subject FOR UPDATE"
+    heads = {row.subject: Head(*row) for row in await rows(connection, select, subjects=subjects)}
+    missing = [subject for subject in subjects if subject not in heads]
+    if missing:
+        insert = (
+            "INSERT INTO log_head SELECT unnest(CAST(:missing AS text[])), 0, CAST(:genesis AS bytea)"
+            " ON CONFLICT DO NOTHING"
+        )
+        await run(connection, insert, missing=missing, genesis=GENESIS)
+        heads |= {row.subject: Head(*row) for row in await rows(connection, select, subjects=missing)}
+    return heads
+
+
+async def _write(connection: AsyncConnection, events: list[Event], heads: list[Head]) -> None:
+    await run(
+        connection,
+        """WITH written AS (
+               INSERT INTO event_log (id, subject, sequence, type, time, prevhash, hash, data, traceparent)
+               SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:subjects AS text[]), CAST(:sequences AS bigint[]),
+                   CAST(:types AS text[]), CAST(:times AS timestamptz[]), CAST(:prevhashes AS bytea[]),
+                   CAST(:hashes AS bytea[]), CAST(:bodies AS bytea[]), CAST(:traceparents AS text[])))
+           UPDATE log_head SET sequence = new.sequence, hash = new.hash
+           FROM unnest(CAST(:heads AS text[]), CAST(:head_sequences AS bigint[]), CAST(:head_hashes AS bytea[]))
+               AS new (subject, sequence, hash)
+           WHERE log_head.subject = new.subject""",
+        ids=[event.id for event in events],
+        subjects=[event.subject for event in events],
+        sequences=[event.sequence for event in events],
+        types=[event.type for event in events],
+        times=[event.time for event in events],
+        prevhashes=[event.prevhash for event in events],
+        hashes=[event.hash for event in events],
+        bodies=[event.data for event in events],
+        traceparents=[event.traceparent for event in events],
+        heads=[head.subject for head in heads],
+        head_sequences=[head.sequence for head in heads],
+        head_hashes=[head.hash for head in heads],
+    )
+
+
+_EVENT = "id, type, subject, sequence, time, prevhash, data, traceparent"
+
+
+class Log:
+    """A producer's log, read by position, by subject, or by head."""
+
+    def __init__(self, database: Database, source: str) -> None:
+        self.database = database
+        self.source = source
+
+    async def stamp(self) -> int:
+        """Give positions to committed events that have none yet; how many."""
+        async with self.database.transaction() as connection:
+            await rows(connection, "SELECT pg_advisory_xact_lock(:key)", key=_STAMPING)
+            # A statement of its own, so that it sees what the last holder of the lock has stamped.
+            return await run(
+                connection,
+                """WITH last AS (SELECT coalesce(max(position), 0) AS position FROM event_log),
+                        fresh AS (SELECT insert_id, row_number() OVER (ORDER BY insert_id) AS n
+                                  FROM event_log WHERE position IS NULL)
+                   UPDATE event_log SET position = last.position + fresh.n FROM last, fresh
+                   WHERE event_log.insert_id = fresh.insert_id""",
+            )
+
+    async def after(self, position: int, limit: int) -> list[tuple[int, Event]]:
+        """Events with a position above ``position``, in order of position."""
+        await self.stamp()
+        statement = f"SELECT {_EVENT}, position FROM event_log WHERE position > :after ORDER BY position LIMIT :limit"
+        async with self.database.transaction() as connection:
+            return [
+                (row.position, self.event(row)) for row in await rows(connection, statement, after=position, limit=limit)
+            ]
+
+    async def of_subjects(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[Event]:
+        """For each (subject, sequence): the subject's events after that sequence; at most ``limit`` in all."""
+        async with self.database.transaction() as connection:
+            found = await rows(
+                connection,
+                f"""SELECT {", ".join("log." + name for name in _EVENT.split(", "))} FROM event_log AS log
+                    JOIN unnest(CAST(:subjects AS text[]), CAST(:after AS bigint[])) AS wanted (subject, after)
+                      ON log.subject = wanted.subject AND log.sequence > wanted.after
+                    ORDER BY log.insert_id LIMIT :limit""",
+                subjects=[subject for subject, _ in wanted],
+                after=[sequence for _, sequence in wanted],
+                limit=limit,
+            )
+        return [self.event(row) for row in found]
+
+    async def settled(self, position: int, seconds: float, limit: int) -> list[Head]:
+        """Which events have positions above ``position`` and were recorded more than ``seconds`` ago."""
+        await self.stamp()
+        async with self.database.transaction() as connection:
+            found = await rows(
+                connection,
+                """SELECT subject, sequence, hash, position FROM event_log WHERE position > :after
+                   AND recorded_at < clock_timestamp() - make_interval(secs => :seconds)
+                   ORDER BY position LIMIT :limit""",
+                after=position,
+                seconds=seconds,
+                limit=limit,
+            )
+        return [Head(*row) for row in found]
+
+    async def heads(self, after: str, limit: int, subjects: Sequence[str] | None = None) -> list[Head]:
+        """Heads in order of subject, after a subject; of these ``subjects`` only when they are given."""
+        async with self.database.transaction() as connection:
+            found = await rows(
+                connection,
+                """SELECT subject, sequence, hash FROM log_head
+                   WHERE subject > :after AND (CAST(:subjects AS text[]) IS NULL OR subject = ANY(:subjects))
+                   ORDER BY subject LIMIT :limit""",
+                after=after,
+                subjects=None if subjects is None else list(subjects),
+                limit=limit,
+            )
+        return [Head(*row) for row in found]
+
+    async def last_position(self) -> int:
+        """The highest position stamped so far."""
+        await self.stamp()
+        async with self.database.transaction() as connection:
+            found = await rows(connection, "SELECT coalesce(max(position), 0) FROM event_log")
+        return int(found[0][0])
+
+    def event(self, row: Any) -> Event:
+        """A row of the log as the event it holds."""
+        return Event(
+            id=row.id,
+            source=self.source,
+            type=row.type,
+            subject=row.subject,
+            sequence=row.sequence,
+            time=row.time,
+            prevhash=row.prevhash,
+            data=row.data,
+            traceparent=row.traceparent,
+        )

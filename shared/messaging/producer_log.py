@@ -1,0 +1,53 @@
+"""Another service's log, read over its internal HTTP API."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+
+from shared.contracts.envelope import Event
+from shared.messaging.codec import decode
+from shared.messaging.outbox import Head
+from shared.messaging.reconciler import Unreachable
+
+
+class HttpProducerLog:
+    """Implements ``ProducerLog`` with the client of the service that owns the log."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def of_subjects(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[Event]:
+        """For each (subject, sequence): the events after that sequence."""
+        answer = await self._ask("POST", "/events/subjects", json={"wanted": list(wanted), "limit": limit})
+        return [decode(body.encode()) for body in answer["events"]]
+
+    async def settled(self, position: int, seconds: float, limit: int) -> list[Head]:
+        """Which events have positions above ``position`` and were recorded more than ``seconds`` ago."""
+        return _heads(
+            await self._ask("GET", "/events/settled", params={"after": position, "seconds": seconds, "limit": limit})
+        )
+
+    async def heads(self, after: str, limit: int, subjects: Sequence[str] | None = None) -> list[Head]:
+        """Heads in order of subject."""
+        wanted = {"after": after, "limit": limit, "subjects": None if subjects is None else list(subjects)}
+        return _heads(await self._ask("POST", "/events/heads", json=wanted))
+
+    async def last_position(self) -> int:
+        """The highest position."""
+        return int((await self._ask("GET", "/events/last"))["position"])
+
+    async def _ask(self, method: str, path: str, **request: Any) -> Any:
+        try:
+            answer = await self._client.request(method, path, **request)
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            raise Unreachable(f"{type(error).__name__} at {path}") from error
+        return answer.json()
+
+
+def _heads(answer: Any) -> list[Head]:
+    return [
+        Head(each["subject"], each["sequence"], bytes.fromhex(each["hash"]), each.get("position"))
+        for each in answer["heads"]
+    ]

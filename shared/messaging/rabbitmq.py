@@ -1,0 +1,301 @@
+"""The bus on RabbitMQ 3.10 to 4.x: one topic exchange per producer, one quorum queue per consuming service.
+
+Publishing and consuming have a connection each: a broker that runs short of memory blocks the publishing one only.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import aio_pika
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aiormq.exceptions import AMQPError, ChannelPreconditionFailed
+
+from shared.messaging.bus import Deliver, Message, PublishFailed
+
+log = structlog.get_logger()
+
+#: Messages in flight to the broker before its confirms are awaited.
+WINDOW = 200
+#: Unacknowledged messages per consumer; each may be packed with a hundred events.
+PREFETCH = 200
+#: One batch for the consumer ends at this many messages or bytes.
+BATCH_MESSAGES, BATCH_BYTES = 200, 256 * 1024
+#: Seconds for what is being handled to end when we stop: longer than the slowest batch, within a pod's grace period.
+DRAIN = 15.0
+#: Seconds between looks whether the broker still knows our consumers.
+WATCH = 5.0
+
+
+class _Link:
+    """A connection that is made anew, after a jittered wait, whenever it is lost."""
+
+    def __init__(self, url: str, name: str, opened: Callable[[AbstractConnection], Awaitable[None]]) -> None:
+        self._url, self._name, self._opened = url, name, opened
+        self.connection: AbstractConnection | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = self._task or asyncio.create_task(self._keep(), name=f"link {self._name}")
+
+    async def _keep(self) -> None:
+        failures = 0
+        while True:
+            try:
+                connection = await aio_pika.connect(
+                    self._url, timeout=10, client_properties={"connection_name": self._name}
+                )
+                try:
+                    await self._opened(connection)
+                    self.connection, failures = connection, 0
+                    await connection.closed()
+                finally:
+                    self.connection = None
+                    await connection.close()
+            except (AMQPError, OSError, TimeoutError, RuntimeError) as error:
+                log.warning("no connection to the broker", connection=self._name, error=type(error).__name__)
+            failures += 1
+            await asyncio.sleep(random.uniform(0.1, 0.5) * 2 ** min(failures, 5))  # noqa: S311
+
+    async def drop(self) -> None:
+        """Give the connection up; a new one is made."""
+        if self.connection is not None:
+            await self.connection.close()
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+
+@dataclass(eq=False)
+class _Subscription:
+    queue: str
+    exchanges: Sequence[str]
+    deliver: Deliver
+    channel: AbstractChannel | None = None
+    tag: str | None = None
+    waiting: asyncio.Queue[AbstractIncomingMessage] = field(default_factory=asyncio.Queue)
+    worker: asyncio.Task[None] | None = None
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: bool = False
+
+    def __post_init__(self) -> None:
+        self.idle.set()
+
+    async def open(self, connection: AbstractConnection) -> None:
+        """Declare, bind and consume on a channel of its own."""
+        await self.forget()
+        channel = await connection.channel(publisher_confirms=False)
+        await channel.set_qos(prefetch_count=PREFETCH)
+        queue, channel = await _declare_queue(connection, channel, self.queue)
+        for exchange in self.exchanges:
+            await _declare_exchange(channel, exchange)
+            await queue.bind(exchange, routing_key="#")
+        self.channel, self.waiting = channel, asyncio.Queue()
+        self.worker = asyncio.create_task(self._work(self.waiting), name=f"consumer {self.queue}")
+        self.tag = await queue.consume(self.waiting.put)
+
+    async def _work(self, waiting: asyncio.Queue[AbstractIncomingMessage]) -> None:
+        while True:
+            batch = await _batch(waiting)
+            if self.stopping:
+                return
+            self.idle.clear()
+            try:
+                await self._deliver(batch)
+                # Handled in the order of delivery, so the last one's acknowledgement covers all before it.
+                with suppress(AMQPError, OSError, RuntimeError):
+                    await batch[-1].ack(multiple=True)
+            finally:
+                self.idle.set()
+
+    async def _deliver(self, batch: Sequence[AbstractIncomingMessage]) -> None:
+        """Until it succeeds: giving a message back would only count as a failed delivery of its events."""
+        messages = [_from_amqp(each) for each in batch]
+        for attempt in range(1_000_000):
+            try:
+                await self.deliver(messages)
+                return
+            except Exception as error:
+                log.warning("batch not handled, trying again", queue=self.queue, error=type(error).__name__)
+                await asyncio.sleep(random.uniform(0.1, 0.3) * 2 ** min(attempt, 6))  # noqa: S311
+
+    async def forget(self) -> None:
+        """The channel is gone: what was handed to us comes again."""
+        worker, self.worker, self.tag = self.worker, None, None
+        if worker is not None:
+            worker.cancel()
+            await asyncio.gather(worker, return_exceptions=True)
+
+    async def drain(self) -> None:
+        """Take no more; finish and acknowledge what is being handled; the rest goes back to the queue."""
+        self.stopping = True
+        with suppress(AMQPError, OSError, RuntimeError, TimeoutError):
+            if self.channel is not None and self.tag is not None:
+                await (await self.channel.get_underlay_channel()).basic_cancel(self.tag, timeout=5)
+            async with asyncio.timeout(DRAIN):
+                await self.idle.wait()
+        await self.forget()
+        with suppress(AMQPError, OSError, RuntimeError):
+            if self.channel is not None:
+                await self.channel.close()
+
+    async def present(self, connection: AbstractConnection) -> bool:
+        """Whether the broker still has our queue and consumer: after a reconnect it may silently be gone."""
+        if self.channel is None or self.channel.is_closed or self.tag is None:
+            return False
+        if self.tag not in (await self.channel.get_underlay_channel()).consumers:
+            return False
+        probe = await connection.channel(publisher_confirms=False)
+        try:
+            found = await probe.declare_queue(self.queue, passive=True)
+            return bool(found.declaration_result.consumer_count)
+        finally:
+            await probe.close()
+
+
+class RabbitBus:
+    """Publishes with pipelined confirms; consumes in batches; keeps its topology and its connections."""
+
+    system = "rabbitmq"
+
+    def __init__(self, url: str, name: str) -> None:
+        self._exchanges: set[str] = set()
+        self._subscriptions: dict[str, _Subscription] = {}
+        self._channel: AbstractChannel | None = None
+        self._publishing = _Link(url, f"{name} publishing", self._open_publisher)
+        self._consuming = _Link(url, f"{name} consuming", self._open_consumers)
+        self._watchdog: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to connect; returns at once, so that a service starts while the broker is away."""
+        self._publishing.start()
+        self._consuming.start()
+        self._watchdog = self._watchdog or asyncio.create_task(self._watch(), name="consumer watchdog")
+
+    async def _open_publisher(self, connection: AbstractConnection) -> None:
+        self._channel = await connection.channel(publisher_confirms=True)
+        for exchange in self._exchanges:
+            await _declare_exchange(self._channel, exchange)
+
+    async def _open_consumers(self, connection: AbstractConnection) -> None:
+        for subscription in self._subscriptions.values():
+            await subscription.open(connection)
+
+    async def declare(self, exchange: str) -> None:
+        """Have an exchange, now or as soon as the broker is there."""
+        self._exchanges.add(exchange)
+        if self._publishing.connection is not None and self._channel is not None:
+            await _declare_exchange(self._channel, exchange)
+
+    async def publish(self, exchange: str, messages: Sequence[Message]) -> None:
+        """Publish with confirms, WINDOW at a time; without a queue bound a message counts as taken."""
+        channel = self._channel
+        if self._publishing.connection is None or channel is None or channel.is_closed:
+            raise PublishFailed("no connection to the broker")
+        try:
+            target = await channel.get_exchange(exchange, ensure=False)
+            for start in range(0, len(messages), WINDOW):
+                window = [target.publish(_to_amqp(each), "event") for each in messages[start : start + WINDOW]]
+                results = await asyncio.gather(*window, return_exceptions=True)
+                failed = [each for each in results if isinstance(each, BaseException)]
+                if failed:
+                    raise PublishFailed(f"not confirmed: {type(failed[0]).__name__}") from failed[0]
+        except (AMQPError, OSError, RuntimeError) as error:
+            raise PublishFailed(f"{type(error).__name__}") from error
+
+    async def subscribe(self, queue: str, exchanges: Sequence[str], deliver: Deliver) -> None:
+        """Consume from the queue, now or as soon as the broker is there."""
+        subscription = self._subscriptions[queue] = _Subscription(queue, tuple(exchanges), deliver)
+        if self._consuming.connection is not None:
+            await subscription.open(self._consuming.connection)
+
+    async def unsubscribe(self, queue: str) -> None:
+        """Take no more, and wait for what is being handled."""
+        subscription = self._subscriptions.pop(queue, None)
+        if subscription is not None:
+            await subscription.drain()
+
+    async def accepting(self) -> bool:
+        """Connected, and the broker does not block publishers."""
+        connection = self._publishing.connection
+        transport = getattr(connection, "transport", None)
+        if transport is None:
+            return False
+        try:
+            async with asyncio.timeout(0.05):
+                await transport.connection.ready()
+        except TimeoutError:
+            return False
+        return True
+
+    def consuming(self, queue: str) -> bool:
+        """Whether our consumer is open."""
+        subscription = self._subscriptions.get(queue)
+        return bool(self._consuming.connection and subscription and subscription.tag)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH)
+            connection = self._consuming.connection
+            try:
+                async with asyncio.timeout(WATCH):
+                    if connection and not all([await each.present(connection) for each in self._subscriptions.values()]):
+                        log.warning("a consumer was gone, connecting anew")
+                        await self._consuming.drop()
+            except (AMQPError, OSError, TimeoutError, RuntimeError):
+                await self._consuming.drop()
+
+    async def close(self) -> None:
+        """Stop taking, drain, disconnect."""
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+            await asyncio.gather(self._watchdog, return_exceptions=True)
+        await asyncio.gather(*(self.unsubscribe(queue) for queue in list(self._subscriptions)))
+        await asyncio.gather(self._publishing.close(), self._consuming.close())
+
+
+async def _batch(waiting: asyncio.Queue[AbstractIncomingMessage]) -> list[AbstractIncomingMessage]:
+    batch = [await waiting.get()]
+    size = len(batch[0].body)
+    while len(batch) < BATCH_MESSAGES and size < BATCH_BYTES and not waiting.empty():
+        batch.append(waiting.get_nowait())
+        size += len(batch[-1].body)
+    return batch
+
+
+async def _declare_exchange(channel: AbstractChannel, name: str) -> None:
+    await channel.declare_exchange(name, aio_pika.ExchangeType.TOPIC, durable=True)
+
+
+async def _declare_queue(connection: Any, channel: AbstractChannel, name: str) -> tuple[Any, AbstractChannel]:
+    arguments: dict[str, Any] = {"x-queue-type": "quorum"}
+    if int(str(connection.transport.connection.server_properties["version"]).split(".")[0]) >= 4:
+        # 4.x counts redeliveries against 20 unless told: a cut connection would dead-letter innocent messages.
+        arguments["x-delivery-limit"] = -1
+    try:
+        return await channel.declare_queue(name, durable=True, arguments=arguments), channel
+    except ChannelPreconditionFailed:
+        log.warning("the queue exists with other arguments and is used as it is", queue=name)
+        channel = await connection.channel(publisher_confirms=False)
+        await channel.set_qos(prefetch_count=PREFETCH)
+        return await channel.declare_queue(name, passive=True), channel
+
+
+def _to_amqp(message: Message) -> aio_pika.Message:
+    return aio_pika.Message(
+        message.body,
+        content_type=message.content_type,
+        headers=dict(message.headers),
+        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+    )
+
+
+def _from_amqp(message: AbstractIncomingMessage) -> Message:
+    headers = {name: str(value) for name, value in message.headers.items()}
+    return Message(message.body, message.content_type or "", headers, bool(message.redelivered))

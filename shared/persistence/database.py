@@ -1,0 +1,83 @@
+"""One service's database: its engine, its transactions, and which of its errors are worth another try."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+T = TypeVar("T")
+
+#: SQLSTATE classes that another try can mend: connection, transaction rollback, resources, operator intervention.
+_TRANSIENT = ("08", "40", "53", "57", "55P03")
+#: A command or a batch is tried this often before its caller hears of it.
+TRIES = 6
+
+
+class Database:
+    """Connections to one database; every transaction is READ COMMITTED and ends with its block."""
+
+    def __init__(self, url: str, *, name: str = "homeward", pool_size: int = 6) -> None:
+        self.url = url
+        self.engine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=4,
+            pool_pre_ping=False,
+            connect_args={"server_settings": {"application_name": name}, "timeout": 10},
+        )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that commits when the block ends well and rolls back when it doesn't."""
+        async with self.engine.begin() as connection:
+            yield connection
+
+    async def retried(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Run ``work`` in a transaction, again from the start when another try can mend the error."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                async with self.transaction() as connection:
+                    return await work(connection)
+            except Exception as error:
+                if attempt == TRIES or not is_transient(error):
+                    raise
+                await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311
+        raise AssertionError("unreachable")
+
+    async def ping(self) -> None:
+        """Raise when the database doesn't answer."""
+        async with self.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def is_transient(error: BaseException) -> bool:
+    """Deadlocks, serialization failures and lost connections: the same work may succeed when tried again."""
+    if isinstance(error, DBAPIError):
+        state = str(getattr(error.orig, "sqlstate", None) or "")
+        return error.connection_invalidated or isinstance(error, InterfaceError) or state.startswith(_TRANSIENT)
+    return isinstance(error, ConnectionError | PoolTimeout | TimeoutError) or getattr(error, "transient", False)
+
+
+async def rows(connection: AsyncConnection, statement: str, **parameters: Any) -> list[Any]:
+    """The rows that a statement returns."""
+    return list((await connection.execute(text(statement), parameters)).all())
+
+
+async def run(connection: AsyncConnection, statement: str, **parameters: Any) -> int:
+    """Execute a statement; how many rows it touched."""
+    return (await connection.execute(text(statement), parameters)).rowcount
+
+
+async def scalar(connection: AsyncConnection, statement: str, **parameters: Any) -> Any:
+    """The first column of the first row, or None."""
+    return (await connection.execute(text(statement), parameters)).scalar()

@@ -1,0 +1,66 @@
+"""The tables that messaging, commands and the clock need in every service's database."""
+
+from typing import Protocol
+
+
+class Operations(Protocol):
+    """The part of Alembic's ``op`` that is used here."""
+
+    def execute(self, sqltext: str) -> None:
+        """Run one statement."""
+
+
+_TABLES = {
+    # Rows stay: the table is the audit log and the source of replays. ``position`` is stamped after commit.
+    "event_log": """
+        CREATE TABLE event_log (
+            insert_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            id uuid NOT NULL UNIQUE, subject text NOT NULL, sequence bigint NOT NULL, type text NOT NULL,
+            time timestamptz NOT NULL, prevhash bytea NOT NULL, hash bytea NOT NULL, data bytea NOT NULL,
+            traceparent text, recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+            position bigint UNIQUE, published_at timestamptz, lease_owner uuid, lease_until timestamptz,
+            UNIQUE (subject, sequence))""",
+    "log_head": """
+        CREATE TABLE log_head (
+            subject text PRIMARY KEY, sequence bigint NOT NULL, hash bytea NOT NULL)""",
+    # ``handled`` counts effects, so that an effect applied twice shows as handled > sequence.
+    "inbox_position": """
+        CREATE TABLE inbox_position (
+            source text NOT NULL, subject text NOT NULL, sequence bigint NOT NULL, hash bytea NOT NULL,
+            handled bigint NOT NULL DEFAULT 0, diverged text, PRIMARY KEY (source, subject))""",
+    "inbox_parked": """
+        CREATE TABLE inbox_parked (
+            source text NOT NULL, subject text NOT NULL, sequence bigint NOT NULL, type text NOT NULL,
+            event bytea NOT NULL, state text NOT NULL, attempts int NOT NULL DEFAULT 0,
+            due_at timestamptz, reason text, parked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+            decided_by text, PRIMARY KEY (source, subject, sequence))""",
+    "inbox_unreadable": """
+        CREATE TABLE inbox_unreadable (
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, digest bytea NOT NULL UNIQUE,
+            received_at timestamptz NOT NULL DEFAULT clock_timestamp(), content_type text, body bytea NOT NULL,
+            reason text NOT NULL)""",
+    "idempotency": """
+        CREATE TABLE idempotency (
+            actor text NOT NULL, key text NOT NULL, fingerprint bytea NOT NULL, answer bytea,
+            recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (actor, key))""",
+    "programme_clock": """
+        CREATE TABLE programme_clock (
+            one boolean PRIMARY KEY DEFAULT true CHECK (one), now timestamptz NOT NULL)""",
+}
+_INDEXES = (
+    "CREATE INDEX event_log_unpublished ON event_log (insert_id) WHERE published_at IS NULL",
+    "CREATE INDEX event_log_unstamped ON event_log (insert_id) WHERE position IS NULL",
+    "CREATE INDEX inbox_parked_due ON inbox_parked (due_at) WHERE due_at IS NOT NULL",
+)
+
+
+def create_machinery(op: Operations) -> None:
+    """Create the tables of the outbox, the inbox, idempotent answers and the programme's clock."""
+    for statement in (*_TABLES.values(), *_INDEXES):
+        op.execute(statement)
+
+
+def drop_machinery(op: Operations) -> None:
+    """Drop what ``create_machinery`` created."""
+    for table in reversed(_TABLES):
+        op.execute(f"DROP TABLE {table}")

@@ -1,0 +1,213 @@
+"""A service: its parts put together, started in order, stopped in order."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from fastapi import APIRouter, FastAPI
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.auth.keys import read_public_key
+from shared.auth.tokens import Verifier
+from shared.clock import ProgrammeClock
+from shared.health import Health
+from shared.messaging.bus import Bus, exchange_of
+from shared.messaging.consumer import Consumer
+from shared.messaging.deadletters import DeadLetters
+from shared.messaging.handlers import Handlers
+from shared.messaging.outbox import Log, Outgoing
+from shared.messaging.producer_log import HttpProducerLog
+from shared.messaging.rabbitmq import RabbitBus
+from shared.messaging.reconciler import Reconciler
+from shared.messaging.relay import Relay
+from shared.persistence import migrations
+from shared.persistence.database import Database, rows, run
+from shared.persistence.unit_of_work import Surroundings, UnitOfWork
+from shared.programme import load_programme
+from shared.scheduler import Scheduled, Scheduler
+from shared.settings import ServiceSettings
+from shared.telemetry import RunningAs, Telemetry, configure_logging, running_as
+from shared.web import internal
+from shared.web.clients import Connect, connect_over_http
+from shared.web.commands import Desk
+from shared.web.internal import RealClock
+from shared.web.problems import install_problem_handlers
+
+#: A queue of its own for each service, named like its exchange.
+_PREFIX = "/homeward/"
+
+
+class Service:
+    """One service in one process. ``app`` is its HTTP face, whose lifespan starts and stops everything."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        settings: ServiceSettings,
+        unit: type[UnitOfWork],
+        handlers: Handlers,
+        follows: Sequence[str],
+        migrations: Path,
+        routers: Sequence[APIRouter] = (),
+        source: str | None = None,
+        publish: Callable[[Any], Outgoing | None] = lambda _: None,
+        scheduled: Sequence[Scheduled] = (),
+        bus: Bus | None = None,
+        database: Database | None = None,
+        clock: ProgrammeClock | None = None,
+        connect: Connect | None = None,
+        telemetry: Telemetry | None = None,
+    ) -> None:
+        self.name, self.settings, self.follows = name, settings, tuple(follows)
+        self.queue = f"homeward.{name}"
+        self.telemetry = telemetry or Telemetry(name, otlp_endpoint=settings.otlp_endpoint or None)
+        self.database = database or Database(settings.database_url, name=f"homeward {name}")
+        self.bus: Bus = bus or RabbitBus(settings.amqp_url, f"homeward {name}")
+        self._owns_bus = bus is None
+        self.clock = clock or ProgrammeClock(settings.clock_start)
+        self.programme = load_programme(settings.programme)
+        self.connect = connect or connect_over_http(settings, self.telemetry)
+        self.source = source
+        self._migrations = migrations
+        self._surroundings = Surroundings(source, publish, self.clock, self.programme)
+        self._unit = unit
+        self._clients: dict[str, httpx.AsyncClient] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._compose(handlers, scheduled)
+        self.app = self._face(routers)
+
+    def unit(self, connection: AsyncConnection, actor: str = "system") -> UnitOfWork:
+        """A unit of work in a transaction."""
+        return self._unit(connection, self._surroundings, actor)
+
+    def client(self, service: str) -> httpx.AsyncClient:
+        """The client with which this service calls another."""
+        return self._clients.setdefault(service, self.connect(service))
+
+    def _compose(self, handlers: Handlers, scheduled: Sequence[Scheduled]) -> None:
+        self.log = Log(self.database, self.source or _PREFIX + self.name)
+        self.relay = Relay(self.log, self.bus, self.telemetry) if self.source else None
+        self.consumer = Consumer(
+            self.queue, self.database, self.unit, handlers, self.telemetry, system=self.bus.system
+        )
+        self.consumer.after_commit(lambda _, recorded: self.committed() if recorded else None)
+        producers = {source: HttpProducerLog(self.client(source.removeprefix(_PREFIX))) for source in self.follows}
+        self.reconciler = Reconciler(self.consumer, producers, self.telemetry)
+        self.scheduler = Scheduler(scheduled, self.database, self.unit, self.clock, self.committed)
+        self.dead_letters = DeadLetters(self.database)
+        self.health = Health(self)
+
+    def _face(self, routers: Sequence[APIRouter]) -> FastAPI:
+        app = FastAPI(
+            title=f"Homeward {self.name}",
+            version="1",
+            lifespan=self._lifespan,
+            telemetry=self.telemetry.fastapi_config(),
+            docs_url=None,
+            redoc_url=None,
+        )
+        install_problem_handlers(app)
+        app.add_middleware(RunningAs, service=self.name)
+        app.state.service = self
+        app.state.desk = Desk(self.database, self.unit, self.clock, self.programme, self.committed)
+        if self.settings.public_key:
+            app.state.verifier = Verifier(read_public_key(self.settings.public_key))
+        for router in (*routers, internal.router):
+            app.include_router(router)
+        return app
+
+    def committed(self) -> None:
+        """Events were recorded: wake the relay."""
+        if self.relay:
+            self.relay.wake()
+
+    @asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        await self.start()
+        try:
+            yield
+        finally:
+            await self.stop()
+
+    async def start(self) -> None:
+        """Migrate, join the bus, start the loops. Raises when the database can't be had."""
+        await migrations.upgrade(self.database, self._migrations)
+        await self.read_clock()
+        await self.bus.start()
+        if self.source:
+            await self.bus.declare(exchange_of(self.source))
+        if self.follows:
+            await self.bus.subscribe(self.queue, [exchange_of(each) for each in self.follows], self.consumer.receive)
+        loops = [self.consumer.run(), self.reconciler.run(), self.scheduler.run(), self._follow_clock()]
+        if self.relay:
+            loops.append(self.relay.run())
+        with running_as(self.name):
+            self._tasks = [asyncio.create_task(loop, name=f"{self.name} {loop.__qualname__}") for loop in loops]
+
+    async def stop(self) -> None:
+        """Stop accepting, drain what is being handled, close."""
+        if self.follows:
+            await self.bus.unsubscribe(self.queue)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._owns_bus:
+            await self.bus.close()
+        for client in self._clients.values():
+            await client.aclose()
+        await self.database.close()
+        self.telemetry.shutdown()
+
+    async def read_clock(self) -> None:
+        """Take the programme's time that was set, here or by another replica."""
+        async with self.database.transaction() as connection:
+            found = await rows(connection, "SELECT now FROM programme_clock")
+        if found and found[0].now > self.clock.now():
+            self.clock.set(found[0].now)
+
+    async def set_clock(self, now: datetime) -> None:
+        """Set the programme's time, keep it, and do what falls due. Raises RealClock in production."""
+        if self.settings.environment == "production":
+            raise RealClock
+        self.clock.set(now)
+        async with self.database.transaction() as connection:
+            await run(
+                connection,
+                """INSERT INTO programme_clock (now) VALUES (:now)
+                   ON CONFLICT (one) DO UPDATE SET now = greatest(programme_clock.now, excluded.now)""",
+                now=now,
+            )
+        await self.scheduler.run_due()
+
+    async def _follow_clock(self) -> None:
+        while self.settings.environment != "production":
+            await asyncio.sleep(1)
+            with suppress(Exception):
+                await self.read_clock()
+
+    async def replay(self) -> int:
+        """Compare in full with every producer now; how many events were fetched."""
+        return sum([await self.reconciler.compare(source) for source in self.follows])
+
+
+def serve(create_app: Callable[[Any], FastAPI], settings: ServiceSettings) -> None:
+    """Run one service until it is told to stop; a start that fails is one line and exit code 1."""
+    for name in ("database_url", "amqp_url", "public_key"):
+        if not getattr(settings, name):
+            sys.exit(f"homeward: set {settings.model_config['env_prefix']}{name.upper()} to start this service")
+    configure_logging(settings.model_config["env_prefix"].removeprefix("HOMEWARD_").strip("_").lower())
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        log_config=None,
+        timeout_graceful_shutdown=15,
+    )

@@ -1,0 +1,45 @@
+"""Settings that every service has. Each reads them from the environment under its own prefix, or from HOMEWARD_ for all."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AwareDatetime
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def settings_config(prefix: str) -> SettingsConfigDict:
+    """pydantic-settings' configuration for a service: ``HOMEWARD_TRAVEL_DATABASE_URL`` and the like."""
+    return SettingsConfigDict(env_prefix=prefix, extra="forbid", frozen=True)
+
+
+class ServiceSettings(BaseSettings):
+    """What a service needs to run."""
+
+    #: SQLAlchemy address of the service's own database: ``postgresql+asyncpg://user:password@host/homeward_travel``.
+    database_url: str = ""
+    #: Address of the broker: ``amqp://user:password@host/``.
+    amqp_url: str = ""
+    #: The programme's policy; the file beside the services when empty.
+    programme: Path | None = None
+    #: Ed25519 public key with which tokens are verified: PEM text, or the path of a PEM file.
+    public_key: str = ""
+    #: The token with which this service calls the others.
+    service_token: str = ""
+    #: In production the programme's clock is the real one and can't be set.
+    environment: Literal["production", "test", "demo"] = "production"
+    #: Where the programme's clock starts in a demonstration or a test; real time when empty.
+    clock_start: AwareDatetime | None = None
+    #: OTLP over HTTP: ``http://collector:4318``; nothing is exported when empty.
+    otlp_endpoint: str = ""
+    #: Where the other services are, for their logs and their reads.
+    screening_url: str = "http://screening:8000"
+    travel_url: str = "http://travel:8000"
+    reintegration_url: str = "http://reintegration:8000"
+    monitoring_url: str = "http://monitoring:8000"
+    #: Where this service listens.
+    host: str = "127.0.0.1"
+    port: int = 8000
+
+    def url_of(self, service: str) -> str:
+        """The base address of another service."""
+        return str(getattr(self, f"{service}_url"))

@@ -1,0 +1,139 @@
+"""Commands and reads over HTTP. A command runs in one transaction that also stores its answer under the caller's
+idempotency key: the same key gives the same answer, also after a crash.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar, cast
+
+import orjson
+from fastapi import Depends, Header, Request
+from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.auth.principal import Principal
+from shared.auth.roles import Role
+from shared.clock import Clock
+from shared.errors import Invalid
+from shared.persistence.database import Database, rows, run
+from shared.persistence.unit_of_work import UnitOfWork
+from shared.programme import Programme
+from shared.web.access import MARKER, require
+
+U = TypeVar("U", bound=UnitOfWork)
+T = TypeVar("T")
+
+_JSON: TypeAdapter[Any] = TypeAdapter(Any)
+
+IdempotencyKey = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        min_length=8,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Made by the caller, new for each command; the same key gives the same answer.",
+    ),
+]
+
+
+class KeyReused(Invalid):
+    """This Idempotency-Key was used for another request: make a new key for each command."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What commands and reads need of their service; ``app.state.desk``."""
+
+    database: Database
+    unit: Callable[[AsyncConnection, str], UnitOfWork]
+    clock: Clock
+    programme: Programme
+    committed: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Command(Generic[U]):
+    """One command of one caller."""
+
+    request: Request
+    principal: Principal
+    key: str
+    desk: Desk
+
+    async def run(self, usecase: Callable[[U], Awaitable[T]], *, content: bytes | None = None) -> T:
+        """Run the use case, or give the answer stored under the key. ``content`` stands for a body that is a file."""
+        body = content if content is not None else await self.request.body()
+        fingerprint = hashlib.sha256(f"{self.request.method} {self.request.url.path}\n".encode() + body).digest()
+        answer, recorded = await self.desk.database.retried(lambda each: self._attempt(each, usecase, fingerprint))
+        if recorded:
+            self.desk.committed()
+        return answer
+
+    async def _attempt(
+        self, connection: AsyncConnection, usecase: Callable[[U], Awaitable[T]], fingerprint: bytes
+    ) -> tuple[T, int]:
+        mine = await run(
+            connection,
+            "INSERT INTO idempotency (actor, key, fingerprint) VALUES (:actor, :key, :print) ON CONFLICT DO NOTHING",
+            actor=self.principal.id,
+            key=self.key,
+            print=fingerprint,
+        )
+        if not mine:
+            return cast(T, await self._stored(connection, fingerprint)), 0
+        unit = self.desk.unit(connection, self.principal.id)
+        answer = await usecase(cast(U, unit))
+        await unit.flush()
+        await run(
+            connection,
+            "UPDATE idempotency SET answer = :answer WHERE actor = :actor AND key = :key",
+            answer=_JSON.dump_json(answer),
+            actor=self.principal.id,
+            key=self.key,
+        )
+        return answer, unit.recorded
+
+    async def _stored(self, connection: AsyncConnection, fingerprint: bytes) -> Any:
+        statement = "SELECT fingerprint, answer FROM idempotency WHERE actor = :actor AND key = :key"
+        [found] = await rows(connection, statement, actor=self.principal.id, key=self.key)
+        if found.fingerprint != fingerprint:
+            raise KeyReused
+        return orjson.loads(found.answer)
+
+
+def command(*roles: Role) -> Callable[..., Awaitable[Command[Any]]]:
+    """A dependency: a command of a caller who has one of the roles."""
+    required = require(*roles)
+
+    async def make(
+        request: Request, principal: Annotated[Principal, Depends(required)], key: IdempotencyKey
+    ) -> Command[Any]:
+        return Command(request, principal, key, request.app.state.desk)
+
+    setattr(make, MARKER, getattr(required, MARKER))
+    return make
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A read of one caller, in a transaction that ends with the request."""
+
+    connection: AsyncConnection
+    principal: Principal
+    clock: Clock
+    programme: Programme
+
+
+def reading(*roles: Role) -> Callable[..., AsyncIterator[Reading]]:
+    """A dependency: a read of a caller who has one of the roles."""
+    required = require(*roles)
+
+    async def make(request: Request, principal: Annotated[Principal, Depends(required)]) -> AsyncIterator[Reading]:
+        desk: Desk = request.app.state.desk
+        async with desk.database.transaction() as connection:
+            yield Reading(connection, principal, desk.clock, desk.programme)
+
+    setattr(make, MARKER, getattr(required, MARKER))
+    return make

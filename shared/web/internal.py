@@ -1,0 +1,173 @@
+"""What every service offers to the other services and to those who run it: log, positions, dead letters, clock."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import AwareDatetime, BaseModel, Field
+
+from shared.auth.principal import Principal
+from shared.auth.roles import Role
+from shared.errors import RuleBroken
+from shared.messaging.codec import encode
+from shared.messaging.outbox import Head
+from shared.web.access import open_to_all, require
+
+router = APIRouter(tags=["internal"])
+
+Peer = Annotated[Principal, Depends(require(Role.SERVICE, Role.ADMIN, Role.AUDITOR))]
+Admin = Annotated[Principal, Depends(require(Role.ADMIN))]
+Conductor = Annotated[Principal, Depends(require(Role.SERVICE, Role.ADMIN))]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+class RealClock(RuleBroken):
+    """The programme's clock can be set in demonstrations and tests only."""
+
+
+class NewTime(BaseModel):
+    """The programme's time from now on."""
+
+    now: AwareDatetime
+
+
+class SubjectsWanted(BaseModel):
+    """Pairs of a subject and the sequence after which its events are wanted."""
+
+    wanted: list[tuple[str, int]] = Field(max_length=5000)
+    limit: int = Field(default=500, ge=1, le=5000)
+
+
+class HeadsWanted(BaseModel):
+    """A page of heads: after a subject, of all subjects or of these."""
+
+    after: str = ""
+    limit: int = Field(default=500, ge=1, le=5000)
+    subjects: list[str] | None = Field(default=None, max_length=5000)
+
+
+class Letter(BaseModel):
+    """Which dead letter."""
+
+    source: str
+    subject: str
+    sequence: int
+
+
+class SkippedLetter(Letter):
+    """Which dead letter, and why it is never to be handled."""
+
+    reason: str = Field(min_length=5, max_length=500)
+
+
+@router.get("/events")
+async def feed(request: Request, _: Peer, after: int = 0, limit: Limit = 100) -> Response:
+    """The log by position: events in structured mode, and where to go on."""
+    found = await request.app.state.service.log.after(after, limit)
+    body = b'{"events":[' + b",".join(encode(event) for _, event in found)
+    return Response(body + b'],"next":%d}' % (found[-1][0] if found else after), media_type="application/json")
+
+
+@router.post("/events/subjects", dependencies=[Depends(require(Role.SERVICE))])
+async def of_subjects(request: Request, body: SubjectsWanted) -> dict[str, list[str]]:
+    """Events of many subjects, each as the text of its structured mode."""
+    events = await request.app.state.service.log.of_subjects(body.wanted, body.limit)
+    return {"events": [encode(event).decode() for event in events]}
+
+
+@router.get("/events/settled")
+async def settled(
+    request: Request, _: Peer, after: int = 0, seconds: float = 3.0, limit: Limit = 500
+) -> dict[str, list[dict[str, Any]]]:
+    """Which events were recorded more than so many seconds ago, by position."""
+    return {"heads": _heads(await request.app.state.service.log.settled(after, seconds, limit))}
+
+
+@router.post("/events/heads")
+async def heads(request: Request, _: Peer, body: HeadsWanted) -> dict[str, list[dict[str, Any]]]:
+    """The last event of each subject."""
+    return {"heads": _heads(await request.app.state.service.log.heads(body.after, body.limit, body.subjects))}
+
+
+@router.get("/events/last")
+async def last_position(request: Request, _: Peer) -> dict[str, int]:
+    """The highest position of the log."""
+    return {"position": await request.app.state.service.log.last_position()}
+
+
+@router.get("/positions")
+async def positions(request: Request, _: Peer, after: str = "", limit: Limit = 1000) -> dict[str, Any]:
+    """What this service has handled, per source and subject, in order of ``source subject``."""
+    return await request.app.state.service.health.positions(after, limit)  # type: ignore[no-any-return]
+
+
+@router.get("/rest")
+async def rest(request: Request, _: Peer) -> dict[str, Any]:
+    """What is still under way: the suite is at rest when nothing is anywhere and all that was produced is handled."""
+    return await request.app.state.service.health.rest()  # type: ignore[no-any-return]
+
+
+@router.get("/clock")
+async def clock(request: Request, _: Peer) -> dict[str, datetime]:
+    """The programme's time."""
+    return {"now": request.app.state.service.clock.now()}
+
+
+@router.post("/clock")
+async def set_clock(request: Request, _: Conductor, body: NewTime) -> dict[str, datetime]:
+    """Set the programme's time; what falls due is done before the answer."""
+    await request.app.state.service.set_clock(body.now)
+    return {"now": request.app.state.service.clock.now()}
+
+
+@router.get("/dead-letters")
+async def dead_letters(request: Request, _: Peer, limit: Limit = 200) -> dict[str, Any]:
+    """Events that failed for good, without their data."""
+    return {"dead_letters": await request.app.state.service.dead_letters.list(limit=limit)}
+
+
+@router.post("/dead-letters/replay")
+async def replay_letter(request: Request, principal: Admin, body: Letter) -> dict[str, str]:
+    """Try a dead letter again."""
+    letters = request.app.state.service.dead_letters
+    await letters.replay(body.source, body.subject, body.sequence, by=principal.id)
+    await request.app.state.service.consumer.retry_parked()
+    return {"decided": "replay"}
+
+
+@router.post("/dead-letters/skip")
+async def skip_letter(request: Request, principal: Admin, body: SkippedLetter) -> dict[str, str]:
+    """Never handle a dead letter; what waits behind it goes on."""
+    letters = request.app.state.service.dead_letters
+    await letters.skip(body.source, body.subject, body.sequence, by=principal.id, reason=body.reason)
+    await request.app.state.service.consumer.retry_parked()
+    return {"decided": "skip"}
+
+
+@router.post("/replay")
+async def replay(request: Request, _: Admin) -> dict[str, int]:
+    """Compare every producer's log with what was handled here, and handle what is missing."""
+    return {"fetched": await request.app.state.service.replay()}
+
+
+@router.get("/healthz", dependencies=[Depends(open_to_all)])
+async def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", dependencies=[Depends(open_to_all)])
+async def readyz(request: Request) -> JSONResponse:
+    """Broker, database, relay lag, consumer and reconciliation: 503 with the reason when one is not as it should be."""
+    checks = await request.app.state.service.health.checks()
+    ready = all(check["ok"] for check in checks.values())
+    return JSONResponse({"ready": ready, "checks": checks}, 200 if ready else 503)
+
+
+def _heads(found: Sequence[Head]) -> list[dict[str, Any]]:
+    return [
+        {"subject": each.subject, "sequence": each.sequence, "hash": each.hash.hex(), "position": each.position}
+        for each in found
+    ]

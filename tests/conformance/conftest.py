@@ -1,0 +1,29 @@
+"""Every test of this folder runs on both buses."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from shared.messaging.inprocess import InProcessBus
+from shared.messaging.rabbitmq import RabbitBus
+from shared.persistence.database import Database
+from tests.support.bench import Bench
+from tests.support.servers import fresh_database
+
+
+@pytest.fixture(params=["inprocess", "rabbitmq"])
+async def bench(request: pytest.FixtureRequest, postgres_url: str) -> AsyncIterator[Bench]:
+    """A producer and a consumer that have not joined the bus yet."""
+    make: Any = InProcessBus
+    if request.param == "rabbitmq":
+        url = request.getfixturevalue("amqp_url")
+        make = lambda: RabbitBus(url, "bench")  # noqa: E731
+    databases = [Database(fresh_database(postgres_url), name="bench") for _ in range(2)]
+    bench = Bench(databases[0], databases[1], make)
+    # One broker serves all tests, so each has a queue of its own.
+    bench.queue = f"homeward.bench.{databases[1].url.rsplit('/', 1)[-1]}"
+    bench.consumer = bench.replica()
+    await bench.prepare()
+    yield bench
+    await bench.close()
