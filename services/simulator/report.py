@@ -1,0 +1,93 @@
+"""What came of a charter, read back from the gateway."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from services.simulator.gateway import Gateway
+from services.simulator.journey import Journey
+
+_PAGE = 500
+#: The follow-up's answers for many cases, asked some at a time.
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Report:
+    """The whole charter."""
+
+    #: The stage of each row of the list that was taken, by its reference.
+    cases: dict[str, str]
+    stages: dict[str, int]
+    #: Why some are not at the end: stage and the timeline's last sentence, by reference.
+    exceptions: dict[str, str]
+    rejected: list[dict[str, Any]]
+    manifest: dict[str, Any]
+    funds: list[dict[str, Any]]
+    visits: dict[str, int]
+    accounting: dict[str, Any]
+
+
+async def report(journey: Journey) -> Report:
+    """Read everything back."""
+    gateway = journey.gateway
+    rows = await all_cases(gateway)
+    stages = {each["list_reference"]: each["stage"] for each in rows}
+    overdue, due = await asyncio.gather(_visits(journey, "overdue"), _visits(journey, "due"))
+    manifest = await gateway.get("movements", f"/api/travel/flights/{journey.flight_id}/manifest")
+    funds = (await gateway.get("finance", "/api/reintegration/funds"))["funds"]
+    return Report(
+        cases=stages,
+        stages=dict(sorted(Counter(stages.values()).items())),
+        exceptions=await _exceptions(gateway, rows),
+        rejected=list(journey.rejected),
+        manifest={
+            "status": manifest["status"],
+            "totals": manifest["totals"],
+            "outcomes": dict(sorted(Counter(each["outcome"] for each in manifest["passengers"]).items())),
+        },
+        funds=funds,
+        visits={"done": await _visits_done(journey), "overdue": overdue, "to_come": due - overdue},
+        accounting=await gateway.get("admin", "/api/accounting"),
+    )
+
+
+async def all_cases(gateway: Gateway) -> list[dict[str, Any]]:
+    """Every case, page by page."""
+    found: list[dict[str, Any]] = []
+    after: dict[str, str] = {}
+    while True:
+        page = await gateway.get("manager", "/api/cases", limit=_PAGE, **after)
+        found += page["cases"]
+        if not page["next"]:
+            return found
+        after = {"after": page["next"]}
+
+
+async def _exceptions(gateway: Gateway, rows: list[dict[str, Any]]) -> dict[str, str]:
+    found = {}
+    for row in rows:
+        if row["stage"] != "closed":
+            case = await gateway.get("manager", f"/api/cases/{row['case_id']}", parts=False)
+            found[row["list_reference"]] = case["timeline"][-1]["sentence"]
+    return dict(sorted(found.items()))
+
+
+async def _visits(journey: Journey, state: str) -> int:
+    today = journey.calendar.today.replace(year=journey.calendar.today.year + 1, day=1)
+    answer = await journey.gateway.get(
+        "monitoring", "/api/monitoring/visits", state=state, before=today.isoformat(), limit=1000
+    )
+    return len(answer["visits"])
+
+
+async def _visits_done(journey: Journey) -> int:
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def done(case_id: str) -> int:
+        async with places:
+            case = await journey.gateway.get("monitoring", f"/api/monitoring/cases/{case_id}")
+        return sum(each["status"] == "completed" for each in case["visits"])
+
+    return sum(await asyncio.gather(*(done(each.case_id) for each in journey.people.received)))
