@@ -2,7 +2,7 @@
 
 from services.screening.domain.records import Withdrawal
 from services.screening.repository import Unit
-from shared.contracts.travel import Boarded, BoardingCorrected, Departed, WithdrawnAtGate
+from shared.contracts.travel import Boarded, BoardingCorrected, Departed, WithdrawalTooLate, WithdrawnAtGate
 from shared.messaging.handlers import Received, handlers, on
 
 
@@ -28,9 +28,15 @@ def withdrawn(received: Received[WithdrawnAtGate], uow: Unit) -> None:
     uow.record(*case.hear_withdrawal(Withdrawal(on_day, "airport", "at the airport desk", received.time, uow.actor)))
 
 
+def withdrawal_too_late(received: Received[WithdrawalTooLate], uow: Unit) -> None:
+    """Travel's answer to a withdrawal made here when the person had boarded: the journey stands."""
+    uow.cases.get(received.subject).hear_answer(received.data.withdrawn_on)
+
+
 HANDLERS = handlers(
     on(Boarded, boarded, cases=lambda received: [received.subject]),
     on(BoardingCorrected, boarding_corrected, cases=lambda received: [received.subject]),
     on(Departed, departed, cases=lambda received: [received.subject]),
     on(WithdrawnAtGate, withdrawn, cases=lambda received: [received.subject]),
+    on(WithdrawalTooLate, withdrawal_too_late, cases=lambda received: [received.subject]),
 )

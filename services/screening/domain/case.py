@@ -178,6 +178,8 @@ class Case:
             raise rules.DataConsentMissing
         if not declaration.witness.strip() or not declaration.language.strip():
             raise rules.WitnessMissing
+        if declaration.given_by is GivenBy.SELF and self.identity.is_child(declaration.at.date()):
+            raise rules.GuardianMissing
         if declaration.given_by is not GivenBy.SELF and not (declaration.proxy_reason or "").strip():
             raise rules.ProxyWithoutReason
         self._advance(Action.DECLARE)
@@ -192,12 +194,17 @@ class Case:
 
     def hear_withdrawal(self, withdrawal: Withdrawal) -> list[CaseEvent]:
         """Travel has released everything after a withdrawal: here before, or at the airport desk just now."""
-        for own in self.withdrawals:
-            if own.on == withdrawal.on and not own.answered:
-                own.answered = True
-                return []
+        if self.hear_answer(withdrawal.on):
+            return []
         withdrawal.answered = True
         return self._withdraw(withdrawal) if Action.WITHDRAW in TRANSITIONS[self.status] else []
+
+    def hear_answer(self, on: date) -> bool:
+        """Travel answers each withdrawal that was made here once; whether this answers one."""
+        waiting = next((own for own in self.withdrawals if own.on <= on and not own.answered), None)
+        if waiting is not None:
+            waiting.answered = True
+        return waiting is not None
 
     def _withdraw(self, withdrawal: Withdrawal) -> list[CaseEvent]:
         cleared = self.status is Status.CLEARED

@@ -74,8 +74,8 @@ def same_person(
     merger = _merger(elder, younger)
     if merger is None:
         return decided, None
-    ended = merger.ended.merge_into(merger.kept.id)
-    return [*decided, *merger.kept.absorb(merger.ended, decision.at, new_id=new_id), *ended], merger
+    absorbed = merger.kept.absorb(merger.ended, decision.at, new_id=new_id)
+    return [*decided, *absorbed, *merger.ended.merge_into(merger.kept.id)], merger
 
 
 def _merger(elder: Case, younger: Case) -> Merger | None:

@@ -42,7 +42,7 @@ class Withdrawal:
     reason: str
     at: datetime
     by: str
-    #: Travel answers a withdrawal with one of its own on the same day, which must not count as another one.
+    #: Travel answers a withdrawal with an event of its own, which must not count as another withdrawal.
     answered: bool = False
 
 

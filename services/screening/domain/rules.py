@@ -44,6 +44,10 @@ class ProxyWithoutReason(RuleBroken):
     """Say why a guardian or a proxy declares instead of the person."""
 
 
+class GuardianMissing(RuleBroken):
+    """A child does not declare alone: a parent or guardian does, and says why."""
+
+
 class WitnessMissing(RuleBroken):
     """A declaration names the language it was given in and who witnessed it."""
 
