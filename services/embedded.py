@@ -14,17 +14,13 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from shared.auth.accounts import Accounts
-from shared.auth.keys import load_or_generate_key, public_pem
-from shared.auth.principal import service_principal
-from shared.auth.tokens import Signer
+from services.credentials import Credentials
+from shared.auth.keys import public_pem
 from shared.messaging.inprocess import InProcessBus
 from shared.persistence.embedded import EmbeddedPostgres
 from shared.telemetry import Telemetry
 
 SERVICES = ("screening", "travel", "reintegration", "monitoring", "gateway")
-#: A service's own token lives as long as its process may.
-_SERVICE_TOKEN_SECONDS = 365 * 24 * 3600
 
 
 class PortTaken(Exception):
@@ -41,7 +37,7 @@ class EmbeddedSuite:
         port: int | None = None,
         simulated: datetime | None = None,
         progress: Callable[[str], None] = lambda _: None,
-        telemetry: Callable[[str], Telemetry] | None = None,
+        telemetry: Callable[[str], Telemetry] = Telemetry,
     ) -> None:
         self.data, self.port, self.simulated, self.progress = data, port, simulated, progress
         self.apps: dict[str, FastAPI] = {}
@@ -68,7 +64,8 @@ class EmbeddedSuite:
         postgres = await self._stack.enter_async_context(
             EmbeddedPostgres(self.data / "postgres", on_progress=self.progress)
         )
-        self.key = load_or_generate_key(self.data / "token.key")
+        self.accounts = await asyncio.to_thread(Credentials, self.data)
+        self.credentials = self.accounts.by_role
         self.bus = InProcessBus()
         for name in SERVICES:
             await postgres.ensure_database(name)
@@ -83,27 +80,31 @@ class EmbeddedSuite:
     def _create(self, name: str, database_url: str) -> FastAPI:
         package = importlib.import_module(f"services.{name}.app")
         settings = importlib.import_module(f"services.{name}.settings").Settings
+        telemetry = self._telemetry(name)
+        token = self.accounts.service_token(name)
         values: dict[str, Any] = {
             "database_url": database_url,
-            "public_key": public_pem(self.key),
-            "service_token": Signer(self.key).issue(service_principal(name), _SERVICE_TOKEN_SECONDS),
+            "public_key": public_pem(self.accounts.key),
             "environment": "demo" if self.simulated else "production",
             "clock_start": self.simulated,
         }
         if name == "gateway":
-            values |= {"private_key": self.data / "token.key", "accounts": self.data / "accounts.json"}
+            values |= {"private_key": self.accounts.key_file, "accounts": self.accounts.accounts_file}
         app: FastAPI = package.create_app(
             settings(**values),
             bus=self.bus,
-            connect=lambda other: self._client(other, values["service_token"]),
-            telemetry=self._telemetry(name) if self._telemetry else None,
+            connect=lambda other: self._client(other, telemetry, token),
+            telemetry=telemetry,
         )
         return app
 
-    def _client(self, name: str, token: str = "") -> httpx.AsyncClient:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+    def _client(self, name: str, telemetry: Telemetry | None = None, token: str = "") -> httpx.AsyncClient:
+        transport: httpx.AsyncBaseTransport = _InProcess(self.apps, name)
         return httpx.AsyncClient(
-            transport=_InProcess(self.apps, name), base_url=f"http://{name}", headers=headers, timeout=60
+            transport=telemetry.transport(transport) if telemetry else transport,
+            base_url=f"http://{name}",
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=60,
         )
 
     async def _serve(self, listening: socket.socket) -> None:
@@ -127,9 +128,10 @@ class _InProcess(httpx.AsyncBaseTransport):
         self._apps, self._name = apps, name
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self._name not in self._apps:
-            raise httpx.ConnectError(f"{self._name} is not part of this suite", request=request)
-        transport = httpx.ASGITransport(app=self._apps[self._name], raise_app_exceptions=False)
+        app = self._apps.get(self._name)
+        if app is None or not app.state.service.started:
+            raise httpx.ConnectError(f"{self._name} is not there", request=request)
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         return await transport.handle_async_request(request)
 
 
@@ -142,6 +144,3 @@ def _listen(port: int) -> socket.socket:
         listening.close()
         raise PortTaken(f"port {port} is in use: give another with --port") from None
     return listening
-
-
-__all__ = ["SERVICES", "Accounts", "EmbeddedSuite", "PortTaken"]

@@ -80,6 +80,8 @@ class Service:
         self._unit = unit
         self._clients: dict[str, httpx.AsyncClient] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        #: It answers from its database; before, who asks is told to come again.
+        self.started = False
         self._compose(handlers, scheduled)
         self.app = self._face(routers)
 
@@ -140,6 +142,7 @@ class Service:
         """Migrate, join the bus, start the loops. Raises when the database can't be had."""
         await migrations.upgrade(self.database, self._migrations)
         await self.read_clock()
+        self.started = True
         await self.bus.start()
         if self.source:
             await self.bus.declare(exchange_of(self.source))
@@ -153,6 +156,7 @@ class Service:
 
     async def stop(self) -> None:
         """Stop accepting, drain what is being handled, close."""
+        self.started = False
         if self.follows:
             await self.bus.unsubscribe(self.queue)
         for task in self._tasks:

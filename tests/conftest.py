@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.servers import fresh_database, postgres_server, rabbitmq_server
+from services.servers import fresh_database, postgres_server, rabbitmq_server
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from shared.contracts import travel
 from shared.messaging.bus import Bus
 from shared.persistence.database import Database
 from shared.service import Service
+from shared.telemetry import Telemetry
 from shared.web.clients import Connect
 
 
@@ -25,6 +26,7 @@ def create_app(
     database: Database | None = None,
     clock: ProgrammeClock | None = None,
     connect: Connect | None = None,
+    telemetry: Telemetry | None = None,
 ) -> FastAPI:
     """The service; what is not given is made from the settings."""
     return Service(
@@ -41,4 +43,5 @@ def create_app(
         database=database,
         clock=clock,
         connect=connect,
+        telemetry=telemetry,
     ).app

@@ -72,7 +72,8 @@ class Reconciler:
                 await self._each(self.compare)
             await self._each(self.catch_up)
             await self._guarded("gap repair", self.fill_gaps())
-            await asyncio.sleep(interval)
+            # A producer that starts beside us is not there for some moments, and readiness waits for the comparison.
+            await asyncio.sleep(interval if self.complete else 0.2)
 
     async def _each(self, work) -> None:  # type: ignore[no-untyped-def]
         for source in self.producers:

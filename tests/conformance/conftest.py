@@ -9,7 +9,7 @@ from shared.messaging.inprocess import InProcessBus
 from shared.messaging.rabbitmq import RabbitBus
 from shared.persistence.database import Database
 from tests.support.bench import Bench
-from tests.support.servers import fresh_database
+from services.servers import fresh_database
 
 
 @pytest.fixture(params=["inprocess", "rabbitmq"])

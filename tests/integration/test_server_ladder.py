@@ -15,11 +15,11 @@ from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.support import servers
-from tests.support.docker_servers import docker_postgres, docker_rabbitmq, docker_works
-from tests.support.postgres_servers import LocalPostgres, WheelPostgres, installed_postgres
-from tests.support.rabbitmq_servers import LocalRabbitMQ, installed_rabbitmq
-from tests.support.server import NotOurServer, Server, ServerUnavailable, in_own_loop
-from tests.support.servers import fresh_database, postgres_server, rabbitmq_server
+from services.servers.docker import docker_postgres, docker_rabbitmq, docker_works
+from services.servers.postgres import LocalPostgres, WheelPostgres, installed_postgres
+from services.servers.rabbitmq import LocalRabbitMQ, installed_rabbitmq
+from services.servers.server import NotOurServer, Server, ServerUnavailable, in_own_loop
+from services.servers import fresh_database, postgres_server, rabbitmq_server
 
 ROOT = Path(__file__).parents[2]
 needs_docker = pytest.mark.skipif(not docker_works(), reason="no Docker here")
@@ -173,8 +173,8 @@ def test_the_ladder_finds_a_rabbitmq_here() -> None:
 
 
 def test_servers_named_by_the_environment_come_first_and_are_never_touched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOMEWARD_TEST_POSTGRES_URL", "postgresql://someone:secret@db.example/main")
-    monkeypatch.setenv("HOMEWARD_TEST_AMQP_URL", "amqp://someone:secret@mq.example/")
+    monkeypatch.setenv("HOMEWARD_POSTGRES_URL", "postgresql://someone:secret@db.example/main")
+    monkeypatch.setenv("HOMEWARD_AMQP_URL", "amqp://someone:secret@mq.example/")
     with postgres_server() as postgres, rabbitmq_server() as rabbitmq:
         assert make_url(postgres.url).drivername == "postgresql+asyncpg"
         assert make_url(postgres.url).password == "secret"
@@ -187,7 +187,7 @@ def test_servers_named_by_the_environment_come_first_and_are_never_touched(monke
 
 
 def test_a_machine_without_any_rung_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("HOMEWARD_TEST_AMQP_URL", raising=False)
+    monkeypatch.delenv("HOMEWARD_AMQP_URL", raising=False)
     monkeypatch.setattr(servers, "docker_works", lambda: False)
     monkeypatch.setattr(servers, "installed_rabbitmq", lambda: None)
     monkeypatch.setattr(servers, "may_install", lambda: False)
@@ -201,7 +201,7 @@ def test_a_rung_that_breaks_gives_way_to_the_next_and_is_cleaned_up(monkeypatch:
             super().start()
             raise ServerUnavailable("it broke after its start")
 
-    monkeypatch.delenv("HOMEWARD_TEST_POSTGRES_URL", raising=False)
+    monkeypatch.delenv("HOMEWARD_POSTGRES_URL", raising=False)
     monkeypatch.setattr(servers, "docker_works", lambda: True)
     monkeypatch.setattr(servers, "docker_postgres", Broken)
     monkeypatch.setattr(servers, "installed_postgres", lambda: iter(()))

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import psutil  # type: ignore[import-untyped]
 
-from tests.support.postgres_servers import LocalPostgres, WheelPostgres, installed_postgres
-from tests.support.rabbitmq_servers import LocalRabbitMQ, installed_rabbitmq
-from tests.support.server import Server, ServerUnavailable
+from services.servers.postgres import LocalPostgres, WheelPostgres, installed_postgres
+from services.servers.rabbitmq import LocalRabbitMQ, installed_rabbitmq
+from services.servers.server import Server, ServerUnavailable
 
 
 def installed_rabbitmq_server() -> Server:

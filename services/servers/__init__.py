@@ -1,7 +1,7 @@
-"""Real servers for tests, from the first rung of a ladder that holds on this machine.
+"""Real servers for tests and demonstrations, from the first rung of a ladder that holds on this machine.
 
-PostgreSQL: HOMEWARD_TEST_POSTGRES_URL, Docker, installed programs, the wheel.
-RabbitMQ: HOMEWARD_TEST_AMQP_URL, Docker, installed programs, Debian's package when we are root.
+PostgreSQL: HOMEWARD_POSTGRES_URL, Docker, installed programs, the wheel.
+RabbitMQ: HOMEWARD_AMQP_URL, Docker, installed programs, Debian's package when we are root.
 """
 
 import os
@@ -12,10 +12,10 @@ from contextlib import contextmanager
 import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import make_url
 
-from tests.support.docker_servers import docker_postgres, docker_rabbitmq, docker_works
-from tests.support.postgres_servers import LocalPostgres, WheelPostgres, installed_postgres
-from tests.support.rabbitmq_servers import LocalRabbitMQ, install_rabbitmq, installed_rabbitmq, may_install
-from tests.support.server import ExternalServer, Server, ServerUnavailable, in_own_loop, plain
+from services.servers.docker import docker_postgres, docker_rabbitmq, docker_works
+from services.servers.postgres import LocalPostgres, WheelPostgres, installed_postgres
+from services.servers.rabbitmq import LocalRabbitMQ, install_rabbitmq, installed_rabbitmq, may_install
+from services.servers.server import ExternalServer, Server, ServerUnavailable, in_own_loop, plain
 
 __all__ = ["Server", "ServerUnavailable", "fresh_database", "postgres_server", "rabbitmq_server"]
 
@@ -51,8 +51,8 @@ def fresh_database(server_url: str) -> str:
 
 
 def postgres_rungs() -> Iterator[Rung]:
-    if url := os.environ.get("HOMEWARD_TEST_POSTGRES_URL"):
-        yield "HOMEWARD_TEST_POSTGRES_URL", lambda: ExternalServer(_with_driver(url))
+    if url := os.environ.get("HOMEWARD_POSTGRES_URL"):
+        yield "HOMEWARD_POSTGRES_URL", lambda: ExternalServer(_with_driver(url))
         return
     if docker_works():
         yield "Docker", docker_postgres
@@ -62,8 +62,8 @@ def postgres_rungs() -> Iterator[Rung]:
 
 
 def rabbitmq_rungs() -> Iterator[Rung]:
-    if url := os.environ.get("HOMEWARD_TEST_AMQP_URL"):
-        yield "HOMEWARD_TEST_AMQP_URL", lambda: ExternalServer(url)
+    if url := os.environ.get("HOMEWARD_AMQP_URL"):
+        yield "HOMEWARD_AMQP_URL", lambda: ExternalServer(url)
         return
     if docker_works():
         yield "Docker", docker_rabbitmq

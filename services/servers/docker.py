@@ -3,7 +3,7 @@ import shutil
 import subprocess
 from collections.abc import Awaitable, Callable
 
-from tests.support.server import SECRET, Server, free_ports, postgres_answers, rabbitmq_answers, wait_until_answering
+from services.servers.server import SECRET, Server, free_ports, postgres_answers, rabbitmq_answers, wait_until_answering
 
 
 def docker_works() -> bool:

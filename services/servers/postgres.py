@@ -10,7 +10,7 @@ from threading import Thread
 
 from shared.persistence.embedded import EmbeddedPostgres
 from shared.persistence.embedded.programs import Programs, unprivileged_account
-from tests.support.server import (
+from services.servers.server import (
     PrivateDirectory,
     Server,
     end,

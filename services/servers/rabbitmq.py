@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from shared.persistence.embedded.programs import Account, die_with_parent, unprivileged_account
-from tests.support.server import (
+from services.servers.server import (
     SECRET,
     PrivateDirectory,
     Server,

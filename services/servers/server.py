@@ -1,6 +1,7 @@
-"""What every server for tests can do, wherever it runs."""
+"""What every server can do, wherever it runs."""
 
 import asyncio
+import logging
 import secrets
 import shutil
 import signal
@@ -32,7 +33,7 @@ class ServerUnavailable(Exception):
 
 
 class NotOurServer(Exception):
-    """The server was named by the environment: tests neither stop nor kill it."""
+    """The server was named by the environment: it is neither stopped nor killed here."""
 
 
 class Server(ABC):
@@ -153,6 +154,8 @@ async def postgres_answers(url: str) -> bool:
 
 
 async def rabbitmq_answers(url: str) -> bool:
+    # Its client logs each refused connection as an error, and a server that starts refuses some.
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)
     try:
         connection = await aio_pika.connect(url, timeout=5)
     except (OSError, AMQPException, TimeoutError):

@@ -1,0 +1,132 @@
+"""The suite as it runs in a cluster, on this machine: each service a process of its own, RabbitMQ and PostgreSQL."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack, ExitStack
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from services.credentials import Credentials
+from services.embedded import SERVICES
+from services.servers import fresh_database, postgres_server, rabbitmq_server
+from services.servers.server import free_ports
+from shared.auth.keys import public_pem
+from shared.persistence.embedded.programs import die_with_parent
+
+#: Seconds in which a service must be ready.
+_READY = 60.0
+
+
+class ServiceFailed(Exception):
+    """A service did not start; the message holds the end of its log."""
+
+
+class DistributedSuite:
+    """Servers, then services, started in order and stopped in order. Use with ``async with``."""
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        port: int | None = None,
+        simulated: datetime | None = None,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.data, self.simulated, self.progress = data, simulated, progress
+        self.credentials: dict[str, tuple[str, str]] = {}
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
+        if port:
+            self.ports["gateway"] = port
+        self.url = f"http://127.0.0.1:{self.ports['gateway']}"
+        self._servers = ExitStack()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stop()
+
+    async def _start(self) -> None:
+        (self.data / "logs").mkdir(parents=True, exist_ok=True)
+        self.accounts = await asyncio.to_thread(Credentials, self.data)
+        self.credentials = self.accounts.by_role
+        (self.data / "token.pub").write_text(public_pem(self.accounts.key))
+        self.progress("starting PostgreSQL and RabbitMQ")
+        # In this thread: the servers end with the thread that started them.
+        postgres = self._servers.enter_context(postgres_server()).url
+        broker = self._servers.enter_context(rabbitmq_server()).url
+        for name in SERVICES:
+            self.progress(f"starting {name}")
+            self.start_service(name, {"DATABASE_URL": fresh_database(postgres), "AMQP_URL": broker})
+        self.gateway = await self._stack.enter_async_context(httpx.AsyncClient(base_url=self.url, timeout=60))
+        await asyncio.gather(*(self._ready(name) for name in SERVICES))
+
+    def start_service(self, name: str, servers: dict[str, str]) -> None:
+        """Start the process of one service."""
+        values = {
+            "PUBLIC_KEY": str(self.data / "token.pub"),
+            "SERVICE_TOKEN": self.accounts.service_token(name),
+            "ENVIRONMENT": "demo" if self.simulated else "production",
+            "PORT": str(self.ports[name]),
+            **servers,
+            **{f"{other.upper()}_URL": f"http://127.0.0.1:{self.ports[other]}" for other in SERVICES[:-1]},
+        }
+        if self.simulated:
+            values["CLOCK_START"] = self.simulated.isoformat()
+        if name == "gateway":
+            values |= {"PRIVATE_KEY": str(self.accounts.key_file), "ACCOUNTS": str(self.accounts.accounts_file)}
+        own = {f"HOMEWARD_{name.upper()}_{key}": value for key, value in values.items()}
+        with (self.data / "logs" / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", f"services.{name}"],
+                env=os.environ | own,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509  it makes two system calls and takes no lock
+            )
+
+    async def _ready(self, name: str) -> None:
+        end = asyncio.get_running_loop().time() + _READY
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.ports[name]}", timeout=5) as client:
+            while True:
+                try:
+                    if (await client.get("/readyz")).is_success:
+                        return
+                except httpx.TransportError:
+                    pass
+                ended = self.processes[name].poll() is not None
+                if ended or asyncio.get_running_loop().time() > end:
+                    log = (self.data / "logs" / f"{name}.log").read_text(errors="replace").strip().splitlines()
+                    raise ServiceFailed(f"{name} did not become ready: {log[-1] if log else 'it logged nothing'}")
+                await asyncio.sleep(0.1)
+
+    async def _stop(self) -> None:
+        await self._stack.aclose()
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.processes.values():
+            try:
+                await asyncio.to_thread(process.wait, 20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        self._servers.close()
