@@ -57,7 +57,7 @@ class Identity:
         return found
 
     def likeness_keys(self) -> dict[str, Likeness]:
-        """Under these keys, and why, the same person is found again: hashes, so that they tell nothing by themselves."""
+        """Under which keys, and why, the same person is found again: hashes, which tell nothing by themselves."""
         return {_hash(likeness, *parts): likeness for likeness, parts in self._likenesses()}
 
     def fingerprint(self) -> str:
@@ -85,7 +85,7 @@ class Identity:
 
 
 def name_tokens(name: str) -> list[str]:
-    """A name's words without case, accents, punctuation and order: ``Ahmád KHAN-Zai`` is ``["ahmad", "khan", "zai"]``."""
+    """A name's words without case, accents, punctuation and order: ``KHAN-Zai Ahmád`` is ``ahmad khan zai``."""
     letters = unicodedata.normalize("NFKD", name.casefold())
     bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return sorted(re.sub(r"[\W_]+", " ", bare).split())

@@ -12,7 +12,7 @@ place               required   where the person was met
 place_kind          required   office, detention_centre, shelter, embassy, urban, other
 list_reference                 the list's own number of the person; the same reference is the same person
 household                      the same value for members of one family
-role                           head, spouse, child, other; empty: the first adult is the head, those under 18 are children
+role                           head, spouse, child, other; empty: the first adult is the head, under 18 is a child
 unaccompanied                  yes or no
 phone
 document_numbers               several separated by ``;``
