@@ -29,6 +29,8 @@ class DockerServer(Server):
         self._answers = answers
         self._container: DockerContainer = DockerContainer(image).with_bind_ports(port, host_port)
         self._container.with_envs(**environment)
+        if command:
+            self._container.with_command(command)
         self._url, self._host_port = url, host_port
         self._created = False
 
@@ -71,6 +73,8 @@ def docker_postgres() -> Server:
         5432,
         f"postgresql+asyncpg://homeward:{SECRET}@{{}}/homeward",
         postgres_answers,
+        # What is lost with the machine's power is not missed here.
+        "postgres -c fsync=off -c max_connections=300",
         POSTGRES_USER="homeward",
         POSTGRES_PASSWORD=SECRET,
         POSTGRES_DB="homeward",

@@ -20,7 +20,8 @@ from services.servers.server import (
     wait_until_answering,
 )
 
-SETTINGS = {"listen_addresses": "", "unix_socket_permissions": "0700", "max_connections": "300"}
+#: What is lost with the machine's power is not missed in a test or a demonstration.
+SETTINGS = {"listen_addresses": "", "unix_socket_permissions": "0700", "max_connections": "300", "fsync": "off"}
 
 
 def installed_postgres() -> Iterator[Path]:
