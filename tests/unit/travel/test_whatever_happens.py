@@ -175,7 +175,9 @@ class Travel(RuleBasedStateMachine):
         def leave() -> None:
             case, plane, now = self.case(who), self.plane(which), self.clock.now()
             party = self.uow.party(case)
-            self.uow.record(*(party.refuse(case, plane, RefusedBy.BORDER, now) if refused else party.miss(case, plane, now)))
+            self.uow.record(
+                *(party.refuse(case, plane, RefusedBy.BORDER, now) if refused else party.miss(case, plane, now))
+            )
 
         self.do(leave)
 
@@ -253,7 +255,9 @@ class Travel(RuleBasedStateMachine):
             if line.seated
         }
         outcome = {Status.BOOKED: Outcome.EXPECTED, Status.BOARDED: Outcome.BOARDED}
-        assert lines == {(each.id, each.flight_id, outcome[each.status]) for each in self.uow.cases if each.status in SEATED}
+        assert lines == {
+            (each.id, each.flight_id, outcome[each.status]) for each in self.uow.cases if each.status in SEATED
+        }
 
     @invariant()
     def seats_are_held_by_those_who_may_fly_only(self) -> None:

@@ -1,0 +1,192 @@
+"""Travel beside screening: people whom screening has cleared, officers who use travel, and a line that can be cut."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+from fastapi import FastAPI
+
+from services.travel.app import create_app
+from services.travel.settings import Settings
+from shared.auth.roles import Role
+from shared.contracts import screening
+from shared.contracts.envelope import Contract
+from shared.contracts.vocabulary import AgeGroup, VulnerabilityBand
+from shared.ids import new_id
+from shared.persistence.database import rows
+from tests.integration.reintegration.stage import Stage, User
+
+NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
+DEPARTURE = datetime(2026, 3, 27, 10, tzinfo=UTC)
+LAST_DAY = date(2026, 4, 20)
+
+
+class Line(httpx.AsyncBaseTransport):
+    """The way to screening."""
+
+    def __init__(self, app: Callable[[], FastAPI]) -> None:
+        self.cut = False
+        self._app = app
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.cut:
+            raise httpx.ConnectError("nobody answers")
+        return await httpx.ASGITransport(app=self._app()).handle_async_request(request)
+
+
+class Office(Stage):
+    """The Tripoli office on the way to a departure."""
+
+    def __init__(self, postgres_url: str) -> None:
+        self.line = Line(lambda: self.apps["screening"])
+        super().__init__("travel", create_app, Settings, ("screening",), postgres_url, NOW)
+        self.withdrawn: set[UUID] = set()
+        self.movements: User = self.user(Role.MOVEMENTS, id="movements")
+        self.airport: User = self.user(Role.AIRPORT, id="airport")
+        self._answer_reads(self.apps["screening"])
+
+    def client(self, service: str, *roles: Role, id: str = "somebody") -> httpx.AsyncClient:
+        client = super().client(service, *roles, id=id)
+        if service == "screening":
+            return httpx.AsyncClient(transport=self.line, base_url=client.base_url, headers=client.headers)
+        return client
+
+    def _answer_reads(self, app: FastAPI) -> None:
+        """Screening's two reads: everybody consents who has not withdrawn there."""
+
+        @app.get("/cases/{case_id}/consent")
+        async def consent(case_id: UUID) -> dict[str, Any]:
+            return {"consent": case_id not in self.withdrawn, "holds": 0}
+
+        @app.post("/identities")
+        async def identities(body: dict[str, Any]) -> dict[str, Any]:
+            assert body["purpose"] == "manifest"
+            return {"identities": {each: _identity(each) for each in body["case_ids"]}}
+
+    async def hears(self, subject: UUID, *data: Contract) -> None:
+        """Screening tells something."""
+        for each in data:
+            await self.record(screening.SOURCE, subject, each)
+        await self.settle()
+
+    async def person(
+        self,
+        *,
+        family: UUID | None = None,
+        country: str = "PK",
+        band: VulnerabilityBand = VulnerabilityBand.MEDIUM,
+        papers: bool = True,
+        age: AgeGroup = AgeGroup.ADULT,
+    ) -> UUID:
+        """Somebody whom screening has cleared, with papers unless it says otherwise."""
+        case_id = new_id()
+        await self.hears(
+            case_id,
+            _registered(family, country, age),
+            screening.CaseAssessed(band=band, assistance=[], escort_required=False, care_required=False),
+            screening.DeclarationSigned(signed_on=NOW.date()),
+            screening.FitnessRecorded(
+                fit=True,
+                valid_from=NOW,
+                valid_until=DEPARTURE + timedelta(hours=3),
+                assistance=[],
+                escort_required=False,
+            ),
+            screening.CaseCleared(cleared_on=NOW.date()),
+        )
+        if papers:
+            await self.papers(case_id)
+        return case_id
+
+    async def family(self, size: int, country: str = "PK") -> list[UUID]:
+        """A family of adults."""
+        household = new_id()
+        members = [await self.person(family=household, country=country) for _ in range(size)]
+        await self.hears(household, screening.HouseholdChanged(case_ids=members))
+        return members
+
+    async def papers(self, case_id: UUID, until: date = LAST_DAY) -> None:
+        """Both papers are requested and issued."""
+        ask = {"authority": "embassy-pk"}
+        await self.movements.does(f"/cases/{case_id}/document/request", {**ask, "kind": "laissez_passer"})
+        issued = {"expires_on": until.isoformat()}
+        await self.movements.does(f"/cases/{case_id}/document/issue", {"number": "LP-12345", **issued})
+        await self.movements.does(f"/cases/{case_id}/exit-visa/request", {"authority": "migration-ly"})
+        await self.movements.does(f"/cases/{case_id}/exit-visa/issue", {"reference": "EV-9", **issued})
+
+    async def flight(self, capacity: int = 20, *, country: str = "PK", departs_at: datetime = DEPARTURE) -> UUID:
+        """A charter from Mitiga."""
+        answer = await self.movements.does("/flights", flight_body(capacity, country, departs_at))
+        return UUID(answer["flight_id"])
+
+    async def manifest(self, case_ids: Sequence[UUID], **flight: Any) -> UUID:
+        """A flight with these people on its locked manifest."""
+        flight_id = await self.flight(**flight)
+        chosen = {"case_ids": [str(each) for each in case_ids], "override_reason": "these people are the test's"}
+        answer = await self.movements.does(f"/flights/{flight_id}/seats", chosen)
+        assert not answer["waiting"]
+        await self.movements.does(f"/flights/{flight_id}/manifest/lock")
+        return flight_id
+
+    async def boards(self, flight_id: UUID, *case_ids: UUID) -> None:
+        """These people board."""
+        for case_id in case_ids:
+            await self.airport.does(f"/flights/{flight_id}/boarding", {"case_id": str(case_id), "kit": True})
+
+    async def leaves(self, flight_id: UUID) -> None:
+        """The manifest is validated and the flight leaves."""
+        await self.airport.does(f"/flights/{flight_id}/manifest/validate")
+        await self.airport.does(f"/flights/{flight_id}/departure", {"departed_at": DEPARTURE.isoformat()})
+
+    async def case(self, case_id: UUID) -> Any:
+        """What travel shows of a case."""
+        return await self.movements.reads(f"/cases/{case_id}")
+
+    async def status(self, case_id: UUID) -> str:
+        """Where travel has a case."""
+        return str((await self.case(case_id))["status"])
+
+    async def told(self, subject: UUID) -> list[str]:
+        """The names of what was published about a case or a flight, without the gates."""
+        return [type(each).__name__ for each in await self.log(subject) if type(each).__name__ != "GatesEvaluated"]
+
+    async def decisions(self, kind: str, subject: UUID) -> list[Any]:
+        """The reasons that were kept."""
+        statement = "SELECT * FROM travel_decision WHERE kind = :kind AND :subject IN (case_id, flight_id)"
+        async with self.apps["travel"].state.service.database.transaction() as connection:
+            return await rows(connection, statement, kind=kind, subject=subject)
+
+
+def flight_body(capacity: int = 20, country: str = "PK", departs_at: datetime = DEPARTURE) -> dict[str, Any]:
+    """What plans a charter."""
+    return {
+        "carrier": "YL",
+        "number": "6402",
+        "origin": "MJI",
+        "destination": {"PK": "ISB", "CI": "ABJ", "BD": "DAC", "NG": "LOS", "ML": "BKO", "NE": "NIM"}[country],
+        "departs_at": departs_at.isoformat(),
+        "capacity": capacity,
+        "kind": "charter",
+        "office": "tripoli",
+        "country_of_origin": country,
+    }
+
+
+def _registered(family: UUID | None, country: str, age: AgeGroup) -> screening.CaseRegistered:
+    return screening.CaseRegistered(
+        person_id=new_id(),
+        household_id=family,
+        reference="HW-1",
+        list_reference=None,
+        office="tripoli",
+        country_of_origin=country,
+        age_group=age,
+        registered_on=NOW.date() - timedelta(days=30),
+    )
+
+
+def _identity(case_id: str) -> dict[str, Any]:
+    day = {"date_of_birth": "1990-01-01", "sex": "male", "nationality": "PK"}
+    return {"given_name": "Person", "family_name": case_id[-4:], **day, "document_numbers": []}
