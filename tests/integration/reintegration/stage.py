@@ -166,6 +166,6 @@ class User:
 async def eventually(probe: Callable[[], Awaitable[bool]], deadline: float = DEADLINE) -> None:
     """Ask again and again until the probe is true."""
     async with asyncio.timeout(deadline):
-        while not await probe():  # noqa: ASYNC110
+        while not await probe():
             # What the probe asks is in databases: there is nothing to be woken by.
             await asyncio.sleep(0.02)
