@@ -23,6 +23,7 @@ from services.screening.domain.events import (
     HoldPlaced,
 )
 from services.screening.domain.identity import Identity
+from services.screening.domain.lifecycle import BEFORE_BOARDING, TRANSITIONS
 from services.screening.domain.records import (
     Assessment,
     BestInterests,
@@ -43,44 +44,6 @@ from services.screening.domain.vocabulary import (
     PlaceKind,
     Status,
 )
-
-#: The lifecycle: what is not in it is an error.
-TRANSITIONS: dict[Status, dict[Action, Status]] = {
-    Status.OPEN: {
-        Action.DECLARE: Status.OPEN,
-        Action.ASSESS: Status.OPEN,
-        Action.PLACE_HOLD: Status.OPEN,
-        Action.LIFT_HOLD: Status.OPEN,
-        Action.DECIDE_BEST_INTERESTS: Status.OPEN,
-        Action.EXAMINE: Status.OPEN,
-        Action.CLEAR: Status.CLEARED,
-        Action.WITHDRAW: Status.WITHDRAWN,
-        Action.DECLINE: Status.DECLINED,
-        Action.MERGE: Status.MERGED,
-    },
-    Status.CLEARED: {
-        Action.DECLARE: Status.CLEARED,
-        Action.ASSESS: Status.CLEARED,
-        Action.PLACE_HOLD: Status.CLEARED,
-        Action.DECIDE_BEST_INTERESTS: Status.CLEARED,
-        Action.EXAMINE: Status.CLEARED,
-        Action.REVOKE: Status.OPEN,
-        Action.WITHDRAW: Status.WITHDRAWN,
-        Action.DECLINE: Status.DECLINED,
-        Action.MERGE: Status.MERGED,
-    },
-    Status.WITHDRAWN: {
-        Action.DECLARE: Status.OPEN,
-        Action.PLACE_HOLD: Status.WITHDRAWN,
-        Action.LIFT_HOLD: Status.WITHDRAWN,
-        Action.MERGE: Status.MERGED,
-    },
-    Status.DECLINED: {
-        Action.LIFT_HOLD: Status.DECLINED,
-        Action.MERGE: Status.MERGED,
-    },
-    Status.MERGED: {},
-}
 
 
 @dataclass
@@ -338,10 +301,6 @@ class Case:
     def _unfit(self) -> bool:
         # A result that only lapsed doesn't undo the clearance: travel asks for a new one before the flight.
         return self.examination is not None and not self.examination.fit
-
-
-#: What can't be done any more with a person on board.
-BEFORE_BOARDING = frozenset({Action.WITHDRAW, Action.DECLINE, Action.MERGE, Action.CLEAR})
 
 
 def _care_is_arranged(case: Case, at: datetime) -> bool:

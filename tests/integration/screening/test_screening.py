@@ -1,113 +1,20 @@
 """Screening through its front door: HTTP and the bus, on a real database."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
-import pytest_asyncio
 
-from services.screening.app import create_app
-from services.screening.settings import Settings
-from shared.auth.roles import Role
 from shared.contracts import screening as told
 from shared.contracts import travel
-from shared.contracts.envelope import Contract
 from shared.contracts.vocabulary import AgeGroup, Gate, VulnerabilityBand
 from shared.ids import new_id
 from shared.web.access import unguarded_routes
-from tests.integration.reintegration.stage import Stage, User
+from tests.integration.screening.programme import DECLARATION, TODAY, Programme, household, member, person
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-TODAY = date(2026, 3, 2)
-EXAMPLES = Path(__file__).parents[3] / "examples"
-HEADER = "list_reference,household,given_name,family_name,date_of_birth,sex,nationality,place,place_kind"
-DECLARATION = {
-    "place": "Tripoli office",
-    "place_kind": "office",
-    "language": "ur",
-    "interpreter": "An interpreter",
-    "witness": "A counsellor",
-    "alternatives_explained": True,
-    "data_consent": True,
-    "given_by": "self",
-}
-
-
-class Programme(Stage):
-    """Screening beside travel."""
-
-    def __init__(self, postgres_url: str) -> None:
-        start = datetime(2026, 3, 2, 8, tzinfo=UTC)
-        super().__init__("screening", create_app, Settings, ("travel",), postgres_url, start)
-        self.officer: User = self.user(Role.CASEWORKER, id="officer")
-        self.protection: User = self.user(Role.PROTECTION, id="protection")
-        self.doctor: User = self.user(Role.MEDICAL, id="doctor")
-        self.other: User = self.user(Role.SERVICE, id="travel")
-
-    async def register(self, **changed: Any) -> Any:
-        return await self.officer.does("/cases", person(**changed))
-
-    async def screen(self, case_id: str, **changed: Any) -> None:
-        await self.officer.does(f"/cases/{case_id}/declaration", DECLARATION | changed)
-        await self.officer.does(f"/cases/{case_id}/assessment", {"band": 3})
-        await self.doctor.does(f"/cases/{case_id}/fitness", {"outcome": "fit"})
-
-    async def clear(self, case_id: str) -> Any:
-        return await self.officer.does(f"/cases/{case_id}/clearance")
-
-    async def send_list(self, content: bytes | str, name: str = "list.csv", office: str = "tripoli") -> httpx.Response:
-        file = content.encode() if isinstance(content, str) else content
-        return await self.officer.client.post(
-            "/imports",
-            files={"file": (name, file)},
-            data={"office": office},
-            headers={"Idempotency-Key": str(new_id())},
-        )
-
-    async def imported(self, content: bytes | str, name: str = "list.csv", office: str = "tripoli") -> Any:
-        answer = await self.send_list(content, name, office)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    async def events(self, case_id: str) -> list[Contract]:
-        return await self.log(UUID(case_id))
-
-    async def happens(self, case_id: str, data: Contract) -> None:
-        await self.tell(travel.SOURCE, UUID(case_id), data)
-
-
-def person(**changed: Any) -> dict[str, Any]:
-    identity = {
-        "given_name": "Adeel",
-        "family_name": f"Family {new_id()}",
-        "date_of_birth": "1990-05-01",
-        "sex": "male",
-        "nationality": "PK",
-    }
-    case = {"office": "tripoli", "place": "Janzour", "place_kind": "urban"}
-    for name, value in changed.items():
-        (identity if name in identity or name in ("phone", "document_numbers") else case)[name] = value
-    return {**case, "identity": identity}
-
-
-def member(role: str, born: str = "1990-05-01", **changed: Any) -> dict[str, Any]:
-    return {"role": role, "identity": person(date_of_birth=born, **changed)["identity"]}
-
-
-def row(reference: str, given: str, born: str = "1990-05-01", household: str = "", sex: str = "male") -> str:
-    return f"{reference},{household},{given},Gill {reference[:3]},{born},{sex},PK,Abu Salim,detention_centre"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def programme(postgres_url: str) -> AsyncIterator[Programme]:
-    async with Programme(postgres_url) as running:
-        yield running
 
 
 async def test_every_route_requires_a_role_or_says_that_it_has_none(programme: Programme) -> None:
@@ -288,90 +195,6 @@ async def test_a_withdrawal_at_the_airport_desk_is_recorded_once(programme: Prog
     ]
 
 
-async def test_the_charters_list_is_taken_whole_and_the_second_time_changes_nothing(programme: Programme) -> None:
-    content = (EXAMPLES / "tripoli-islamabad-133.csv").read_bytes()
-    first = await programme.imported(content)
-    assert first["rejected"] == []
-    assert first["registered"] == first["rows"]
-    assert first["ignored_columns"] == []
-    suspected = [each for each in first["cases"] if each["suspected_duplicates"]]
-    assert suspected
-    second = await programme.imported(content)
-    assert (second["registered"], second["unchanged"]) == (0, first["rows"])
-    assert second["cases"] == first["cases"]
-    assert len(await programme.events(first["cases"][0]["case_id"])) == 1
-
-
-async def test_a_workbook_is_taken_too(programme: Programme) -> None:
-    content = (EXAMPLES / "tripoli-abidjan-160.xlsx").read_bytes()
-    first = await programme.imported(content, "list.xlsx", "abidjan")
-    assert first["rejected"] == []
-    second = await programme.imported(content, "list.xlsx", "abidjan")
-    assert second["unchanged"] == first["rows"] == first["registered"]
-
-
-async def test_bad_rows_are_named_and_join_their_family_once_they_are_mended(programme: Programme) -> None:
-    good = [row("BAD-2", "Qasim", "2018-01-01", "F1"), row("BAD-3", "Ijaz", "1992-02-03")]
-    broken = row("BAD-1", "Adeel", "1890-01-01", "F1")
-    first = await programme.imported("\n".join([HEADER, broken, *good, row("BAD-3", "Other"), ""]))
-    assert (first["rows"], first["registered"]) == (4, 2)
-    assert first["rejected"] == [
-        {"row": 2, "reasons": ["date_of_birth is more than 120 years ago"]},
-        {"row": 5, "reasons": ["list_reference is that of row 4"]},
-    ]
-    child = first["cases"][0]
-    assert (await programme.officer.reads(f"/cases/{child['case_id']}"))["care_required"]
-    mended = await programme.imported("\n".join([HEADER, row("BAD-1", "Adeel", "1990-01-01", "F1"), *good]))
-    assert (mended["registered"], mended["unchanged"], mended["rejected"]) == (1, 2, [])
-    father = mended["cases"][0]
-    assert father["household_id"] == child["household_id"]
-    assert not (await programme.officer.reads(f"/cases/{child['case_id']}"))["care_required"]
-    [*_, changed] = await programme.log(UUID(child["household_id"]))
-    assert changed == told.HouseholdChanged(case_ids=[child["case_id"], father["case_id"]])
-
-
-async def test_a_list_without_references_is_known_by_its_people(programme: Programme) -> None:
-    rows = [row("", "Ahmád", "1980-01-01"), row("", "Ahmad", "1980-01-01"), row("", "Ahmad", "1981-01-01")]
-    first = await programme.imported("\n".join([HEADER, *rows]))
-    assert first["registered"] == 2
-    [rejected] = first["rejected"]
-    assert rejected["row"] == 3
-    assert rejected["reasons"][0].startswith("says the same as row 2")
-    second = await programme.imported("\n".join([HEADER, *rows]))
-    assert (second["registered"], second["unchanged"]) == (0, 2)
-
-
-async def test_a_reference_is_never_given_to_another_person(programme: Programme) -> None:
-    await programme.imported("\n".join([HEADER, row("REF-1", "Adeel")]))
-    second = await programme.imported("\n".join([HEADER, row("REF-1", "Bilal")]))
-    assert second["rejected"][0]["reasons"][0].startswith("list_reference is that of another person")
-    refused = await programme.officer.refused("/cases", person(list_reference="REF-1"))
-    assert refused["type"] == "/problems/reference-taken"
-
-
-async def test_two_imports_of_one_list_at_once_register_everybody_once(programme: Programme) -> None:
-    content = "\n".join([HEADER, *(row(f"TWO-{number}", f"Name{number:c}") for number in range(65, 85))])
-    first, second = await asyncio.gather(programme.imported(content), programme.imported(content))
-    assert sorted([first["registered"], second["registered"]]) == [0, 20]
-
-
-@pytest.mark.parametrize(
-    ("content", "name", "office", "told_why"),
-    [
-        (b"", "list.csv", "tripoli", "empty"),
-        (b"\xff\xd8\xff", "photo.jpg", "tripoli", "UTF-8"),
-        (b"a,b\n1,2", "list.csv", "tripoli", "missing"),
-        (HEADER.encode() + b"\n" + row("X-1", "Adeel").encode(), "list.csv", "atlantis", "no office"),
-    ],
-)
-async def test_what_is_no_list_is_refused(
-    programme: Programme, content: bytes, name: str, office: str, told_why: str
-) -> None:
-    answer = await programme.send_list(content, name, office)
-    assert answer.status_code == 422
-    assert told_why in answer.json()["detail"]
-
-
 async def test_people_are_named_for_a_purpose_and_found_by_name_and_reference(programme: Programme) -> None:
     body = person(given_name="Zülfikar", document_numbers=["AB1234567"], phone="0917654321", list_reference="FND-1")
     case = await programme.officer.does("/cases", body)
@@ -414,10 +237,6 @@ async def test_an_unknown_case_is_not_found(programme: Programme) -> None:
         ),
     ):
         assert answer.status_code == 404
-
-
-def household(*members: dict[str, Any]) -> dict[str, Any]:
-    return {"office": "tripoli", "place": "Janzour", "place_kind": "urban", "members": list(members)}
 
 
 def _flagged(answers: list[Any]) -> Any:

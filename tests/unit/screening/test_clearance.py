@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from services.screening.domain import rules
-from services.screening.domain.case import TRANSITIONS
 from services.screening.domain.events import (
     CareArranged,
     CaseAssessed,
@@ -18,6 +17,7 @@ from services.screening.domain.events import (
     HoldLifted,
     HoldPlaced,
 )
+from services.screening.domain.lifecycle import TRANSITIONS
 from services.screening.domain.records import Refusal
 from services.screening.domain.vocabulary import Action, Escort, Gate, GivenBy, Outcome, Status, Verdict
 from shared.ids import new_id

@@ -1,0 +1,44 @@
+"""The lifecycle of a case in screening, as a table."""
+
+from services.screening.domain.vocabulary import Action, Status
+
+#: The lifecycle: what is not in it is an error.
+TRANSITIONS: dict[Status, dict[Action, Status]] = {
+    Status.OPEN: {
+        Action.DECLARE: Status.OPEN,
+        Action.ASSESS: Status.OPEN,
+        Action.PLACE_HOLD: Status.OPEN,
+        Action.LIFT_HOLD: Status.OPEN,
+        Action.DECIDE_BEST_INTERESTS: Status.OPEN,
+        Action.EXAMINE: Status.OPEN,
+        Action.CLEAR: Status.CLEARED,
+        Action.WITHDRAW: Status.WITHDRAWN,
+        Action.DECLINE: Status.DECLINED,
+        Action.MERGE: Status.MERGED,
+    },
+    Status.CLEARED: {
+        Action.DECLARE: Status.CLEARED,
+        Action.ASSESS: Status.CLEARED,
+        Action.PLACE_HOLD: Status.CLEARED,
+        Action.DECIDE_BEST_INTERESTS: Status.CLEARED,
+        Action.EXAMINE: Status.CLEARED,
+        Action.REVOKE: Status.OPEN,
+        Action.WITHDRAW: Status.WITHDRAWN,
+        Action.DECLINE: Status.DECLINED,
+        Action.MERGE: Status.MERGED,
+    },
+    Status.WITHDRAWN: {
+        Action.DECLARE: Status.OPEN,
+        Action.PLACE_HOLD: Status.WITHDRAWN,
+        Action.LIFT_HOLD: Status.WITHDRAWN,
+        Action.MERGE: Status.MERGED,
+    },
+    Status.DECLINED: {
+        Action.LIFT_HOLD: Status.DECLINED,
+        Action.MERGE: Status.MERGED,
+    },
+    Status.MERGED: {},
+}
+
+#: What can't be done any more with a person on board.
+BEFORE_BOARDING = frozenset({Action.WITHDRAW, Action.DECLINE, Action.MERGE, Action.CLEAR})
