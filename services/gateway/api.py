@@ -80,9 +80,9 @@ async def list_cases(
 
 
 @router.get("/cases/{case}")
-async def show_case(reading: Reading, case: UUID | str, parts: bool = True, names: bool = False) -> CaseStatus:
+async def show_case(reading: Reading, case: str, parts: bool = True, names: bool = False) -> CaseStatus:
     """One case, by its id or reference: stage, holds, missing gates, timeline, and what the services say of it."""
-    return await reading.case(case, with_parts=parts, with_names=names)
+    return await reading.case(_id_or_reference(case), with_parts=parts, with_names=names)
 
 
 @router.get("/flights")
@@ -109,6 +109,13 @@ async def live(
     async with aclosing(stream.messages(seen, after, seconds=STREAM_SECONDS)) as messages:
         async for cursor, told in messages:
             yield _event(cursor, told)
+
+
+def _id_or_reference(case: str) -> UUID | str:
+    try:
+        return UUID(case)
+    except ValueError:
+        return case.upper()
 
 
 def _event(cursor: int, told: dict[str, Any]) -> ServerSentEvent:

@@ -19,6 +19,7 @@ from shared.telemetry import Telemetry
 from shared.web.access import SESSION_COOKIE
 from shared.web.clients import Connect
 
+MIGRATIONS = Path(__file__).parent / "migrations"
 #: In order: what passes requests on takes every path below /api that is left.
 ROUTERS = (description.router, sessions.router, suite.router, api.router, passing.router)
 
@@ -39,7 +40,7 @@ def create_app(
         unit=Unit,
         handlers=HANDLERS,
         follows=FOLLOWS,
-        migrations=Path(__file__).parent / "migrations",
+        migrations=MIGRATIONS,
         routers=ROUTERS,
         bus=bus,
         database=database,

@@ -79,6 +79,10 @@ class Sessions:
             secure=self.secure_cookie,
         )
 
+    def forget(self, response: Response) -> None:
+        """Take the token from the console's browser."""
+        response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict", secure=self.secure_cookie)
+
 
 def sessions_of(settings: Settings) -> Sessions | None:
     """Sessions with the accounts and the key that the settings name, if they do."""

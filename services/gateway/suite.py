@@ -57,7 +57,7 @@ class Suite:
         return {"at_rest": not reasons, "reasons": reasons, "services": services, "gaps": gaps}
 
     async def _round(self) -> tuple[dict[str, RestReport], list[str]]:
-        asked = await self.neighbours.ask_each({name: "/rest" for name in SERVICES}, token=self.token)
+        asked = await self.neighbours.ask_each(dict.fromkeys(SERVICES, "/rest"), token=self.token)
         own = await self.gateway.health.rest()
         reports = {**asked.answers, "gateway": own}
         refused = [name for name in SERVICES if name not in asked.answers]
@@ -65,7 +65,7 @@ class Suite:
 
     async def clocks(self) -> dict[str, Any]:
         """The programme's time, here and in every service."""
-        asked = await self.neighbours.ask_each({name: "/clock" for name in SERVICES}, token=self.token)
+        asked = await self.neighbours.ask_each(dict.fromkeys(SERVICES, "/clock"), token=self.token)
         services = {name: answer["now"] for name, answer in asked.answers.items()}
         return {"now": self.gateway.clock.now(), "services": services, "gaps": asked.gaps}
 

@@ -59,7 +59,7 @@ class Verifier:
     key: OKPKey
 
     def verify(self, token: str) -> Principal:
-        """The token's principal. Raises Unauthenticated unless signature, algorithm, issuer, audience and times hold."""
+        """The principal. Raises Unauthenticated unless signature, algorithm, issuer, audience and times fit."""
         try:
             claims = jwt.decode(token, self.key, algorithms=[ALGORITHM]).claims
             # decode() checks the signature alone: without this an expired token would do.

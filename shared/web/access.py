@@ -1,4 +1,4 @@
-"""Who may use a route. Every route names its roles, or says openly that it has none; a test finds those that do neither."""
+"""Who may use a route. Every route names its roles or says openly that it has none; a test finds those that don't."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any

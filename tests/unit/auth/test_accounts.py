@@ -13,7 +13,9 @@ async def test_a_new_account_signs_in_with_its_generated_password(tmp_path: Path
     password = accounts.create("amina", [Role.CASEWORKER], ["tripoli"])
     principal = await accounts.authenticate("amina", password)
     assert principal.name == "amina"
-    assert principal.may([Role.CASEWORKER]) and principal.sees("tripoli") and not principal.sees("sebha")
+    assert principal.may([Role.CASEWORKER])
+    assert principal.sees("tripoli")
+    assert not principal.sees("sebha")
 
 
 @pytest.mark.parametrize("name", ["amina", "nobody"])

@@ -25,7 +25,8 @@ def test_the_sentence_can_be_told_from_the_data_as_it_is_stored(type: str) -> No
     @given(any_of(HANDLERS[type].contract))
     def tell(data: Contract) -> None:
         told = sentence(type, orjson.loads(encode_data(data)))
-        assert told.endswith(".") and told[0].isupper()
+        assert told.endswith(".")
+        assert told[0].isupper()
 
     tell()
 

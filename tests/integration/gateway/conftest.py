@@ -1,0 +1,14 @@
+"""One suite for each file of tests: every test registers cases of its own."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.gateway.suite import Suite, running_suite
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def suite(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> AsyncIterator[Suite]:
+    async with running_suite(tmp_path_factory.mktemp("suite"), postgres_url) as running:
+        yield running

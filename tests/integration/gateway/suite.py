@@ -1,0 +1,143 @@
+"""Every service in this process, on databases of their own and the in-process bus; any of them can be down."""
+
+import importlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from services.gateway.app import create_app as create_gateway
+from services.gateway.settings import Settings as GatewaySettings
+from services.servers import fresh_database
+from shared.auth.accounts import Accounts
+from shared.auth.keys import load_or_generate_key, public_pem
+from shared.auth.principal import EVERY_OFFICE, Principal, service_principal
+from shared.auth.roles import Role
+from shared.auth.tokens import Signer
+from shared.messaging.inprocess import InProcessBus
+from tests.support.bench import eventually
+
+SERVICES = ("screening", "travel", "reintegration", "monitoring")
+
+
+class Suite:
+    """The services, and people who use them through the gateway."""
+
+    def __init__(self, folder: Path) -> None:
+        self.key = load_or_generate_key(folder / "token.key")
+        self.signer = Signer(self.key)
+        self.accounts = Accounts(folder / "accounts.json")
+        self.apps: dict[str, FastAPI] = {}
+        self.down: set[str] = set()
+        self.bus = InProcessBus()
+        self._folder = folder
+        self._keys = 0
+
+    async def start(self, stack: AsyncExitStack, postgres_url: str) -> None:
+        for name in (*SERVICES, "gateway"):
+            values: dict[str, Any] = {
+                "database_url": fresh_database(postgres_url),
+                "public_key": public_pem(self.key),
+                "service_token": self.signer.issue(service_principal(name)),
+                "environment": "test",
+            }
+            self.apps[name] = self._create(name, values)
+        self.down = set(self.apps)
+        for name, app in self.apps.items():
+            await stack.enter_async_context(app.router.lifespan_context(app))
+            self.down.discard(name)
+
+    def _create(self, name: str, values: dict[str, Any]) -> FastAPI:
+        token = values["service_token"]
+        if name == "gateway":
+            settings = GatewaySettings(
+                **values, private_key=self._folder / "token.key", accounts=self._folder / "accounts.json"
+            )
+            return create_gateway(settings, bus=self.bus, connect=lambda other: self._client(other, token))
+        service = importlib.import_module(f"services.{name}.app")
+        settings_of = importlib.import_module(f"services.{name}.settings").Settings
+        app: FastAPI = service.create_app(
+            settings_of(**values), bus=self.bus, connect=lambda other: self._client(other, token)
+        )
+        return app
+
+    def _client(self, name: str, token: str = "") -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.AsyncClient(transport=_Wire(self, name), base_url=f"http://{name}", headers=headers, timeout=20)
+
+    def user(self, *roles: Role, offices: tuple[str, ...] = (EVERY_OFFICE,), name: str = "amina") -> httpx.AsyncClient:
+        """Somebody who is signed in at the gateway."""
+        principal = Principal(f"user:{name}", name, frozenset(roles), frozenset(offices))
+        return self._client("gateway", self.signer.issue(principal))
+
+    def idempotency(self) -> dict[str, str]:
+        """The header of a new command."""
+        self._keys += 1
+        return {"Idempotency-Key": f"command-{self._keys}"}
+
+    async def register(self, user: httpx.AsyncClient, **changes: Any) -> dict[str, Any]:
+        """A new case, registered through the gateway."""
+        answer = await user.post("/api/screening/cases", json=person(**changes), headers=self.idempotency())
+        assert answer.status_code == 201, answer.text
+        registered: dict[str, Any] = answer.json()
+        return registered
+
+    async def command(self, user: httpx.AsyncClient, path: str, body: dict[str, Any]) -> Any:
+        """A command through the gateway that is expected to succeed."""
+        answer = await user.post(f"/api/{path}", json=body, headers=self.idempotency())
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    async def shown(self, user: httpx.AsyncClient, case: str, stage: str) -> dict[str, Any]:
+        """The case, once the gateway shows it at this stage."""
+
+        async def look() -> dict[str, Any] | None:
+            answer = await user.get(f"/api/cases/{case}", params={"parts": False})
+            return answer.json() if answer.is_success and answer.json()["stage"] == stage else None
+
+        found: dict[str, Any] = await eventually(look)
+        return found
+
+    async def at_rest(self, user: httpx.AsyncClient) -> None:
+        """Wait until nothing is under way."""
+
+        async def look() -> bool:
+            return bool((await user.get("/api/rest")).json()["at_rest"])
+
+        await eventually(look)
+
+
+class _Wire(httpx.AsyncBaseTransport):
+    """Requests reach a service of this process, unless it is down."""
+
+    def __init__(self, suite: Suite, name: str) -> None:
+        self._suite, self._name = suite, name
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self._name in self._suite.down:
+            raise httpx.ConnectError("connection refused", request=request)
+        return await httpx.ASGITransport(self._suite.apps[self._name]).handle_async_request(request)
+
+
+def person(*, given_name: str = "Bilal", family_name: str = "Testov", office: str = "tripoli", **changes: Any) -> Any:
+    """A made-up person, as screening registers one."""
+    identity = {
+        "given_name": given_name,
+        "family_name": family_name,
+        "date_of_birth": "1990-05-17",
+        "sex": "male",
+        "nationality": "PK",
+    }
+    return {"office": office, "identity": identity | changes, "place": "Tripoli", "place_kind": "office"}
+
+
+@asynccontextmanager
+async def running_suite(folder: Path, postgres_url: str) -> AsyncIterator[Suite]:
+    """A suite that runs to the end of the block."""
+    suite = Suite(folder)
+    async with AsyncExitStack() as stack:
+        await suite.start(stack, postgres_url)
+        yield suite
