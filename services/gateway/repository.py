@@ -16,6 +16,12 @@ from shared.persistence.database import rows, scalar
 from shared.persistence.unit_of_work import Collection, Column, Store, UnitOfWork
 from shared.programme import Programme
 
+
+def is_travelling(case: CaseView) -> bool:
+    """Whether the country of origin's offices have to do with the case already: from the booking on."""
+    return case.travel.seated or case.travel.departed or case.travel.boarding is Boarding.BOARDED
+
+
 CASES = Store(
     "cases",
     "case_view",
@@ -28,7 +34,7 @@ CASES = Store(
         "stage": Column("text", lambda case: stage(case).value),
         "holds": Column("int", lambda case: len(case.screening.holds)),
         "flight_id": Column("uuid", lambda case: case.travel.flight_id),
-        "travelling": Column("boolean", lambda case: is_travelling(case)),
+        "travelling": Column("boolean", is_travelling),
         "updated_at": Column("timestamptz", lambda case: case.updated_at),
     },
 )
@@ -42,11 +48,6 @@ FLIGHTS = Store(
     },
 )
 HOUSEHOLDS = Store("households", "household_view", HouseholdView)
-
-
-def is_travelling(case: CaseView) -> bool:
-    """Whether the country of origin's offices have to do with the case already: from the booking on."""
-    return case.travel.seated or case.travel.departed or case.travel.boarding is Boarding.BOARDED
 
 
 class Unit(UnitOfWork):
