@@ -1,0 +1,58 @@
+# What a developer does with Homeward. `make` alone lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.PHONY: help demo up test lint lock clean
+
+help: ## List what can be made
+	@echo "Homeward: make TARGET [ARGS=...] [PYTHON=python3.12]"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## Fly 133 people from Tripoli to Islamabad and follow them home (ARGS=--json, --distributed)
+	@$(BIN)/homeward demo $(ARGS)
+
+up: $(READY) ## Run the whole suite in one process, data kept between runs (ARGS="--port 8000 --data DIR")
+	@$(BIN)/homeward up $(ARGS)
+
+test: $(READY) ## Run every test (ARGS="tests/unit -k family")
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY) ## Check style, types, boundaries and contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/homeward contracts check
+
+lock: ## Resolve the dependencies anew into requirements.lock
+	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && set -e && \
+	$(PYTHON) -m venv "$$tools" && "$$tools/bin/python" -m pip --quiet --disable-pip-version-check install uv && \
+	"$$tools/bin/uv" pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --no-annotate -o "$$tools/requirements.lock" && \
+	if grep -n '://' "$$tools/requirements.lock"; then echo "make: the lock must hold hashes, not addresses" >&2; exit 1; fi && \
+	cp "$$tools/requirements.lock" requirements.lock && echo "requirements.lock: $$(grep -c '==' requirements.lock) packages"
+
+clean: ## Remove the environment and what the tools keep; a suite's data stays
+	@rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	@find services shared tests -name __pycache__ -prune -exec rm -rf {} +
+
+# Made anew only when the lock or the project's metadata changed.
+$(READY): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found: install Python 3.11 or newer, or say PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make: Homeward needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) -V): say PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "make: $(PYTHON) can't make virtual environments: install the package python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@echo "Installing the locked dependencies into $(VENV): about a minute the first time" >&2
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
