@@ -1,4 +1,4 @@
-"""The gateway as the simulator's people use it: signed in by role, each command under its own key until it is answered."""
+"""The gateway as the simulator's people use it: signed in by role, each command under one key until it is answered."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping

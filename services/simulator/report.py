@@ -19,6 +19,8 @@ class Report:
 
     #: The stage of each row of the list that was taken, by its reference.
     cases: dict[str, str]
+    #: How many cases there are, whatever their reference.
+    case_count: int
     stages: dict[str, int]
     #: Why some are not at the end: stage and the timeline's last sentence, by reference.
     exceptions: dict[str, str]
@@ -38,7 +40,8 @@ async def report(journey: Journey) -> Report:
     manifest = await gateway.get("movements", f"/api/travel/flights/{journey.flight_id}/manifest")
     funds = (await gateway.get("finance", "/api/reintegration/funds"))["funds"]
     return Report(
-        cases=stages,
+        cases=dict(sorted(stages.items())),
+        case_count=len(rows),
         stages=dict(sorted(Counter(stages.values()).items())),
         exceptions=await _exceptions(gateway, rows),
         rejected=list(journey.rejected),
@@ -70,7 +73,7 @@ async def _exceptions(gateway: Gateway, rows: list[dict[str, Any]]) -> dict[str,
     for row in rows:
         if row["stage"] != "closed":
             case = await gateway.get("manager", f"/api/cases/{row['case_id']}", parts=False)
-            found[row["list_reference"]] = case["timeline"][-1]["sentence"]
+            found[row["list_reference"]] = case["timeline"][-1]["text"]
     return dict(sorted(found.items()))
 
 

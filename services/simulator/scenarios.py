@@ -1,4 +1,4 @@
-"""The charters that are played: whom each list is of, when what happens, and who plays which part, by list reference."""
+"""The charters that are played: whom each list is of, what happens when, and who plays which part, by reference."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,0 +1,49 @@
+"""The ``homeward`` command."""
+
+import os
+import sys
+
+import click
+import typer
+
+from services.cli import cases, contracts, dead_letters, demo, events, migrate, up
+
+#: Set to see where an error comes from.
+DEBUG = "HOMEWARD_DEBUG"
+
+app = typer.Typer(
+    name="homeward",
+    help="Voluntary humanitarian return: from the first interview to the last visit at home.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for each in (up.app, demo.app, cases.app, migrate.app):
+    app.registered_commands += each.registered_commands
+app.add_typer(events.app, name="events")
+app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(contracts.app, name="contracts")
+
+
+def main() -> None:
+    """Run a command; what goes wrong is told in one line."""
+    try:
+        app()
+    except (SystemExit, click.exceptions.Exit):
+        raise
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        sys.exit(f"homeward: {line(error)}")
+
+
+def line(error: BaseException) -> str:
+    """What went wrong, for people; of a group the first."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) or f"{type(error).__name__}; set {DEBUG}=1 to see where it comes from"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""A running gateway, and who asks it."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import uuid4
+
+import httpx
+import typer
+
+from services.cli.failure import Failure
+
+#: Where ``homeward up`` keeps its data unless told otherwise.
+DEFAULT_DATA = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "homeward"
+
+Data = Annotated[
+    Path, typer.Option("--data", envvar="HOMEWARD_DATA", help="Where the embedded suite keeps its data and accounts.")
+]
+Url = Annotated[str, typer.Option("--url", envvar="HOMEWARD_URL", help="The gateway's address.")]
+Token = Annotated[
+    str, typer.Option("--token", envvar="HOMEWARD_TOKEN", help="An access token; else you sign in.", show_default=False)
+]
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+#: A list of some thousand people takes a while.
+_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Requests to one gateway as one account."""
+
+    client: httpx.Client
+
+    def get(self, path: str, **params: Any) -> Any:
+        """What is there. Raises Failure."""
+        return self._content(self._send("GET", path, params={name: v for name, v in params.items() if v is not None}))
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None, **more: Any) -> Any:
+        """Give a command. Raises Failure."""
+        if body is not None:
+            more["json"] = body
+        return self._content(self._send("POST", path, headers={"Idempotency-Key": str(uuid4())}, **more))
+
+    @contextmanager
+    def lines(self, path: str) -> Iterator[Iterator[str]]:
+        """A stream's lines, for as long as it lasts."""
+        with self.client.stream("GET", path, timeout=httpx.Timeout(_SECONDS, read=None)) as answer:
+            if not answer.is_success:
+                answer.read()
+                self._content(answer)
+            yield answer.iter_lines()
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            return self.client.request(method, path, **request)
+        except httpx.TransportError as error:
+            raise Failure(
+                f"no answer from {self.client.base_url} ({error or type(error).__name__}): "
+                "start the suite with `homeward up`, or name another gateway with --url"
+            ) from error
+
+    def _content(self, answer: httpx.Response) -> Any:
+        try:
+            content = answer.json()
+        except ValueError:
+            raise Failure(f"{answer.request.url}: {answer.status_code}, and not JSON: is this a gateway?") from None
+        if not answer.is_success:
+            raise Failure(problem(content, answer.status_code))
+        return content
+
+
+@contextmanager
+def connected(url: str, token: str, data: Path, role: str) -> Iterator[Connection]:
+    """A connection with a token, or as an account that has the role. Raises Failure."""
+    with httpx.Client(base_url=url, timeout=_SECONDS) as client:
+        connection = Connection(client)
+        client.headers["Authorization"] = f"Bearer {token or _sign_in(connection, data, role)}"
+        yield connection
+
+
+def problem(content: Any, status: int) -> str:
+    """A problem document in one line."""
+    if not isinstance(content, dict):
+        return f"{status}: {content}"
+    sentence = str(content.get("detail") or content.get("title") or "")
+    errors = content.get("errors") or content.get("missing") or ""
+    return f"{status}: {sentence}{f' ({errors})' if errors else ''}"
+
+
+def _sign_in(connection: Connection, data: Path, role: str) -> str:
+    name, password = _account(data, role)
+    answer = connection.post("/api/sign-in", {"name": name, "password": password})
+    return str(answer["access_token"])
+
+
+def _account(data: Path, role: str) -> tuple[str, str]:
+    name, password = os.environ.get("HOMEWARD_NAME"), os.environ.get("HOMEWARD_PASSWORD")
+    if name and password:
+        return name, password
+    try:
+        kept = json.loads((data / "credentials.json").read_text(encoding="utf-8"))[role]
+        return str(kept["name"]), str(kept["password"])
+    except (OSError, ValueError, KeyError):
+        return name or typer.prompt("Name", err=True), typer.prompt("Password", hide_input=True, err=True)

@@ -1,0 +1,49 @@
+"""``homeward contracts``: the published schemas and examples."""
+
+import json
+import subprocess
+from typing import Annotated, Any
+
+import typer
+
+from services.cli.failure import Failure
+from shared.contracts import registry
+
+app = typer.Typer(help="Build and check what services publish.", no_args_is_help=True)
+
+
+@app.command()
+def build() -> None:
+    """Write the JSON Schemas that are not current; a change that would break readers is refused."""
+    try:
+        written = registry.build()
+    except registry.BreakingChange as error:
+        raise Failure(f"readers would break; make a new type (.v2) instead:\n{error}") from None
+    typer.echo(f"{len(written)} of {len(registry.types())} schemas written")
+
+
+@app.command()
+def check(
+    against: Annotated[
+        str | None, typer.Option(help="A Git revision whose schemas readers have, such as main or a release.")
+    ] = None,
+) -> None:
+    """Fail when a schema is not current, an example is missing or wrong, or a published schema would break readers."""
+    problems = registry.check(published=_at(against) if against else None)
+    for each in problems:
+        typer.echo(each, err=True)
+    if problems:
+        raise Failure(f"{len(problems)} problems with the contracts")
+    typer.echo(f"{len(registry.types())} types: schemas current, examples valid, no reader broken")
+
+
+def _at(revision: str) -> dict[str, Any]:
+    names = _git("ls-tree", "--name-only", revision, "./").split()
+    return {name.removesuffix(".json"): json.loads(_git("show", f"{revision}:./{name}")) for name in names}
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], check=False, cwd=registry.SCHEMAS, capture_output=True, text=True)
+    if done.returncode:
+        raise Failure(f"git {arguments[0]}: {done.stderr.strip()}")
+    return done.stdout

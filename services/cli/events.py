@@ -1,0 +1,112 @@
+"""``homeward events``: the producers' logs and what consumers made of them."""
+
+import json
+import time
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.cli.connection import DEFAULT_DATA, DEFAULT_URL, Connection, Data, Token, Url, connected
+from services.cli.failure import Failure
+from services.cli.services import Service
+
+app = typer.Typer(help="Look into the logs of events, and have consumers catch up.", no_args_is_help=True)
+
+#: Seconds between two looks at the logs while following.
+_PAUSE = 1.0
+_PAGE = 500
+
+
+class Producer(StrEnum):
+    """Who publishes events."""
+
+    SCREENING = "screening"
+    TRAVEL = "travel"
+    REINTEGRATION = "reintegration"
+    MONITORING = "monitoring"
+
+
+def route(service: str, path: str) -> str:
+    """A service's internal route as the gateway serves it; the gateway's own is its own."""
+    return path if service == Service.GATEWAY else f"/api/{service}{path}"
+
+
+@app.command()
+def tail(
+    service: Annotated[list[Producer] | None, typer.Argument(help="Whose log; all of them without it.")] = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=10_000, help="Events to begin with.")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as events are recorded.")] = False,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Show the last events, one a line: time, type, subject and sequence."""
+    with connected(url, token, data, "auditor") as gateway:
+        positions = {each: _last(gateway, each) for each in service or list(Producer)}
+        begin = {each: max(0, position - lines) for each, position in positions.items()}
+        found, positions = _after(gateway, begin)
+        for event in found[-lines:] if lines else []:
+            _print_line(event)
+        while follow:
+            time.sleep(_PAUSE)
+            found, positions = _after(gateway, positions)
+            for event in found:
+                _print_line(event)
+
+
+@app.command()
+def show(
+    event: Annotated[str, typer.Argument(help="An event's id, or a subject's: all its events.")],
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Show events in full, as CloudEvents in JSON."""
+    with connected(url, token, data, "auditor") as gateway:
+        found, _ = _after(gateway, dict.fromkeys(Producer, 0))
+    chosen = [each for each in found if event in (each["id"], each["subject"])]
+    if not chosen:
+        raise Failure(f"no log has an event or a subject {event}: see `homeward events tail`")
+    for each in chosen:
+        typer.echo(json.dumps(each, indent=2, ensure_ascii=False))
+
+
+@app.command()
+def replay(
+    service: Annotated[list[Service] | None, typer.Argument(help="Who is to catch up; all without it.")] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Have consumers compare the logs with what they have handled, and handle what is missing."""
+    table = Table("Consumer", "Events fetched", box=None)
+    with connected(url, token, data, "admin") as gateway:
+        for each in service or list(Service):
+            table.add_row(each, str(gateway.post(route(each, "/replay"))["fetched"]))
+    Console(highlight=False).print(table)
+
+
+def _last(gateway: Connection, service: Producer) -> int:
+    return int(gateway.get(route(service, "/events/last"))["position"])
+
+
+def _after(gateway: Connection, positions: dict[Producer, int]) -> tuple[list[dict[str, Any]], dict[Producer, int]]:
+    """Events after these positions in order of time, and the positions that follow."""
+    found: list[dict[str, Any]] = []
+    reached = dict(positions)
+    for service in positions:
+        while True:
+            page = gateway.get(route(service, "/events"), after=reached[service], limit=_PAGE)
+            found += page["events"]
+            reached[service] = page["next"]
+            if len(page["events"]) < _PAGE:
+                break
+    return sorted(found, key=lambda event: (event["time"], event["id"])), reached
+
+
+def _print_line(event: dict[str, Any]) -> None:
+    name = event["type"].removeprefix("org.homeward.")
+    typer.echo(f"{event['time'][:19]}Z  {name:<40}  {event['subject']}  {event['sequence']}")

@@ -1,0 +1,13 @@
+"""The services by name."""
+
+from enum import StrEnum
+
+
+class Service(StrEnum):
+    """A service that can run alone."""
+
+    SCREENING = "screening"
+    TRAVEL = "travel"
+    REINTEGRATION = "reintegration"
+    MONITORING = "monitoring"
+    GATEWAY = "gateway"

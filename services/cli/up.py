@@ -1,0 +1,63 @@
+"""``homeward up`` and ``homeward serve``: a suite, or one service."""
+
+import asyncio
+import importlib
+import signal
+from typing import Annotated
+
+import typer
+import uvloop
+from rich.console import Console
+
+from services.cli.connection import DEFAULT_DATA, Data
+from services.cli.services import Service
+from services.embedded import EmbeddedSuite
+from shared.service import serve as serve_service
+
+app = typer.Typer()
+
+
+@app.command()
+def up(
+    data: Data = DEFAULT_DATA,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the gateway listens.")] = 8000,
+) -> None:
+    """Run the whole suite in one process until it is told to stop; its data are kept between runs."""
+    uvloop.run(_up(data, port))
+
+
+@app.command()
+def serve(service: Annotated[Service, typer.Argument(help="Which service.")]) -> None:
+    """Run one service, with its settings from the environment: HOMEWARD_TRAVEL_DATABASE_URL and so on."""
+    package = importlib.import_module(f"services.{service}.app")
+    settings = importlib.import_module(f"services.{service}.settings").Settings()
+    serve_service(package.create_app, settings)
+
+
+async def _up(data: Data, port: int) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    stopped = _stop_signal()
+    suite = EmbeddedSuite(data, port=port, progress=lambda line: console.print(line, style="dim", markup=False))
+    starting = asyncio.create_task(suite.__aenter__())
+    stopping = asyncio.create_task(stopped.wait())
+    await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+    try:
+        await starting
+    except asyncio.CancelledError:
+        return
+    try:
+        console.print(f"Homeward is up: {suite.url}")
+        console.print(f"Accounts and their first passwords: {data / 'credentials.json'}. Ctrl-C stops the suite.")
+        await stopping
+        console.print("stopping", style="dim")
+    finally:
+        await suite.__aexit__(None, None, None)
+
+
+def _stop_signal() -> asyncio.Event:
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    return stopped
