@@ -42,7 +42,8 @@ class Credentials:
         for role in Role:
             if role is not Role.SERVICE:
                 name = role.value.replace("_", "-")
-                made[role.value] = (name, accounts.set_password(name) if name in known else accounts.create(name, [role]))
+                password = accounts.set_password(name) if name in known else accounts.create(name, [role])
+                made[role.value] = (name, password)
         _write_private(self.passwords_file, {role: {"name": n, "password": p} for role, (n, p) in made.items()})
         return made
 

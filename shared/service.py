@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -96,9 +96,7 @@ class Service:
     def _compose(self, handlers: Handlers, scheduled: Sequence[Scheduled]) -> None:
         self.log = Log(self.database, self.source or _PREFIX + self.name)
         self.relay = Relay(self.log, self.bus, self.telemetry) if self.source else None
-        self.consumer = Consumer(
-            self.queue, self.database, self.unit, handlers, self.telemetry, system=self.bus.system
-        )
+        self.consumer = Consumer(self.queue, self.database, self.unit, handlers, self.telemetry, system=self.bus.system)
         self.consumer.after_commit(lambda _, recorded: self.committed() if recorded else None)
         producers = {source: HttpProducerLog(self.client(source.removeprefix(_PREFIX))) for source in self.follows}
         self.reconciler = Reconciler(self.consumer, producers, self.telemetry)
@@ -148,11 +146,16 @@ class Service:
             await self.bus.declare(exchange_of(self.source))
         if self.follows:
             await self.bus.subscribe(self.queue, [exchange_of(each) for each in self.follows], self.consumer.receive)
-        loops = [self.consumer.run(), self.reconciler.run(), self.scheduler.run(), self._follow_clock()]
+        loops: list[Coroutine[Any, Any, None]] = [
+            self.consumer.run(),
+            self.reconciler.run(),
+            self.scheduler.run(),
+            self._follow_clock(),
+        ]
         if self.relay:
             loops.append(self.relay.run())
         with running_as(self.name):
-            self._tasks = [asyncio.create_task(loop, name=f"{self.name} {loop.__qualname__}") for loop in loops]
+            self._tasks = [asyncio.create_task(loop, name=f"{self.name} loop") for loop in loops]
 
     async def stop(self) -> None:
         """Stop accepting, drain what is being handled, close."""

@@ -1,4 +1,4 @@
-"""Settings that every service has. Each reads them from the environment under its own prefix, or from HOMEWARD_ for all."""
+"""Settings that every service has. Each reads them from the environment under its own prefix."""
 
 from pathlib import Path
 from typing import Literal

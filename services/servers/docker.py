@@ -19,7 +19,13 @@ class DockerServer(Server):
     """One container. Its host port is fixed: Docker would give another one at every restart."""
 
     def __init__(
-        self, image: str, port: int, url: str, answers: Callable[[str], Awaitable[bool]], **environment: str
+        self,
+        image: str,
+        port: int,
+        url: str,
+        answers: Callable[[str], Awaitable[bool]],
+        command: str = "",
+        **environment: str,
     ) -> None:
         # Its clean-up container needs an image that many sites don't mirror; we remove what we start.
         os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")

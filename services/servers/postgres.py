@@ -8,8 +8,6 @@ from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
 
-from shared.persistence.embedded import EmbeddedPostgres
-from shared.persistence.embedded.programs import Programs, unprivileged_account
 from services.servers.server import (
     PrivateDirectory,
     Server,
@@ -19,6 +17,8 @@ from services.servers.server import (
     postgres_answers,
     wait_until_answering,
 )
+from shared.persistence.embedded import EmbeddedPostgres
+from shared.persistence.embedded.programs import Programs, unprivileged_account
 
 #: What is lost with the machine's power is not missed in a test or a demonstration.
 SETTINGS = {"listen_addresses": "", "unix_socket_permissions": "0700", "max_connections": "300", "fsync": "off"}

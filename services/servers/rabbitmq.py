@@ -6,7 +6,6 @@ import signal
 import subprocess
 from pathlib import Path
 
-from shared.persistence.embedded.programs import Account, die_with_parent, unprivileged_account
 from services.servers.server import (
     SECRET,
     PrivateDirectory,
@@ -19,6 +18,7 @@ from services.servers.server import (
     rabbitmq_answers,
     wait_until_answering,
 )
+from shared.persistence.embedded.programs import Account, die_with_parent, unprivileged_account
 
 DEBIAN_SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one on PATH switches user and directories
 POLICY = Path("/usr/sbin/policy-rc.d")

@@ -4,7 +4,7 @@ Their times are the system clock's: the programme's clock may be months ahead.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -24,6 +24,8 @@ ALGORITHM = "Ed25519"
 LIFETIME_SECONDS = 10 * 3600
 #: Clocks of two hosts differ by less.
 LEEWAY_SECONDS = 30
+#: Checked tokens that a verifier remembers.
+KNOWN_TOKENS = 1000
 
 _ROLES = TypeAdapter(frozenset[Role])
 _OFFICES = TypeAdapter(frozenset[str])
@@ -57,9 +59,21 @@ class Verifier:
     """Checks tokens with the public key."""
 
     key: OKPKey
+    #: Tokens whose signature was checked, with the time at which they expire: a token comes with every request.
+    _known: dict[str, tuple[Principal, int]] = field(default_factory=dict, repr=False, compare=False)
 
     def verify(self, token: str) -> Principal:
         """The principal. Raises Unauthenticated unless signature, algorithm, issuer, audience and times fit."""
+        known = self._known.get(token)
+        if known is not None and time.time() < known[1]:
+            return known[0]
+        principal, expires = self._checked(token)
+        if len(self._known) >= KNOWN_TOKENS:
+            self._known.clear()
+        self._known[token] = principal, expires
+        return principal
+
+    def _checked(self, token: str) -> tuple[Principal, int]:
         try:
             claims = jwt.decode(token, self.key, algorithms=[ALGORITHM]).claims
             # decode() checks the signature alone: without this an expired token would do.
@@ -67,7 +81,7 @@ class Verifier:
             roles, offices = _ROLES.validate_python(claims["roles"]), _OFFICES.validate_python(claims["offices"])
         except (JoseError, ValidationError, ValueError) as error:
             raise Unauthenticated("The token is not valid or has expired: sign in again.") from error
-        return Principal(claims["sub"], str(claims["name"]), roles, offices)
+        return Principal(claims["sub"], str(claims["name"]), roles, offices), int(claims["exp"])
 
 
 def _required_claims() -> jwt.JWTClaimsRegistry:

@@ -1,4 +1,4 @@
-"""What travel publishes. Subject: the case's id, but for ``flight-*`` and ``manifest-*``, whose subject is the flight's."""
+"""What travel publishes. Subject: the case's id; of ``flight-*`` and ``manifest-*`` the flight's."""
 
 from datetime import date, datetime
 from typing import Literal

@@ -1,4 +1,4 @@
-"""What a bus is: exchanges to publish to, queues that consumers compete on. Two implementations, one conformance suite."""
+"""What a bus is: exchanges to publish to, queues that consumers compete on. Two of them pass one conformance suite."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,8 +1,9 @@
 """CloudEvents over the bus: a lone event in AMQP binary mode, several in the JSON batch format, any mode accepted."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -82,13 +83,13 @@ def unpack(message: Message) -> list[Event | Unreadable]:
     """The events of a message, element by element."""
     kind = message.content_type.split(";")[0].strip().lower()
     if kind not in (BATCH, STRUCTURED):
-        return [_element(message.content_type, message.body, lambda: _binary(message))]
+        return [_element(message.content_type, message.body, partial(_binary, message))]
     try:
         parsed = orjson.loads(message.body)
     except orjson.JSONDecodeError as error:
         return [Unreadable(message.content_type, message.body, f"not JSON: {error}")]
     elements: Iterable[Any] = parsed if kind == BATCH and isinstance(parsed, list) else [parsed]
-    return [_element(STRUCTURED, orjson.dumps(each), lambda each=each: _structured(each)) for each in elements]  # type: ignore[misc]
+    return [_element(STRUCTURED, orjson.dumps(each), partial(_structured, each)) for each in elements]
 
 
 def decode(body: bytes) -> Event:
@@ -96,12 +97,11 @@ def decode(body: bytes) -> Event:
     return _structured(orjson.loads(body))
 
 
-def _element(content_type: str, body: bytes, read: Any) -> Event | Unreadable:
+def _element(content_type: str, body: bytes, read: Callable[[], Event]) -> Event | Unreadable:
     try:
-        event: Event = read()
+        return read()
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         return Unreadable(content_type, body, f"{type(error).__name__}: {error}")
-    return event
 
 
 def _binary(message: Message) -> Event:

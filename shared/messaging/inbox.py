@@ -91,7 +91,8 @@ def _plan_subject(
     _drop_duplicates(result, subject, incoming)
     while subject.diverged is None:
         row = subject.parked.get(subject.sequence + 1)
-        event = incoming.get(subject.sequence + 1) or (row.event if row and (wake or row.state is State.SKIPPED) else None)
+        woken = row.event if row and (wake or row.state is State.SKIPPED) else None
+        event = incoming.get(subject.sequence + 1) or woken
         if event is None or (row and not _may_run(row, known)):
             break
         if event.prevhash != subject.hash:

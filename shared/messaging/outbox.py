@@ -140,9 +140,8 @@ class Log:
         await self.stamp()
         statement = f"SELECT {_EVENT}, position FROM event_log WHERE position > :after ORDER BY position LIMIT :limit"
         async with self.database.transaction() as connection:
-            return [
-                (row.position, self.event(row)) for row in await rows(connection, statement, after=position, limit=limit)
-            ]
+            found = await rows(connection, statement, after=position, limit=limit)
+        return [(row.position, self.event(row)) for row in found]
 
     async def of_subjects(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[Event]:
         """For each (subject, sequence): the subject's events after that sequence; at most ``limit`` in all."""

@@ -121,7 +121,7 @@ class _Subscription:
             try:
                 await self.deliver(messages)
                 return
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  the batch stays ours until it is handled
                 log.warning("batch not handled, trying again", queue=self.queue, error=type(error).__name__)
                 await asyncio.sleep(random.uniform(0.1, 0.3) * 2 ** min(attempt, 6))  # noqa: S311
 
@@ -149,7 +149,7 @@ class _Subscription:
         """Whether the broker still has our queue and consumer: after a reconnect it may silently be gone."""
         if self.channel is None or self.channel.is_closed or self.tag is None:
             return False
-        if self.tag not in (await self.channel.get_underlay_channel()).consumers:
+        if self.tag not in getattr(await self.channel.get_underlay_channel(), "consumers", ()):
             return False
         probe = await connection.channel(publisher_confirms=False)
         try:
@@ -245,7 +245,8 @@ class RabbitBus:
             connection = self._consuming.connection
             try:
                 async with asyncio.timeout(WATCH):
-                    if connection and not all([await each.present(connection) for each in self._subscriptions.values()]):
+                    present = [await each.present(connection) for each in self._subscriptions.values() if connection]
+                    if not all(present):
                         log.warning("a consumer was gone, connecting anew")
                         await self._consuming.drop()
             except (AMQPError, OSError, TimeoutError, RuntimeError):

@@ -4,8 +4,8 @@ Gaps that stay open are filled, heads are compared with positions, and a log tha
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Protocol
 
 import structlog
 
@@ -62,7 +62,7 @@ class Reconciler:
         """Every producer was compared in full since the start."""
         return self._cursors.keys() == self.producers.keys()
 
-    async def run(self, *, interval: float = 2.0, full: float = 600.0) -> None:
+    async def run(self, *, interval: float = 5.0, full: float = 600.0) -> None:
         """Fill gaps and reconcile until cancelled; compare in full at the start and every ``full`` seconds."""
         loop = asyncio.get_running_loop()
         last_full = -full
@@ -75,16 +75,16 @@ class Reconciler:
             # A producer that starts beside us is not there for some moments, and readiness waits for the comparison.
             await asyncio.sleep(interval if self.complete else 0.2)
 
-    async def _each(self, work) -> None:  # type: ignore[no-untyped-def]
+    async def _each(self, work: Callable[[str], Coroutine[Any, Any, int]]) -> None:
         for source in self.producers:
             await self._guarded(source, work(source))
 
-    async def _guarded(self, what: str, work) -> None:  # type: ignore[no-untyped-def]
+    async def _guarded(self, what: str, work: Coroutine[Any, Any, int]) -> None:
         try:
             await work
         except Unreachable as error:
             log.info("producer's log can't be read", source=what, error=str(error))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  the next round tries again
             log.warning("reconciling failed", source=what, error=f"{type(error).__name__}: {error}")
 
     async def fill_gaps(self) -> int:

@@ -38,8 +38,6 @@ def _migrate(connection: Connection, folder: Path, revision: str, forward: bool)
     config.set_main_option("script_location", str(folder))
     script = ScriptDirectory.from_config(config)
     steps = script._upgrade_revs if forward else script._downgrade_revs
-    with EnvironmentContext(config, script, fn=lambda at, _: steps(revision, at)) as environment:  # type: ignore[arg-type, return-value]
+    with EnvironmentContext(config, script, fn=lambda at, _: steps(revision, at)) as environment:
         environment.configure(connection=connection, transaction_per_migration=False)
         environment.run_migrations()
-
-

@@ -4,7 +4,7 @@ with the events that tell of it.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar, cast
 from uuid import UUID
 
@@ -55,16 +55,15 @@ class Store(Generic[A]):
 
     def load(self, state: bytes | str) -> A:
         """The aggregate that a state holds."""
-        return cast(A, _adapter(self.type).validate_json(state))
+        return cast(A, self._adapter.validate_json(state))
 
     def dump(self, aggregate: A) -> str:
         """The aggregate's state as JSON."""
-        return _adapter(self.type).dump_json(aggregate).decode()
+        return self._adapter.dump_json(aggregate).decode()
 
-
-@lru_cache
-def _adapter(kind: type) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+    @cached_property
+    def _adapter(self) -> TypeAdapter[A]:
+        return TypeAdapter(self.type)
 
 
 class Collection(Generic[A]):

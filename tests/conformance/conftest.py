@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from services.servers import fresh_database
 from shared.messaging.inprocess import InProcessBus
 from shared.messaging.rabbitmq import RabbitBus
 from shared.persistence.database import Database
 from tests.support.bench import Bench
-from services.servers import fresh_database
 
 
 @pytest.fixture(params=["inprocess", "rabbitmq"])

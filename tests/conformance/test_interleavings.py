@@ -1,19 +1,21 @@
 """The interleavings that lose or double events elsewhere, each forced."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from uuid import UUID
 
 import orjson
 
+from shared.contracts.envelope import REGISTRY
+from shared.contracts.screening import DeclarationSigned
 from shared.ids import new_id
 from shared.messaging import inbox
 from shared.messaging.bus import Message, exchange_of
-from shared.messaging.codec import BATCH, pack, structured
+from shared.messaging.codec import BATCH, structured
 from shared.messaging.inbox import Parked, State
 from shared.messaging.outbox import Outgoing, Recorded, append
 from shared.messaging.relay import Relay
-from shared.contracts.screening import DeclarationSigned
 from tests.support.bench import EARLY, POISON, PRODUCER, Bench, eventually, ordinary
 
 EXCHANGE = exchange_of(PRODUCER)
@@ -45,9 +47,8 @@ async def test_late_visible_ids_a_reader_of_the_log_misses_no_event_that_commits
         recorded = Recorded(Outgoing(early, DeclarationSigned(signed_on=date(2026, 1, 1))), datetime.now(UTC), None)
         await append(slow, PRODUCER, [recorded])
         await bench.record(late, *ordinary())
-        position = 0
-        for position, event in await bench.log.after(0, 10):
-            read.append(event.subject)
+        [(position, event)] = await bench.log.after(0, 10)
+        read.append(event.subject)
         assert read == [str(late)]
     read += [event.subject for _, event in await bench.log.after(position, 10)]
     assert read == [str(late), str(early)]
@@ -157,8 +158,6 @@ async def test_unknown_type_parks_its_subject_until_a_build_that_knows_it(bench:
     await bench.all_seen([other], 2)
     await eventually(lambda: _parked_count(bench, 2))
     assert await bench.parked() == [(2, "unknown", 0), (3, "waiting", 0)]
-    from shared.contracts.envelope import REGISTRY
-
     REGISTRY[newer] = REGISTRY[events[1].type]
     try:
         await bench.consumer.retry_parked()
@@ -172,8 +171,6 @@ async def _rehash(bench: Bench, subject: UUID) -> None:
     """Make the chain whole again after a row was changed."""
     previous = None
     for event in await bench.log.of_subjects([(str(subject), 0)], 10):
-        from dataclasses import replace
-
         fixed = replace(event, prevhash=previous or event.prevhash)
         previous = fixed.hash
         await bench.execute(
@@ -212,4 +209,5 @@ async def test_a_failing_event_parks_its_own_subject_and_all_others_flow(bench: 
     assert await bench.parked() == [(2, "dead", 3), (3, "waiting", 0)]
     [letter] = await bench.letters.list()
     assert (letter.subject, letter.sequence, letter.waiting) == (str(sick), 2, 1)
+    assert letter.reason
     assert letter.reason.startswith("ValueError in bench.py:")

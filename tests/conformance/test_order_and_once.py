@@ -7,6 +7,7 @@ from shared.contracts.envelope import GENESIS
 from shared.ids import new_id
 from shared.messaging.bus import exchange_of
 from shared.messaging.codec import BATCH, pack
+from shared.messaging.relay import Relay
 from tests.support.bench import CONSUMER, PRODUCER, Bench, declined, eventually, ordinary
 
 EXCHANGE = exchange_of(PRODUCER)
@@ -89,8 +90,6 @@ async def test_many_relays_and_replicas_publish_and_handle_everything_once(bench
     for _ in range(2):
         bus = bench.make_bus() if bench.bus.system == "rabbitmq" else bench.bus
         await bench.join(bench.replica(), bus)
-    from shared.messaging.relay import Relay
-
     relays = [Relay(bench.log, bench.bus, bench.telemetry) for _ in range(3)]
     bench.background(*(relay.run(poll=0.02) for relay in relays), bench.consumer.run(poll=0.05))
     subjects = await bench.many(15, 6)

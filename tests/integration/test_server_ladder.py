@@ -14,12 +14,12 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tests.support import servers
+from services import servers
+from services.servers import fresh_database, postgres_server, rabbitmq_server
 from services.servers.docker import docker_postgres, docker_rabbitmq, docker_works
 from services.servers.postgres import LocalPostgres, WheelPostgres, installed_postgres
 from services.servers.rabbitmq import LocalRabbitMQ, installed_rabbitmq
 from services.servers.server import NotOurServer, Server, ServerUnavailable, in_own_loop
-from services.servers import fresh_database, postgres_server, rabbitmq_server
 
 ROOT = Path(__file__).parents[2]
 needs_docker = pytest.mark.skipif(not docker_works(), reason="no Docker here")

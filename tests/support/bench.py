@@ -98,7 +98,7 @@ class Bench:
         self.behaviour = Behaviour()
         self.make_bus = bus
         self.bus = bus()
-        surroundings = Surroundings(CONSUMER, lambda event: event, ProgrammeClock(), load_programme())  # type: ignore[arg-type, return-value]
+        surroundings = Surroundings(CONSUMER, lambda event: event, ProgrammeClock(), load_programme())
         self.unit = lambda connection: Unit(connection, surroundings)
         self.log = Log(producer, PRODUCER)
         self.relay = Relay(self.log, self.bus, self.telemetry)

@@ -77,7 +77,7 @@ def _data(factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize(("child", "parent"), EDGES, ids=lambda edge: " ".join(edge))
+@pytest.mark.parametrize(("child", "parent"), EDGES, ids=" ".join)
 async def test_each_span_is_the_child_of_the_one_that_caused_it(
     traces: Traces, child: tuple[str, str], parent: tuple[str, str]
 ) -> None:

@@ -79,9 +79,10 @@ class Office(Stage):
         band: VulnerabilityBand = VulnerabilityBand.MEDIUM,
         papers: bool = True,
         age: AgeGroup = AgeGroup.ADULT,
+        case_id: UUID | None = None,
     ) -> UUID:
         """Somebody whom screening has cleared, with papers unless it says otherwise."""
-        case_id = new_id()
+        case_id = case_id or new_id()
         await self.hears(
             case_id,
             _registered(family, country, age),

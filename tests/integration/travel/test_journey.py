@@ -59,8 +59,15 @@ async def test_gates_are_published_when_they_change_and_shown_for_any_day(office
 
 
 async def test_flights_are_refused_with_codes_that_iata_does_not_know(office: Office) -> None:
-    wrong = [{"origin": "XXX"}, {"carrier": "00"}, {"number": "12345"}, {"destination": "MJI"}, {"destination": "ABJ"}]
-    for each in [*wrong, {"office": "atlantis"}, {"capacity": 0}]:
+    wrong: list[dict[str, object]] = [
+        {"origin": "XXX"},
+        {"carrier": "00"},
+        {"number": "12345"},
+        {"destination": "MJI"},
+        {"destination": "ABJ"},
+    ]
+    wrong += [{"office": "atlantis"}, {"capacity": 0}]
+    for each in wrong:
         answer = await office.movements.post("/flights", {**flight_body(), **each})
         assert answer.status_code == 422, each
 
@@ -284,6 +291,8 @@ async def test_a_household_may_be_stated_before_its_members_are_registered(offic
     body = {"case_ids": [str(father)], "override_reason": "the only ones here"}
     answer = await office.movements.does(f"/flights/{flight_id}/seats", body)
     assert not answer["booked"], "nobody knows yet whether the other member may go"
+    await office.person(family=household, country="ML", case_id=member)
+    assert set((await office.movements.does(f"/flights/{flight_id}/seats"))["booked"]) == {str(father), str(member)}
 
 
 async def test_who_leaves_the_household_may_travel_alone(office: Office) -> None:
