@@ -41,7 +41,7 @@ class Source:
         return names
 
     def full_name(self, node: ast.AST) -> str:
-        """``dt.now`` after ``from datetime import datetime as dt`` is ``datetime.datetime.now``; "" for what has no name."""
+        """``dt.now`` after ``from datetime import datetime as dt`` is ``datetime.datetime.now``; a call is ""."""
         match node:
             case ast.Name(id=name):
                 return self._imported.get(name, name)
