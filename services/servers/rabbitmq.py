@@ -69,7 +69,7 @@ def _account() -> Account | None:
 
 
 class LocalRabbitMQ(Server):
-    """RabbitMQ installed on this machine: own node name, ports, directories, cookie and port mapper, on loopback alone."""
+    """RabbitMQ installed on this machine: own node name, ports, directories, cookie and port mapper, on loopback."""
 
     def __init__(self, script: Path) -> None:
         self._script = script

@@ -1,4 +1,4 @@
-"""The relay brings what is in the log to the bus, at least once. Any number may run: order is the consumer's business."""
+"""The relay brings the log to the bus, at least once. Any number may run: order is the consumer's business."""
 
 import asyncio
 from collections.abc import Sequence

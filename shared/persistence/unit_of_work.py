@@ -55,7 +55,7 @@ class Store(Generic[A]):
 
     def load(self, state: bytes | str) -> A:
         """The aggregate that a state holds."""
-        return cast(A, self._adapter.validate_json(state))
+        return self._adapter.validate_json(state)
 
     def dump(self, aggregate: A) -> str:
         """The aggregate's state as JSON."""

@@ -139,7 +139,7 @@ async def test_the_first_start_makes_a_utf8_cluster_with_durable_commits_and_no_
         engine = create_async_engine(pg.url("screening"))
         async with engine.connect() as connection:
             rows = await connection.execute(text("SELECT name, setting FROM pg_settings"))
-            settings = {name: setting for name, setting in rows}
+            settings: dict[str, str] = dict(rows.tuples().all())
             assert await connection.scalar(text("SELECT lower('ÉLISE')")) == "élise"
         await engine.dispose()
         assert pg.socket_directory.stat().st_mode & 0o777 == 0o700

@@ -1,4 +1,4 @@
-"""Runs one of PostgreSQL's programs against the embedded database: python -m shared.persistence.embedded DATA_DIR psql …"""
+"""Runs a program of PostgreSQL on the embedded database: ``python -m shared.persistence.embedded DATA_DIR psql …``."""
 
 import asyncio
 import os

@@ -130,7 +130,8 @@ async def _ended(process: psutil.Process, number: int, limit: float, on_wait: Ca
 
 
 def _disown_pid_file(pgdata: Path) -> None:
-    """The id in a stale file may be an unrelated process's by now, which would keep the server from starting. We put our
+    """The id in a stale file may be an unrelated process's by now, which would keep the server from starting. We put
+    our
     own there instead of removing the file: PostgreSQL overlooks its parent's id, and still checks the shared memory
     noted in the file, which is how it finds out that backends of the dead server live on."""
     path = pgdata / "postmaster.pid"

@@ -28,8 +28,9 @@ class OtherMajorVersion(EmbeddedPostgresError):
         programs = f"/usr/lib/postgresql/{found}/bin"
         server = f"{programs}/pg_ctl -D {pgdata} -w"
         super().__init__(
-            f"{pgdata} holds data of PostgreSQL {found} and this build runs {needed}: dump them with PostgreSQL {found} "
-            f"(`{server} -o \"-k /tmp -c listen_addresses=''\" start && {programs}/pg_dumpall -h /tmp -U postgres "
+            f"{pgdata} holds data of PostgreSQL {found} and this build runs {needed}: dump them with PostgreSQL "
+            f"{found} (`{server} -o \"-k /tmp -c listen_addresses=''\" start && "
+            f"{programs}/pg_dumpall -h /tmp -U postgres "
             f"-f homeward.sql; {server} stop`), move {pgdata} away, then restore with "
             f"`python -m shared.persistence.embedded {data_dir} psql -f homeward.sql postgres`"
         )

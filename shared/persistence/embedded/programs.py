@@ -33,7 +33,7 @@ class Account:
 
 
 def account_for(pgdata: Path) -> Account | None:
-    """None when we run as the data's owner; when we are root, the owner of the data or, at first, an unprivileged account."""
+    """None when we run as the data's owner; as root, the owner of the data or, at first, an unprivileged account."""
     owner = pgdata.stat() if pgdata.exists() else None
     if os.geteuid() != 0:
         if owner and owner.st_uid != os.geteuid():
@@ -66,7 +66,7 @@ def hand_over(directory: Path, account: Account | None) -> None:
 
 
 def die_with_parent(number: int = signal.SIGINT) -> Callable[[], None] | None:
-    """For `preexec_fn`: the kernel sends the child this signal when the thread that started it ends, even by SIGKILL."""
+    """For `preexec_fn`: the kernel sends the child this signal when the thread that started it ends, by SIGKILL too."""
     if sys.platform != "linux":
         return None
     prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
@@ -87,7 +87,7 @@ class Programs:
     account: Account | None
 
     def place(self, directory: Path) -> str:
-        """How the child names the directory it starts in. As root it may be unable to walk there (below /root, say), but
+        """How the child names the directory it starts in. As root it may be unable to walk there (below /root), but
         it is there: we change into it before we drop our rights."""
         return "/proc/self/cwd" if self.account and sys.platform == "linux" else str(directory)
 

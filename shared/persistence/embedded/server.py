@@ -135,7 +135,7 @@ class EmbeddedPostgres:
             hand_over(self.pgdata, self.programs.account)  # copied here by root, from a backup perhaps
 
     async def _create(self) -> None:
-        """Whole or not at all: a start that is killed half-way leaves no half-made data behind that the next one trusts."""
+        """Whole or not at all: a start that is killed half-way leaves no half-made data that the next one trusts."""
         for unfinished in self.data_dir.glob("pgdata.new-*"):
             shutil.rmtree(unfinished)
         new = Path(tempfile.mkdtemp(prefix="pgdata.new-", dir=self.data_dir))
@@ -151,7 +151,7 @@ class EmbeddedPostgres:
             process.wait()
         if process.returncode:
             raise self._failure(process)
-        new.rename(self.pgdata)
+        new.rename(self.pgdata)  # noqa: ASYNC240  at once
         _sync(self.data_dir)
 
     def _server_arguments(self) -> list[str]:
@@ -167,7 +167,7 @@ class EmbeddedPostgres:
             return self.programs.start(program, *arguments, directory=directory, log=log)
 
     def _make_socket_directory(self, stack: AsyncExitStack) -> Path:
-        """Beside the data, or in a short and reachable place when the path is too long or PostgreSQL runs as another."""
+        """Beside the data, or in a short and reachable place when the path is long or PostgreSQL runs as another."""
         beside = self.data_dir / "run"
         if self.programs.account is None:
             beside.mkdir(mode=0o700, exist_ok=True)
@@ -258,7 +258,7 @@ def _takes_socket(directory: Path) -> bool:
 
 
 def _private_directory(data_dir: Path, programs: Programs) -> Path:
-    """For root below /run, always the same: only root writes there and all may pass, which root's TMPDIR may not allow."""
+    """For root below /run, always the same: only root writes there and all may pass, as root's TMPDIR may not allow."""
     if programs.account is None or not os.access("/run", os.W_OK):
         return Path(tempfile.mkdtemp(prefix="homeward-"))
     directory = Path("/run", f"homeward-{hashlib.sha256(bytes(data_dir)).hexdigest()[:12]}")
