@@ -52,7 +52,7 @@ class Travel(RuleBasedStateMachine):
         """Registered people, who already have seats, are on a locked manifest, on board, or have left."""
         self.register(families)
         plane = FLIGHTS[1]
-        steps = (
+        steps: tuple[Callable[[], None], ...] = (
             lambda: self.seats(plane, set(PEOPLE)),
             lambda: self.locked(plane),
             lambda: self.everybody_boards(plane),
@@ -66,7 +66,7 @@ class Travel(RuleBasedStateMachine):
         surroundings = Surroundings(None, outgoing.publish, self.clock, load_programme())
         self.uow = Unit(cast(Any, None), surroundings)
         for collection, ids in ((self.uow.cases, PEOPLE), (self.uow.households, HOUSEHOLDS)):
-            collection._asked.update(ids)  # type: ignore[attr-defined]
+            collection._asked.update(ids)
         for capacity, id in zip((3, 8), FLIGHTS, strict=True):
             plane = flight(capacity)
             plane.id = id
@@ -129,7 +129,7 @@ class Travel(RuleBasedStateMachine):
     @rule(who=who, fit=st.booleans(), escorted=st.booleans())
     def examined(self, who: UUID, fit: bool, escorted: bool) -> None:
         until = DEPARTURE + timedelta(days=3)
-        window = {"valid_from": NOW, "valid_until": until, "assistance": []}
+        window: dict[str, Any] = {"valid_from": NOW, "valid_until": until, "assistance": []}
         self.hear(who, screening.FitnessRecorded(fit=fit, escort_required=escorted, **window))
 
     @rule(who=who, band=st.sampled_from(VulnerabilityBand), care=st.booleans())
