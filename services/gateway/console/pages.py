@@ -1,0 +1,104 @@
+"""The console's pages. Each asks the reads that the API asks."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BeforeValidator
+
+from services.gateway.api import Operator, Reading
+from services.gateway.clients import Neighbours
+from services.gateway.console.gates import gates_of
+from services.gateway.console.journey import ASIDE, JOURNEY
+from services.gateway.console.rendering import ConsoleRoute, page
+from services.gateway.console.words import days_of
+from services.gateway.repository import Filter
+from services.gateway.stages import Stage
+from shared.errors import NotFound
+from shared.web.access import access_token
+
+router = APIRouter(route_class=ConsoleRoute)
+
+PAGE_SIZE = 50
+FLIGHTS = 200
+#: More than any aircraft holds.
+PASSENGERS = 500
+
+_emptied = BeforeValidator(lambda value: value or None)
+#: A form sends what isn't chosen as an empty text.
+Chosen = Annotated[str | None, _emptied, Query(max_length=100)]
+ChosenStage = Annotated[Stage | None, _emptied]
+
+
+@router.get("/")
+async def pipeline(request: Request, reading: Reading, operator: Operator) -> Response:
+    """Where every case is, live."""
+    figures = await reading.figures()
+    return page("pipeline.html", request, operator, journey=JOURNEY, aside=ASIDE, figures=figures)
+
+
+@router.get("/cases")
+async def cases(
+    request: Request,
+    reading: Reading,
+    operator: Operator,
+    q: Chosen = None,
+    stage: ChosenStage = None,
+    office: Chosen = None,
+    corridor: Chosen = None,
+    after: UUID | None = None,
+    names: bool = False,
+) -> Response:
+    """Cases in order of registration, searched and filtered."""
+    filter = Filter(stage=stage, office=office, corridor=corridor)
+    found = await reading.cases(filter, q=q, after=after, limit=PAGE_SIZE, with_names=names)
+    chosen = {"q": q, "stage": stage, "office": office, "corridor": corridor, "names": "true" if names else None}
+    return page(
+        "cases.html",
+        request,
+        operator,
+        found=found,
+        figures=await reading.figures(),
+        stages=[*JOURNEY, *(each.stage for each in ASIDE)],
+        chosen=chosen,
+        after=after,
+        unnamed=names and not any(row.name for row in found.cases),
+    )
+
+
+@router.get("/cases/{name}")
+async def case(request: Request, reading: Reading, operator: Operator, name: str) -> Response:
+    """One case, by its id or reference."""
+    found = await reading.case(_id_or_reference(name), with_parts=True, with_names=True)
+    return page("case.html", request, operator, case=found, gates=gates_of(found), days=days_of(found.timeline))
+
+
+@router.get("/flights")
+async def flights(request: Request, reading: Reading, operator: Operator) -> Response:
+    """Flights, the latest departure first."""
+    return page("flights.html", request, operator, flights=await reading.flights(FLIGHTS))
+
+
+@router.get("/flights/{flight_id}")
+async def flight(request: Request, reading: Reading, operator: Operator, flight_id: UUID) -> Response:
+    """One flight: its figures as travel has them, and the cases on it."""
+    known = await reading.flights(FLIGHTS)
+    found = next((each for each in known if each.flight_id == flight_id), None)
+    if found is None:
+        raise NotFound("There is no such flight.")
+    neighbours: Neighbours = request.app.state.neighbours
+    asked = await neighbours.ask_each({"travel": f"/flights/{flight_id}"}, token=access_token(request))
+    passengers = await reading.cases(
+        Filter(flight_id=flight_id), q=None, after=None, limit=PASSENGERS, with_names=False
+    )
+    travel: dict[str, Any] | None = asked.answers.get("travel")
+    return page(
+        "flight.html", request, operator, flight=found, travel=travel, gaps=asked.gaps, passengers=passengers.cases
+    )
+
+
+def _id_or_reference(name: str) -> UUID | str:
+    try:
+        return UUID(name)
+    except ValueError:
+        return name.upper()

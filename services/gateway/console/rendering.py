@@ -1,0 +1,88 @@
+"""Pages made from templates, the headers that go with them, and errors as pages."""
+
+from collections.abc import Callable, Coroutine
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from services.gateway.console import words
+from services.gateway.console.assets import asset_url
+from shared.auth.principal import Principal
+from shared.errors import HomewardError, Unauthenticated
+from shared.web.problems import problem_of
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+#: No inline script or style, nothing from elsewhere, in nobody's frame; pages hold personal data, so nobody keeps them.
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@cache
+def environment() -> Environment:
+    """The templates, with every value escaped and a misspelt one an error."""
+    found = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.globals["asset_url"] = asset_url
+    found.filters |= words.FILTERS
+    return found
+
+
+def page(template: str, request: Request, principal: Principal | None, status: int = 200, **values: Any) -> Response:
+    """The template as a page for the principal."""
+    service = request.app.state.service
+    made = environment().get_template(template)
+    content = made.render(
+        principal=principal, path=request.url.path, today=service.clock.today(), programme=service.programme, **values
+    )
+    return HTMLResponse(content, status, HEADERS)
+
+
+class ConsoleRoute(APIRoute):
+    """A page: who isn't signed in is sent to sign in, and an error is a page too."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        show = super().get_route_handler()
+
+        async def show_or_explain(request: Request) -> Response:
+            try:
+                return await show(request)
+            except Unauthenticated:
+                return to_sign_in(request)
+            except (HomewardError, RequestValidationError) as error:
+                problem = problem_of(error)
+                known: Principal | None = getattr(request.state, "principal", None)
+                return page("error.html", request, known, problem["status"], problem=problem)
+
+        return show_or_explain
+
+
+def to_sign_in(request: Request) -> Response:
+    """To the sign-in page, and back here afterwards."""
+    target = "/sign-in"
+    if request.method == "GET" and (request.url.path != "/" or request.url.query):
+        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        target = f"/sign-in?to={quote(here, safe='/')}"
+    if "hx-request" in request.headers:
+        # A redirect would be followed unseen, and the sign-in page put into the middle of this one.
+        return Response(status_code=401, headers={**HEADERS, "HX-Redirect": target})
+    return RedirectResponse(target, 303, HEADERS)

@@ -1,0 +1,95 @@
+"use strict";
+// Keeps an open page up to date from the live stream: counts in their places, a case's page when that case changes.
+
+const words = {
+  waiting: "Connecting…",
+  live: "Live",
+  lost: "Connection lost, trying again…",
+  ended: "Not live: load the page again",
+};
+
+let source = null;
+let cursor = null;
+let refreshing = false;
+let again = false;
+
+function tell(state) {
+  for (const each of document.querySelectorAll("[data-live]")) {
+    each.dataset.live = state;
+    each.querySelector("[data-live-words]").textContent = words[state];
+  }
+}
+
+function countOf(figures, key) {
+  if (key === "total") return Object.values(figures.stages).reduce((sum, count) => sum + count, 0);
+  const dot = key.indexOf(".");
+  return figures[key.slice(0, dot)][key.slice(dot + 1)] ?? 0;
+}
+
+function showFigures(figures) {
+  for (const place of document.querySelectorAll("[data-count]")) {
+    const text = countOf(figures, place.dataset.count).toLocaleString("en");
+    if (place.textContent === text) continue;
+    place.textContent = text;
+    place.classList.remove("changed");
+    requestAnimationFrame(() => place.classList.add("changed"));
+  }
+  const known = (group, code) => document.querySelector(`[data-count="${CSS.escape(group)}.${CSS.escape(code)}"]`);
+  const isNew = ["corridors", "offices"].some((group) => Object.keys(figures[group]).some((code) => !known(group, code)));
+  if (isNew) refresh("#breakdown");
+  document.dispatchEvent(new CustomEvent("homeward:figures"));
+}
+
+// One at a time: what changes meanwhile is seen by the next.
+async function refresh(part) {
+  if (refreshing) {
+    again = true;
+    return;
+  }
+  refreshing = true;
+  try {
+    await htmx.ajax("GET", location.href, { target: part, select: part, swap: "outerHTML" });
+  } finally {
+    refreshing = false;
+    if (source?.readyState === EventSource.OPEN) tell("live");
+    if (again) {
+      again = false;
+      refresh(part);
+    }
+  }
+}
+
+function changed(event) {
+  const told = JSON.parse(event.data);
+  cursor = event.lastEventId;
+  if (document.querySelector("[data-live-figures]")) showFigures(told.figures);
+  const page = document.querySelector("[data-live-case]");
+  if (page && (told.reload || told.cases.some((each) => each.case_id === page.dataset.liveCase))) refresh("#case");
+}
+
+function open() {
+  if (source || document.hidden || !document.querySelector("[data-live]")) return;
+  tell("waiting");
+  source = new EventSource("/api/stream");
+  source.addEventListener("open", () => tell("live"));
+  source.addEventListener("changed", changed);
+  source.addEventListener("error", () => {
+    if (source.readyState !== EventSource.CLOSED) return tell("lost");
+    tell("ended");
+    source = null;
+  });
+}
+
+// A browser holds six connections to one host: a page that nobody looks at must not keep one.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) {
+    source?.close();
+    source = null;
+  } else {
+    open();
+    if (cursor !== null && document.querySelector("[data-live-case]")) refresh("#case");
+  }
+});
+window.addEventListener("pagehide", () => source?.close());
+window.addEventListener("pageshow", (event) => event.persisted && location.reload());
+open();

@@ -1,0 +1,91 @@
+"""What codes, dates and amounts are called on the pages."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from itertools import groupby
+from typing import Any
+
+import pycountry
+
+from services.gateway.answers import Entry
+from shared.contracts.vocabulary import AgeGroup, Gate
+from shared.programme import Programme
+
+GATES = {
+    Gate.CONSENT: "Declaration signed, consent stands",
+    Gate.ASSESSMENT: "Vulnerability screening done",
+    Gate.IDENTITY: "No undecided duplicate",
+    Gate.HOLD: "No hold is open",
+    Gate.CARE: "Care at home arranged, where required",
+    Gate.FITNESS: "Fit to travel",
+    Gate.CLEARANCE: "Cleared by screening",
+    Gate.DOCUMENT: "Travel document valid",
+    Gate.EXIT_VISA: "Exit visa valid",
+    Gate.ESCORT: "Escort seated, where required",
+    Gate.FAMILY: "The whole family can go",
+    Gate.SEAT: "Seat on a flight",
+}
+
+_AGE_GROUPS = {AgeGroup.ADULT: "Adult", AgeGroup.CHILD: "Child", AgeGroup.INFANT: "Infant"}
+_BANDS = {1: "critical", 2: "high", 3: "medium", 4: "low"}
+
+
+def words(code: str) -> str:
+    """``missing_at_arrival`` as ``Missing at arrival``; ``no_show`` keeps its hyphen."""
+    return "No-show" if code == "no_show" else code.replace("_", " ").replace("-", " ").capitalize()
+
+
+def office_name(code: str, programme: Programme) -> str:
+    """The office's name; its code when it left the programme."""
+    office = programme.offices.get(code)
+    return office.name if office else code
+
+
+def country_name(code: str) -> str:
+    """The country's short name."""
+    found = pycountry.countries.get(alpha_2=code)
+    return str(getattr(found, "common_name", found.name)) if found else code
+
+
+def corridor_name(code: str, programme: Programme) -> str:
+    """``tripoli-PK`` as ``Tripoli to Pakistan``."""
+    office, _, country = code.rpartition("-")
+    return f"{office_name(office, programme)} to {country_name(country)}"
+
+
+def day(value: date | str | None) -> str:
+    """A date, as ``5 Jan 2026``."""
+    if value is None:
+        return "—"
+    known = date.fromisoformat(value) if isinstance(value, str) else value
+    return f"{known.day} {known:%b %Y}"
+
+
+def moment(value: datetime | None) -> str:
+    """A time, as ``5 Jan 2026, 08:00 UTC``."""
+    return f"{day(value.date())}, {value:%H:%M} UTC" if value else "—"
+
+
+def money(amount: int, currency: str | None) -> str:
+    """An amount in minor units, as ``EUR 500.00``."""
+    return f"{currency or ''} {amount / 100:,.2f}".strip()
+
+
+def days_of(timeline: Sequence[Entry]) -> list[tuple[date, list[Entry]]]:
+    """The timeline by days, the latest first."""
+    return [(on, list(those)) for on, those in groupby(timeline[::-1], key=lambda entry: entry.time.date())]
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "words": words,
+    "office_name": office_name,
+    "country_name": country_name,
+    "corridor_name": corridor_name,
+    "day": day,
+    "moment": moment,
+    "money": money,
+    "gate": GATES.__getitem__,
+    "age_group": lambda code: _AGE_GROUPS.get(code, code),
+    "band": lambda band: f"{band} ({_BANDS[band]})" if band in _BANDS else "—",
+    "number": lambda value: f"{value:,}",
+}
