@@ -177,20 +177,20 @@ def machine_paths(source: Source) -> Iterator[Finding]:
 
 PRODUCT = ("services/*.py", "shared/*.py")
 SERVICES = ("services/*/*.py",)
-#: Run on a developer's machine, beside the services.
-SUITE = ("services/servers/*",)
-PROGRAMS = ("*/__main__.py", "services/simulator/*")
+#: The command and what it starts on its own machine: programs around the services, not services.
+AROUND = ("services/cli/*", "services/servers/*")
+PROGRAMS = ("*/__main__.py", "services/simulator/*", *AROUND)
 
 RULES = (
     Rule("commits", commits, PRODUCT, beyond=("shared/persistence/*", "shared/messaging/*")),
     Rule("naive-datetimes", naive_datetimes, ("*.py",)),
-    Rule("other-clocks", other_clocks, SERVICES, beyond=SUITE),
+    Rule("other-clocks", other_clocks, SERVICES, beyond=AROUND),
     Rule("work-at-import", work_at_import, PRODUCT),
     Rule("swallowed-errors", swallowed_errors, PRODUCT),
     Rule("prints", prints, PRODUCT, beyond=PROGRAMS),
     Rule("impure-domain", impure_domain, ("services/*/domain.py", "services/*/domain/*.py")),
     Rule("impure-fold", impure_fold, tuple(f"services/gateway/{each}.py" for each in ("projection", "stages"))),
-    Rule("environment", environment, SERVICES, beyond=("*/settings.py", "*/__main__.py", *SUITE)),
+    Rule("environment", environment, SERVICES, beyond=("*/settings.py", "*/__main__.py", *AROUND)),
     Rule("sizes", sizes, PRODUCT),
     # Inside an image the paths are the image's own.
     Rule("machine-paths", machine_paths, ("*",), beyond=("deploy/*",)),

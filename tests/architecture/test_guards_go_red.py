@@ -63,6 +63,7 @@ HARMLESS = (
     ("prints", "services/travel/__main__.py", "print('x')"),
     ("impure-domain", "services/travel/domain/case.py", "import enum\nfrom services.travel.domain import rules"),
     ("environment", "services/travel/settings.py", "import os\nurl = lambda: os.environ['URL']"),
+    ("environment", "services/cli/connection.py", "import os\nname = lambda: os.environ['NAME']"),
     ("sizes", "shared/service.py", "def f():\n" + "    x = 1\n" * (LONGEST_FUNCTION - 1)),
     ("machine-paths", "docs/architecture.md", "https://example.org/home/people and ~/root/x"),
 )
