@@ -78,6 +78,7 @@ async def validate_manifest(flight_id: UUID, command: AtTheDesk) -> Answer:
 
 
 @router.post("/flights/{flight_id}/departure")
-async def depart(flight_id: UUID, body: Departure, command: AtTheDesk) -> Answer:
+async def depart(flight_id: UUID, command: AtTheDesk, body: Departure | None = None) -> Answer:
     """The flight has left."""
-    return await command.run(lambda uow: usecases.depart(uow, flight_id, body.departed_at))
+    departed_at = body.departed_at if body else None
+    return await command.run(lambda uow: usecases.depart(uow, flight_id, departed_at))

@@ -117,9 +117,9 @@ async def cancel_flight(flight_id: UUID, body: CancelReason, command: ByMovement
 
 
 @router.post("/flights/{flight_id}/seats")
-async def give_seats(flight_id: UUID, body: Seats, command: ByMovements) -> SeatsAnswer:
+async def give_seats(flight_id: UUID, command: ByMovements, body: Seats | None = None) -> SeatsAnswer:
     """Give seats by priority, or to chosen people."""
-    if body.case_ids is None:
+    if body is None or body.case_ids is None:
         return SeatsAnswer.model_validate(await command.run(lambda uow: usecases.fill_seats(uow, flight_id)))
     chosen, reason = body.case_ids, body.override_reason
     answer = await command.run(lambda uow: usecases.give_seats(uow, flight_id, chosen, reason))

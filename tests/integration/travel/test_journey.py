@@ -347,3 +347,10 @@ async def test_a_paper_that_lapses_is_told_when_the_day_has_passed(office: Offic
     await office.set_clock(NOW + timedelta(days=3))
     assert (await office.told(case_id))[-2:] == ["DocumentLapsed", "ExitVisaLapsed"]
     assert await office.status(case_id) == "preparing"
+
+
+async def test_seats_are_filled_without_a_body_even_when_nobody_waits(office: Office) -> None:
+    empty = await office.movements.client.post(
+        f"/flights/{await office.flight(country='CI')}/seats", headers={"Idempotency-Key": str(new_id())}
+    )
+    assert empty.json() == {"booked": [], "waiting": []}, "nobody named means: by priority"

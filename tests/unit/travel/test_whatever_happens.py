@@ -309,5 +309,5 @@ def _registration(family: UUID | None, age: AgeGroup) -> screening.CaseRegistere
 
 TestWhateverHappens = Travel.TestCase
 TestWhateverHappens.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
