@@ -15,6 +15,7 @@ from shared.contracts import screening
 from shared.contracts.envelope import Contract
 from shared.contracts.vocabulary import AgeGroup, VulnerabilityBand
 from shared.ids import new_id
+from shared.messaging.outbox import Outgoing
 from shared.persistence.database import rows
 from tests.integration.reintegration.stage import Stage, User
 
@@ -66,9 +67,13 @@ class Office(Stage):
             return {"identities": {each: _identity(each) for each in body["case_ids"]}}
 
     async def hears(self, subject: UUID, *data: Contract) -> None:
-        """Screening tells something."""
-        for each in data:
-            await self.record(screening.SOURCE, subject, each)
+        """Screening tells something, all of it in one transaction."""
+        service = self.apps["screening"].state.service
+        async with service.database.transaction() as connection:
+            unit = service.unit(connection)
+            unit.record(*(Outgoing(subject, each) for each in data))
+            await unit.flush()
+        service.committed()
         await self.settle()
 
     async def person(
