@@ -1,6 +1,7 @@
 """``homeward demo``: a whole charter, from the registration list to the last visit, and the account of it."""
 
 import json
+import logging
 import tempfile
 import time as stopwatch
 from contextlib import AbstractAsyncContextManager, ExitStack
@@ -21,6 +22,7 @@ from services.simulator.people import read_list
 from services.simulator.play import play
 from services.simulator.report import Report
 from services.simulator.scenarios import SCENARIOS, Scenario
+from shared.telemetry.logging import configure_logging
 
 app = typer.Typer()
 
@@ -87,6 +89,7 @@ def demo(
     port: Annotated[int | None, typer.Option(help="Let the gateway listen here meanwhile.", show_default=False)] = None,
 ) -> None:
     """Play a charter of synthetic people through all services on a simulated calendar, and account for everything."""
+    configure_logging("homeward", level=logging.WARNING)
     scenario = SCENARIOS[charter]
     with ExitStack() as stack:
         progress = stack.enter_context(showing(scenario.title, quiet=as_json))

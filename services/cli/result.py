@@ -11,11 +11,15 @@ if TYPE_CHECKING:
     from services.cli.demo import Outcome
 
 _CENTS = 100
+#: A file or a pipe has no edge to wrap at.
+_PLAIN_WIDTH = 140
 
 
 def print_report(outcome: "Outcome") -> None:
     """How many are at each stage and why, the manifest, funds, visits, events."""
     console, report = Console(highlight=False, soft_wrap=True), outcome.report
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
     console.print()
     console.print(_stages(report.stages, len(report.cases)))
     if report.exceptions:
@@ -41,7 +45,7 @@ def _exceptions(cases: dict[str, str], exceptions: dict[str, str]) -> Table:
 
 def _manifest(manifest: dict[str, Any]) -> Table:
     table = _table("Manifest", "", "people")
-    for name, count in (manifest["totals"] | manifest["outcomes"]).items():
+    for name, count in (manifest["totals"]).items():
         table.add_row(name.replace("_", " "), str(count))
     return table
 
@@ -51,8 +55,10 @@ def _funds(funds: list[dict[str, Any]]) -> Table:
     columns = ("amount", "spent", "committed", "reserved", "available")
     for name in columns:
         table.add_column("left" if name == "available" else name, justify="right")
+    table.add_column("")
     for fund in funds:
-        table.add_row(fund["code"], fund["donor"], *(_money(fund[name], fund["currency"]) for name in columns))
+        amounts = (f"{fund[name] / _CENTS:,.2f}" for name in columns)
+        table.add_row(fund["code"], fund["donor"], *amounts, fund["currency"])
     return table
 
 
@@ -76,7 +82,3 @@ def _table(title: str, name: str, count: str) -> Table:
     table.add_column(name, min_width=20)
     table.add_column(count, justify="right")
     return table
-
-
-def _money(minor: int, currency: str) -> str:
-    return f"{minor / _CENTS:,.2f} {currency}"

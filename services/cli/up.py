@@ -13,6 +13,7 @@ from services.cli.connection import DEFAULT_DATA, Data
 from services.cli.services import Service
 from services.embedded import EmbeddedSuite
 from shared.service import serve as serve_service
+from shared.telemetry.logging import configure_logging
 
 app = typer.Typer()
 
@@ -23,6 +24,7 @@ def up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where the gateway listens.")] = 8000,
 ) -> None:
     """Run the whole suite in one process until it is told to stop; its data are kept between runs."""
+    configure_logging("homeward")
     uvloop.run(_up(data, port))
 
 

@@ -53,16 +53,15 @@ class Calendar:
         return datetime.combine(self.day(number), time(hour), self.now.tzinfo)
 
     async def until(self, number: int, hour: int, action: str) -> None:
-        """Wait for rest, put the clock to that moment, and say what is done then."""
+        """Put the clock to that moment when the suite is at rest, and say what is done then."""
         await self.until_date(self.day(number), hour, action)
 
     async def until_date(self, day: date, hour: int, action: str) -> None:
         """The same for a date."""
-        await self.rest()
         wanted = datetime.combine(day, time(hour), self.now.tzinfo)
         if wanted > self.now:
-            # What falls due is recorded before the answer; its events are handled before the next step.
             self.now = await self._set(wanted)
+        else:
             await self.rest()
         await self.tell(action)
 
@@ -87,7 +86,7 @@ class Calendar:
                 answer = await self._gateway.post("admin", "/api/clock", {"now": wanted.isoformat()})
                 return datetime.fromisoformat(answer["now"])
             except Refused as refusal:
-                # Something that fell due just now is still under way.
+                # Not at rest: something is under way still, or fell due just now.
                 if refusal.status != CONFLICT:
                     raise
             await self.rest()

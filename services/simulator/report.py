@@ -9,8 +9,8 @@ from services.simulator.gateway import Gateway
 from services.simulator.journey import Journey
 
 _PAGE = 500
-#: The follow-up's answers for many cases, asked some at a time.
-_AT_ONCE = 8
+_LOG_PAGE = 1000
+_DONE = "org.homeward.monitoring.follow-up-completed.v1"
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,9 @@ async def report(journey: Journey) -> Report:
         stages=dict(sorted(Counter(stages.values()).items())),
         exceptions=await _exceptions(gateway, rows),
         rejected=list(journey.rejected),
-        manifest={
-            "status": manifest["status"],
-            "totals": manifest["totals"],
-            "outcomes": dict(sorted(Counter(each["outcome"] for each in manifest["passengers"]).items())),
-        },
+        manifest={"status": manifest["status"], "totals": manifest["totals"]},
         funds=funds,
-        visits={"done": await _visits_done(journey), "overdue": overdue, "to_come": due - overdue},
+        visits={"done": await _visits_done(gateway), "overdue": overdue, "to_come": due - overdue},
         accounting=await gateway.get("admin", "/api/accounting"),
     )
 
@@ -73,7 +69,8 @@ async def _exceptions(gateway: Gateway, rows: list[dict[str, Any]]) -> dict[str,
     for row in rows:
         if row["stage"] != "closed":
             case = await gateway.get("manager", f"/api/cases/{row['case_id']}", parts=False)
-            found[row["list_reference"]] = case["timeline"][-1]["text"]
+            own = [each["text"] for each in case["timeline"] if each["subject"] == row["case_id"]]
+            found[row["list_reference"]] = own[-1]
     return dict(sorted(found.items()))
 
 
@@ -85,12 +82,12 @@ async def _visits(journey: Journey, state: str) -> int:
     return len(answer["visits"])
 
 
-async def _visits_done(journey: Journey) -> int:
-    places = asyncio.Semaphore(_AT_ONCE)
-
-    async def done(case_id: str) -> int:
-        async with places:
-            case = await journey.gateway.get("monitoring", f"/api/monitoring/cases/{case_id}")
-        return sum(each["status"] == "completed" for each in case["visits"])
-
-    return sum(await asyncio.gather(*(done(each.case_id) for each in journey.people.received)))
+async def _visits_done(gateway: Gateway) -> int:
+    done: int = 0
+    after: int = 0
+    while True:
+        page = await gateway.get("auditor", "/api/monitoring/events", after=after, limit=_LOG_PAGE)
+        done += sum(each["type"] == _DONE for each in page["events"])
+        after = page["next"]
+        if len(page["events"]) < _LOG_PAGE:
+            return done
