@@ -1,4 +1,4 @@
-"""One suite for each file of tests: every test registers cases of its own."""
+"""One suite for this folder: every test registers cases of its own."""
 
 from collections.abc import AsyncIterator
 
@@ -8,7 +8,7 @@ import pytest_asyncio
 from tests.integration.gateway.suite import Suite, running_suite
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def suite(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> AsyncIterator[Suite]:
     async with running_suite(tmp_path_factory.mktemp("suite"), postgres_url) as running:
         yield running

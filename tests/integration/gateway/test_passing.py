@@ -10,7 +10,7 @@ from shared.auth.roles import Role
 from shared.web.access import SESSION_COOKIE, unguarded_routes
 from tests.integration.gateway.suite import Suite, person
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 @pytest.fixture(scope="module")

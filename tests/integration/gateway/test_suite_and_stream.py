@@ -18,7 +18,7 @@ from shared.persistence.database import Database, run
 from tests.integration.gateway.suite import Suite
 from tests.support.bench import eventually
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 EVERYTHING = Scope(None)
 _NOTE = """INSERT INTO timeline (source, subject, sequence, type, time, data)
