@@ -3,8 +3,8 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
-from pydantic import BeforeValidator
+from fastapi import APIRouter, Request, Response
+from pydantic import BeforeValidator, Field
 
 from services.gateway.api import Operator, Reading
 from services.gateway.clients import Neighbours
@@ -26,7 +26,7 @@ PASSENGERS = 500
 
 _emptied = BeforeValidator(lambda value: value or None)
 #: A form sends what isn't chosen as an empty text.
-Chosen = Annotated[str | None, _emptied, Query(max_length=100)]
+Chosen = Annotated[Annotated[str, Field(max_length=100)] | None, _emptied]
 ChosenStage = Annotated[Stage | None, _emptied]
 
 

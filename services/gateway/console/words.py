@@ -84,6 +84,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "day": day,
     "moment": moment,
     "money": money,
+    "missing": lambda gates: ", ".join(words(gate).lower() for gate in gates),
     "gate": GATES.__getitem__,
     "age_group": lambda code: _AGE_GROUPS.get(code, code),
     "band": lambda band: f"{band} ({_BANDS[band]})" if band in _BANDS else "—",

@@ -22,6 +22,7 @@ function graph() {
   const place = (stage) => journey.findIndex((each) => each.stage === stage);
   let reached = aside.reduce((sum, each) => sum + each.count, 0) + journey.reduce((sum, each) => sum + each.count, 0);
   const nodes = [];
+  const left = [];
   const links = [];
   journey.forEach((each, index) => {
     if (reached === 0) return;
@@ -31,11 +32,12 @@ function graph() {
     const next = journey[index + 1];
     if (next && reached > 0) links.push({ source: each.stage, target: next.stage, value: reached, tone: "--forward" });
     for (const other of leaving) {
-      nodes.push({ name: other.stage, label: other.label, value: other.count, tone: other.tone });
+      left.push({ name: other.stage, label: other.label, value: other.count, tone: other.tone });
       links.push({ source: each.stage, target: other.stage, value: other.count, tone: other.tone });
     }
   });
-  return { nodes, links };
+  // Those who have left come last, so that they lie below the journey.
+  return { nodes: [...nodes, ...left], links };
 }
 
 function option(width) {

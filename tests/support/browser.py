@@ -1,0 +1,100 @@
+"""A real browser for tests of the console: Chromium without a window, driven by Playwright."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+#: Nothing of these is of use in a test, and some of it calls home.
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WIDE, PHONE = (1280, 800), (390, 844)
+
+
+class NoBrowser(Exception):
+    """There is no Chromium here: install it (on Debian: apt-get install chromium) and run the tests again."""
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """The browser. Raises NoBrowser where there is none and it can't be installed."""
+    program = _installed() or _install()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+def _installed() -> str | None:
+    return next((found for name in _NAMES if (found := shutil.which(name))), None)
+
+
+def _install() -> str:
+    if os.geteuid() != 0 or not Path("/etc/debian_version").exists():
+        raise NoBrowser(NoBrowser.__doc__)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "chromium"]):
+        done = subprocess.run(
+            ["apt-get", *arguments], check=False, env=environment, capture_output=True, text=True, timeout=600
+        )
+        if done.returncode:
+            raise NoBrowser(f"{NoBrowser.__doc__} apt-get {arguments[0]} failed: {done.stderr.strip()[-300:]}")
+    if (program := _installed()) is None:
+        raise NoBrowser(NoBrowser.__doc__)
+    return program
+
+
+@dataclass
+class Tab:
+    """A page, and whatever went wrong in it."""
+
+    page: Page
+    faults: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        # A refused content security policy is told here too.
+        if message.type in ("error", "warning"):
+            self.faults.append(message.text)
+
+
+@asynccontextmanager
+async def tab(
+    browser: Browser, url: str, *, token: str | None = None, size: tuple[int, int] = WIDE, faults: int = 0
+) -> AsyncIterator[Page]:
+    """A page of its own, signed in with the token; fails unless exactly so many faults were told by the browser."""
+    context = await browser.new_context(base_url=url, viewport={"width": size[0], "height": size[1]})
+    context.set_default_timeout(10_000)
+    try:
+        if token:
+            await _sign_in(context, url, token)
+        opened = Tab(await context.new_page())
+        opened.watch()
+        yield opened.page
+        assert len(opened.faults) == faults, opened.faults
+    finally:
+        await context.close()
+
+
+async def _sign_in(context: BrowserContext, url: str, token: str) -> None:
+    await context.add_cookies(
+        [{"name": "homeward_session", "value": token, "url": url, "httpOnly": True, "sameSite": "Strict"}]
+    )
