@@ -46,15 +46,6 @@ class Connection:
             more["json"] = body
         return self._content(self._send("POST", path, headers={"Idempotency-Key": str(uuid4())}, **more))
 
-    @contextmanager
-    def lines(self, path: str) -> Iterator[Iterator[str]]:
-        """A stream's lines, for as long as it lasts."""
-        with self.client.stream("GET", path, timeout=httpx.Timeout(_SECONDS, read=None)) as answer:
-            if not answer.is_success:
-                answer.read()
-                self._content(answer)
-            yield answer.iter_lines()
-
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             return self.client.request(method, path, **request)
@@ -74,10 +65,15 @@ class Connection:
         return content
 
 
+def open_client(url: str) -> httpx.Client:
+    """A client of the gateway at that address."""
+    return httpx.Client(base_url=url, timeout=_SECONDS)
+
+
 @contextmanager
 def connected(url: str, token: str, data: Path, role: str) -> Iterator[Connection]:
     """A connection with a token, or as an account that has the role. Raises Failure."""
-    with httpx.Client(base_url=url, timeout=_SECONDS) as client:
+    with open_client(url) as client:
         connection = Connection(client)
         client.headers["Authorization"] = f"Bearer {token or _sign_in(connection, data, role)}"
         yield connection

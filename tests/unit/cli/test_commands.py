@@ -1,0 +1,160 @@
+"""The command line: what it offers, one line for what goes wrong, nothing on stdout but what was asked for."""
+
+import json
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from services.__main__ import app, line, main
+from services.cli import connection
+from services.cli.demo import first_monday
+from services.cli.failure import Failure
+
+runner = CliRunner()
+LIST = Path(__file__).parents[3] / "examples" / "tripoli-islamabad-133.csv"
+
+
+@pytest.fixture
+def gateway(monkeypatch: pytest.MonkeyPatch) -> dict[str, httpx.Response]:
+    """Answers by method and path; every request goes to them."""
+    answers: dict[str, httpx.Response] = {}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return answers[f"{request.method} {request.url.path}"]
+
+    def client(url: str) -> httpx.Client:
+        return httpx.Client(base_url=url, transport=httpx.MockTransport(answer))
+
+    monkeypatch.setattr(connection, "open_client", client)
+    monkeypatch.setenv("HOMEWARD_TOKEN", "token")
+    return answers
+
+
+def test_every_command_is_told_and_has_help() -> None:
+    told = runner.invoke(app, ["--help"]).stdout
+    for name in ("up", "serve", "demo", "import", "status", "events", "dead-letters", "migrate", "contracts"):
+        assert name in told
+        assert runner.invoke(app, [name, "--help"]).exit_code == 0
+
+
+def test_a_failure_is_one_line_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["homeward", "import", "nowhere.csv"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == "homeward: nowhere.csv: No such file or directory"
+    assert capsys.readouterr().out == ""
+
+
+def test_a_gateway_that_is_not_there_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ["homeward", "status", "--url", "http://127.0.0.1:9", "--token", "any"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert "no answer from http://127.0.0.1:9" in str(ended.value.code)
+    assert "homeward up" in str(ended.value.code)
+
+
+def test_of_a_group_of_errors_the_first_is_told() -> None:
+    group = ExceptionGroup("several", [ExceptionGroup("more", [Failure("the reason")]), ValueError("another")])
+    assert line(group) == "the reason"
+    assert line(ValueError()) == "ValueError; set HOMEWARD_DEBUG=1 to see where it comes from"
+
+
+def test_an_import_tells_its_counts_and_every_bad_row(gateway: dict[str, httpx.Response]) -> None:
+    gateway["POST /api/screening/imports"] = httpx.Response(
+        200,
+        json={
+            "rows": 3,
+            "registered": 2,
+            "unchanged": 0,
+            "rejected": [{"row": 3, "reasons": ["sex is missing", "place is missing"]}],
+            "cases": [{"suspected_duplicates": []}, {"suspected_duplicates": ["x"]}],
+        },
+    )
+    result = runner.invoke(app, ["import", str(LIST)])
+    assert result.stdout.splitlines() == [
+        "3 rows: 2 registered, 0 unchanged, 1 rejected, 1 suspected duplicates",
+        "row 3: sex is missing; place is missing",
+    ]
+    assert result.exit_code == 1
+
+
+def test_status_shows_the_figures(gateway: dict[str, httpx.Response]) -> None:
+    figures = {"stages": {"followed_up": 3, "closed": 12}, "corridors": {"LY-PK": 15}, "offices": {"tripoli": 15}}
+    gateway["GET /api/figures"] = httpx.Response(200, json=figures)
+    shown = runner.invoke(app, ["status"]).stdout
+    assert "followed up" in shown
+    assert "12" in shown
+    assert "LY-PK" in shown
+
+
+def test_a_problem_of_the_gateway_is_told_as_its_sentence(gateway: dict[str, httpx.Response]) -> None:
+    gateway["GET /api/cases/TRI-9"] = httpx.Response(404, json={"title": "Not found", "detail": "No case TRI-9."})
+    result = runner.invoke(app, ["status", "TRI-9"])
+    assert str(result.exception) == "404: No case TRI-9."
+
+
+def test_dead_letters_of_every_service_are_listed(gateway: dict[str, httpx.Response]) -> None:
+    letter = {
+        "source": "/homeward/screening",
+        "subject": "a-case",
+        "sequence": 4,
+        "type": "org.homeward.screening.cleared.v1",
+        "attempts": 8,
+        "waiting": 2,
+        "reason": "ValueError",
+    }
+    for service in ("screening", "travel", "reintegration", "monitoring"):
+        found = [letter] if service == "travel" else []
+        gateway[f"GET /api/{service}/dead-letters"] = httpx.Response(200, json={"dead_letters": found})
+    gateway["GET /dead-letters"] = httpx.Response(200, json={"dead_letters": []})
+    shown = runner.invoke(app, ["dead-letters", "list"]).stdout
+    assert "travel" in shown
+    assert "a-case" in shown
+    shown = runner.invoke(app, ["dead-letters", "show", "travel", "screening", "a-case", "4"]).stdout
+    assert "waiting: 2" in shown
+    missing = runner.invoke(app, ["dead-letters", "show", "travel", "screening", "a-case", "5"])
+    assert "has no dead letter" in str(missing.exception)
+
+
+def test_events_are_told_in_order_of_time(gateway: dict[str, httpx.Response]) -> None:
+    for number, service in enumerate(("screening", "travel", "reintegration", "monitoring")):
+        event = {
+            "id": f"id-{number}",
+            "time": f"2026-03-0{9 - number}T09:00:00.000000Z",
+            "type": f"org.homeward.{service}.something.v1",
+            "subject": f"case-{number}",
+            "sequence": "1",
+        }
+        gateway[f"GET /api/{service}/events/last"] = httpx.Response(200, json={"position": 1})
+        gateway[f"GET /api/{service}/events"] = httpx.Response(200, json={"events": [event], "next": 1})
+    shown = runner.invoke(app, ["events", "tail", "-n", "3"]).stdout.splitlines()
+    assert [each.split()[1] for each in shown] == [
+        "reintegration.something.v1",
+        "travel.something.v1",
+        "screening.something.v1",
+    ]
+    found = runner.invoke(app, ["events", "show", "case-2"]).stdout
+    assert json.loads(found)["id"] == "id-2"
+
+
+def test_contracts_are_checked_from_the_command_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "services", "contracts", "check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no reader broken" in done.stdout
+
+
+def test_the_simulated_calendar_begins_on_a_monday_to_come() -> None:
+    for day in (date(2026, 3, number) for number in range(1, 15)):
+        begins = first_monday(day)
+        assert begins.weekday() == 0
+        assert 1 <= (begins.date() - day).days <= 7
