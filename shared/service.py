@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import uvicorn
 from fastapi import APIRouter, FastAPI
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.auth.keys import read_public_key
@@ -196,7 +197,8 @@ class Service:
     async def _follow_clock(self) -> None:
         while self.settings.environment != "production":
             await asyncio.sleep(1)
-            with suppress(Exception):
+            # A database that is away for a moment has the same time afterwards.
+            with suppress(OSError, SQLAlchemyError):
                 await self.read_clock()
 
     async def replay(self) -> int:

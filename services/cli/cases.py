@@ -68,7 +68,7 @@ def _print_figures(console: Console, figures: dict[str, Any]) -> None:
 
 def _print_case(console: Console, case: dict[str, Any]) -> None:
     console.print(f"{case['reference']}  {case['stage'].replace('_', ' ')}", style="bold")
-    console.print(f"case {case['case_id']}, {case['holds']} open holds")
+    console.print(f"case {case['case_id']}, {len(case['holds'])} open holds")
     if case["missing_gates"]:
         console.print(f"missing gates: {', '.join(case['missing_gates'])}")
     table = Table(box=None, show_header=False)

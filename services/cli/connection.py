@@ -15,7 +15,7 @@ import typer
 from services.cli.failure import Failure
 
 #: Where ``homeward up`` keeps its data unless told otherwise.
-DEFAULT_DATA = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "homeward"
+DEFAULT_DATA = Path("~/.local/share/homeward")
 
 Data = Annotated[
     Path, typer.Option("--data", envvar="HOMEWARD_DATA", help="Where the embedded suite keeps its data and accounts.")
@@ -99,7 +99,7 @@ def _account(data: Path, role: str) -> tuple[str, str]:
     if name and password:
         return name, password
     try:
-        kept = json.loads((data / "credentials.json").read_text(encoding="utf-8"))[role]
+        kept = json.loads((data.expanduser() / "credentials.json").read_text(encoding="utf-8"))[role]
         return str(kept["name"]), str(kept["password"])
     except (OSError, ValueError, KeyError):
         return name or typer.prompt("Name", err=True), typer.prompt("Password", hide_input=True, err=True)

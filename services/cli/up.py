@@ -39,6 +39,7 @@ def serve(service: Annotated[Service, typer.Argument(help="Which service.")]) ->
 async def _up(data: Data, port: int) -> None:
     console = Console(highlight=False, soft_wrap=True)
     stopped = _stop_signal()
+    data = data.expanduser()
     suite = EmbeddedSuite(data, port=port, progress=lambda line: console.print(line, style="dim", markup=False))
     starting = asyncio.create_task(suite.__aenter__())
     stopping = asyncio.create_task(stopped.wait())

@@ -4,4 +4,5 @@ from services.gateway.app import create_app
 from services.gateway.settings import Settings
 from shared.service import serve
 
-serve(create_app, Settings())
+if __name__ == "__main__":
+    serve(create_app, Settings())

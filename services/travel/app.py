@@ -4,7 +4,8 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.travel import api, api_departure, api_flights, outgoing
+from services.travel import outgoing
+from services.travel.api import cases, departure, flights
 from services.travel.handlers import HANDLERS
 from services.travel.repository import Unit
 from services.travel.scheduled import SCHEDULED
@@ -38,7 +39,7 @@ def create_app(
         follows=(screening.SOURCE,),
         scheduled=SCHEDULED,
         migrations=Path(__file__).parent / "migrations",
-        routers=[api.router, api_flights.router, api_departure.router],
+        routers=[cases.router, flights.router, departure.router],
         bus=bus,
         database=database,
         clock=clock,

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from shared.contracts.envelope import Event
 from shared.ids import new_id
@@ -70,7 +71,8 @@ class Relay:
                 with span_publish(self.telemetry.tracer, self.exchange, events, system=self.bus.system):
                     await self.bus.publish(self.exchange, list(pack(events)))
         except BaseException:
-            with suppress(Exception):
+            # If the database can't be reached either, the lease runs out by itself.
+            with suppress(OSError, SQLAlchemyError):
                 await asyncio.shield(self.release(owner))
             raise
         await self.mark(owner, events)

@@ -1,10 +1,10 @@
 """The embedded suite is killed in the middle of its work and started again on the same data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from uuid import uuid4
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from services.cli.accounting import account
@@ -30,7 +30,7 @@ def started() -> Iterator[list[Homeward]]:
             each.stop()
 
 
-def _people(first: int) -> Iterator[tuple[str, dict[str, object]]]:
+def _people(first: int) -> Iterator[tuple[str, Mapping[str, object]]]:
     number = first
     while True:
         number += 1
@@ -78,7 +78,7 @@ def test_a_second_suite_on_the_same_data_says_who_has_it(data: Path, tmp_path: P
     servers = [each for each in psutil.process_iter(["name"]) if _serves(each, first.process.pid)]
     assert servers
     assert first.stop() == 0
-    gone, alive = psutil.wait_procs(servers, timeout=5)
+    _, alive = psutil.wait_procs(servers, timeout=5)
     assert not alive, "no postgres outlives an orderly stop"
 
 

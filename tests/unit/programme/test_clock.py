@@ -46,4 +46,4 @@ def test_times_are_kept_in_utc_and_need_an_offset() -> None:
     karachi = timezone(timedelta(hours=5))
     assert ProgrammeClock(datetime(2030, 3, 4, 2, tzinfo=karachi)).today().isoformat() == "2030-03-03"
     with pytest.raises(NaiveTime):
-        ProgrammeClock(datetime(2030, 3, 4))
+        ProgrammeClock(datetime.fromisoformat("2026-01-02"))

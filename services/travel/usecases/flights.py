@@ -14,7 +14,7 @@ from services.travel.domain.seating import Allotment, allot
 from services.travel.domain.vocabulary import FlightKind, RefusedBy
 from services.travel.queries import blocked_cases, read_flight, waiting_units
 from services.travel.repository import Unit
-from services.travel.usecases import Answer
+from services.travel.usecases.cases import Answer
 from shared.errors import Unavailable
 from shared.ids import new_id
 

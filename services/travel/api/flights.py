@@ -6,15 +6,15 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
-from services.travel import usecases_flights as usecases
 from services.travel.airports import CARRIER, country_of, local
-from services.travel.api import DESK, Answer, ByMovements, Read, Reason
+from services.travel.api.cases import DESK, Answer, ByMovements, Read, Reason
 from services.travel.clients import Screening
 from services.travel.domain.case import Case
 from services.travel.domain.flight import Flight, FlightStatus, Passenger
 from services.travel.domain.vocabulary import AgeGroup, FlightKind, Gate
 from services.travel.queries import identities_of, read_cases, read_flight, read_flights
-from services.travel.usecases_flights import PlannedFlight
+from services.travel.usecases import flights as usecases
+from services.travel.usecases.flights import PlannedFlight
 from shared.auth.roles import Role
 from shared.errors import Invalid
 from shared.programme import Programme

@@ -7,13 +7,13 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from services.travel import usecases
 from services.travel.domain.case import Case
 from services.travel.domain.gates import Evaluation
 from services.travel.domain.party import Party
 from services.travel.domain.vocabulary import Gate, PaperKind
 from services.travel.queries import read_party
 from services.travel.repository import Unit, policy_of
+from services.travel.usecases import cases as usecases
 from shared.auth.roles import Role
 from shared.web.commands import Command, Reading, command, reading
 

@@ -5,10 +5,10 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
-from services.travel import usecases_flights as usecases
-from services.travel.api import Answer, AtTheDesk, Reason
+from services.travel.api.cases import Answer, AtTheDesk, Reason
 from services.travel.clients import Screening
 from services.travel.domain.vocabulary import RefusedBy
+from services.travel.usecases import flights as usecases
 
 router = APIRouter(tags=["travel: departure"])
 

@@ -1,0 +1,1 @@
+"""Travel's routes."""

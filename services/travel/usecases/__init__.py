@@ -1,0 +1,1 @@
+"""What travel does: load, decide, save, record."""
