@@ -40,8 +40,13 @@ def gates_of(case: CaseStatus) -> list[GateLine]:
 def _state(case: CaseStatus, gate: Gate) -> GateState:
     if gate in case.gates.lapsing:
         return GateState.LAPSING
-    if gate in case.missing_gates:
+    if gate in case.missing_gates or _seat_is_lost(case, gate):
         return GateState.MISSING
     if gate in _ONLY_TRAVEL and gate not in case.gates.met and not case.seat.departed:
         return GateState.UNCHECKED
     return GateState.MET
+
+
+def _seat_is_lost(case: CaseStatus, gate: Gate) -> bool:
+    # Travel looks at nobody's gates any more who has withdrawn: the last it found was a seat.
+    return gate is Gate.SEAT and gate in case.gates.met and not (case.seat.seated or case.seat.departed)

@@ -1,10 +1,11 @@
 """The console's pages. Each asks the reads that the API asks."""
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
-from pydantic import BeforeValidator, Field
+from fastapi import APIRouter, Form, Query, Request, Response
+from pydantic import BaseModel, BeforeValidator, Field
 
 from services.gateway.api import Operator, Reading
 from services.gateway.clients import Neighbours
@@ -12,8 +13,10 @@ from services.gateway.console.gates import gates_of
 from services.gateway.console.journey import ASIDE, JOURNEY
 from services.gateway.console.rendering import ConsoleRoute, page
 from services.gateway.console.words import days_of
+from services.gateway.reads import Reads
 from services.gateway.repository import Filter
 from services.gateway.stages import Stage
+from shared.auth.principal import Principal
 from shared.errors import NotFound
 from shared.web.access import access_token
 
@@ -24,10 +27,24 @@ FLIGHTS = 200
 #: More than any aircraft holds.
 PASSENGERS = 500
 
-_emptied = BeforeValidator(lambda value: value or None)
 #: A form sends what isn't chosen as an empty text.
+_emptied = BeforeValidator(lambda value: value or None)
 Chosen = Annotated[Annotated[str, Field(max_length=100)] | None, _emptied]
-ChosenStage = Annotated[Stage | None, _emptied]
+
+
+class Listing(BaseModel):
+    """Which cases to list."""
+
+    q: Chosen = None
+    stage: Annotated[Stage | None, _emptied] = None
+    office: Chosen = None
+    corridor: Chosen = None
+    names: bool = False
+    after: UUID | None = None
+
+    def chosen(self, *, without: frozenset[str] = frozenset()) -> dict[str, str]:
+        """What was chosen, as a form's fields."""
+        return self.model_dump(mode="json", exclude={"after", *without}, exclude_defaults=True)
 
 
 @router.get("/")
@@ -39,20 +56,27 @@ async def pipeline(request: Request, reading: Reading, operator: Operator) -> Re
 
 @router.get("/cases")
 async def cases(
-    request: Request,
-    reading: Reading,
-    operator: Operator,
-    q: Chosen = None,
-    stage: ChosenStage = None,
-    office: Chosen = None,
-    corridor: Chosen = None,
-    after: UUID | None = None,
-    names: bool = False,
+    request: Request, reading: Reading, operator: Operator, listing: Annotated[Listing, Query()]
 ) -> Response:
-    """Cases in order of registration, searched and filtered."""
-    filter = Filter(stage=stage, office=office, corridor=corridor)
-    found = await reading.cases(filter, q=q, after=after, limit=PAGE_SIZE, with_names=names)
-    chosen = {"q": q, "stage": stage, "office": office, "corridor": corridor, "names": "true" if names else None}
+    """Cases in order of registration, filtered."""
+    return await _listed(request, reading, operator, listing)
+
+
+@router.post("/cases")
+async def search(
+    request: Request, reading: Reading, operator: Operator, listing: Annotated[Listing, Form()]
+) -> Response:
+    """The same; who is searched for stands in no address, and so in nobody's log or history."""
+    response = await _listed(request, reading, operator, listing)
+    if listing.after is None:
+        kept = urlencode(listing.chosen(without=frozenset({"q"})))
+        response.headers["HX-Push-Url"] = f"/cases?{kept}" if kept else "/cases"
+    return response
+
+
+async def _listed(request: Request, reading: Reads, operator: Principal, listing: Listing) -> Response:
+    filter = Filter(stage=listing.stage, office=listing.office, corridor=listing.corridor)
+    found = await reading.cases(filter, q=listing.q, after=listing.after, limit=PAGE_SIZE, with_names=listing.names)
     return page(
         "cases.html",
         request,
@@ -60,9 +84,8 @@ async def cases(
         found=found,
         figures=await reading.figures(),
         stages=[*JOURNEY, *(each.stage for each in ASIDE)],
-        chosen=chosen,
-        after=after,
-        unnamed=names and not any(row.name for row in found.cases),
+        listing=listing,
+        unnamed=listing.names and not any(row.name for row in found.cases),
     )
 
 

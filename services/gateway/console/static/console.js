@@ -5,11 +5,11 @@ const words = {
   waiting: "Connecting…",
   live: "Live",
   lost: "Connection lost, trying again…",
-  ended: "Not live: load the page again",
 };
 
 let source = null;
-let cursor = null;
+// Whether something may have changed while nobody listened.
+let missed = false;
 let refreshing = false;
 let again = false;
 
@@ -47,11 +47,12 @@ async function refresh(part) {
     return;
   }
   refreshing = true;
+  const focused = document.activeElement.closest(`${part} a`)?.getAttribute("href");
   try {
     await htmx.ajax("GET", location.href, { target: part, select: part, swap: "outerHTML" });
+    if (focused) document.querySelector(`${part} a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   } finally {
     refreshing = false;
-    if (source?.readyState === EventSource.OPEN) tell("live");
     if (again) {
       again = false;
       refresh(part);
@@ -61,10 +62,11 @@ async function refresh(part) {
 
 function changed(event) {
   const told = JSON.parse(event.data);
-  cursor = event.lastEventId;
   if (document.querySelector("[data-live-figures]")) showFigures(told.figures);
   const page = document.querySelector("[data-live-case]");
-  if (page && (told.reload || told.cases.some((each) => each.case_id === page.dataset.liveCase))) refresh("#case");
+  if (!page) return;
+  if (missed || told.reload || told.cases.some((each) => each.case_id === page.dataset.liveCase)) refresh("#case");
+  missed = false;
 }
 
 function open() {
@@ -74,22 +76,28 @@ function open() {
   source.addEventListener("open", () => tell("live"));
   source.addEventListener("changed", changed);
   source.addEventListener("error", () => {
-    if (source.readyState !== EventSource.CLOSED) return tell("lost");
-    tell("ended");
-    source = null;
+    tell("lost");
+    // The browser itself comes back after a cut, but not after a refusal.
+    if (source.readyState === EventSource.CLOSED) comeBack();
   });
 }
 
+function close() {
+  source?.close();
+  source = null;
+  missed = true;
+}
+
+async function comeBack() {
+  close();
+  const answer = await fetch("/api/me").catch(() => null);
+  // Signed out meanwhile: the page itself leads to the sign-in.
+  if (answer?.status === 401) location.reload();
+  else setTimeout(open, 3000 + 4000 * Math.random());
+}
+
 // A browser holds six connections to one host: a page that nobody looks at must not keep one.
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) {
-    source?.close();
-    source = null;
-  } else {
-    open();
-    if (cursor !== null && document.querySelector("[data-live-case]")) refresh("#case");
-  }
-});
-window.addEventListener("pagehide", () => source?.close());
+document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+window.addEventListener("pagehide", close);
 window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 open();

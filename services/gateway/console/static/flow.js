@@ -16,50 +16,72 @@ function read(selector) {
   }));
 }
 
-function graph() {
+// Who leaves at a stage: a node each, or one for all of them where there is no room beside one another.
+function leavers(stage, aside, together) {
+  const found = aside.filter((each) => each.leaves === stage);
+  const labels = found.map((each) => `${each.label} ${each.count.toLocaleString("en")}`);
+  if (!together || found.length < 2) return found.map((each, index) => ({ ...each, text: labels[index] }));
+  const tone = found.some((each) => each.tone === "--urgent") ? "--urgent" : "--ended";
+  return [{ stage: `beside ${stage}`, text: labels.join("\n"), tone, count: total(found) }];
+}
+
+const total = (items) => items.reduce((sum, each) => sum + each.count, 0);
+
+function graph(narrow) {
   const journey = read("[data-journey] > li");
   const aside = read("[data-aside] > li").filter((each) => each.count > 0);
-  const place = (stage) => journey.findIndex((each) => each.stage === stage);
-  let reached = aside.reduce((sum, each) => sum + each.count, 0) + journey.reduce((sum, each) => sum + each.count, 0);
+  let reached = total(journey) + total(aside);
   const nodes = [];
   const left = [];
   const links = [];
   journey.forEach((each, index) => {
     if (reached === 0) return;
-    nodes.push({ name: each.stage, label: each.label, value: reached, tone: "--forward" });
-    const leaving = aside.filter((other) => place(other.leaves) === index);
-    reached -= each.count + leaving.reduce((sum, other) => sum + other.count, 0);
+    const text = `${each.label}${narrow ? " " : "\n"}${reached.toLocaleString("en")}`;
+    nodes.push({ name: each.stage, text, value: reached, tone: "--forward", label: { position: narrow ? "bottom" : "right" } });
+    const leaving = leavers(each.stage, aside, narrow);
+    reached -= each.count + total(leaving);
     const next = journey[index + 1];
     if (next && reached > 0) links.push({ source: each.stage, target: next.stage, value: reached, tone: "--forward" });
     for (const other of leaving) {
-      left.push({ name: other.stage, label: other.label, value: other.count, tone: other.tone });
+      left.push({ name: other.stage, text: other.text, value: other.count, tone: other.tone, label: { position: "right" } });
       links.push({ source: each.stage, target: other.stage, value: other.count, tone: other.tone });
     }
   });
-  // Those who have left come last, so that they lie below the journey.
+  // Those who have left come last, so that they lie beside the journey and not in it.
   return { nodes: [...nodes, ...left], links };
 }
 
 function option(width) {
-  const { nodes, links } = graph();
-  const upright = width < NARROW;
+  const narrow = width < NARROW;
+  const { nodes, links } = graph(narrow);
   const text = { color: colour("--ink"), fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 12, lineHeight: 16 };
   return {
+    animation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
     animationDuration: 300,
-    animationDurationUpdate: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 400,
+    animationDurationUpdate: 400,
     // Drawn on the canvas: as a page element it would need inline styles, which the security policy forbids.
-    tooltip: { renderMode: "richText", confine: true, backgroundColor: colour("--panel"), borderColor: colour("--line"), textStyle: text },
+    tooltip: {
+      renderMode: "richText",
+      confine: true,
+      backgroundColor: colour("--panel"),
+      borderColor: colour("--line"),
+      textStyle: text,
+      formatter: ({ data }) => data.text ?? data.value.toLocaleString("en"),
+    },
     series: {
       type: "sankey",
-      orient: upright ? "vertical" : "horizontal",
+      orient: narrow ? "vertical" : "horizontal",
       nodeAlign: "left",
       draggable: false,
       layoutIterations: 0,
-      left: 4, top: upright ? 24 : 8, bottom: upright ? 24 : 8, right: upright ? 90 : 110,
+      left: 4,
+      top: 8,
+      bottom: narrow ? 24 : 14,
+      right: narrow ? 130 : 110,
       nodeWidth: 10,
-      nodeGap: upright ? 22 : 16,
+      nodeGap: 20,
       emphasis: { focus: "adjacency" },
-      label: { ...text, formatter: ({ data }) => `${data.label}\n${data.value.toLocaleString("en")}` },
+      label: { ...text, formatter: ({ data }) => data.text },
       data: nodes.map((each) => ({ ...each, itemStyle: { color: colour(each.tone), borderWidth: 0 } })),
       links: links.map((each) => ({ ...each, lineStyle: { color: colour(each.tone), opacity: 0.28 } })),
     },
@@ -68,8 +90,8 @@ function option(width) {
 
 function start(place) {
   const chart = echarts.init(place, null, { renderer: "canvas" });
-  const draw = () => chart.setOption(option(place.clientWidth), { notMerge: true });
-  chart.on("click", ({ data }) => data.name && location.assign(`/cases?stage=${encodeURIComponent(data.name)}`));
+  const draw = () => chart.setOption(option(place.clientWidth));
+  chart.on("click", ({ data }) => document.querySelector(`[data-stage="${data.name}"] > a`)?.click());
   document.addEventListener("homeward:figures", draw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   new ResizeObserver(() => {
