@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -42,11 +42,14 @@ class Console:
     browser: Browser
     caseworker: Operator
     admin: Operator
+    tokens: dict[str, str] = field(default_factory=dict)
 
     async def token(self, role: str) -> str:
-        name, password = self.suite.credentials[role]
-        answer = await self.suite.gateway.post("/api/sign-in", json={"name": name, "password": password})
-        return str(answer.json()["access_token"])
+        if role not in self.tokens:
+            name, password = self.suite.credentials[role]
+            answer = await self.suite.gateway.post("/api/sign-in", json={"name": name, "password": password})
+            self.tokens[role] = str(answer.json()["access_token"])
+        return self.tokens[role]
 
     async def tab(self, role: str, **options: Any) -> AbstractAsyncContextManager[Page]:
         """A page for somebody who is signed in."""
