@@ -141,15 +141,18 @@ async def lock(connection: AsyncConnection, keys: Iterable[Key]) -> dict[Key, Su
     """
     wanted = sorted(set(keys))
     names = {"sources": [source for source, _ in wanted], "subjects": [subject for _, subject in wanted]}
-    select = """SELECT source, subject, sequence, hash, diverged FROM inbox_position
-                WHERE (source, subject) IN (SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:subjects AS text[])))
-                ORDER BY source, subject FOR UPDATE"""
-    insert = """INSERT INTO inbox_position (source, subject, sequence, hash)
-                SELECT source, subject, 0, CAST(:genesis AS bytea)
-                FROM unnest(CAST(:sources AS text[]), CAST(:subjects AS text[])) AS new (source, subject)
-                ORDER BY source, subject ON CONFLICT DO NOTHING"""
-    await run(connection, insert, genesis=GENESIS, **names)
-    found = await rows(connection, select, **names)
+    # One statement that locks what is there and makes what is not; an update that changes nothing is how it can lock.
+    found = await rows(
+        connection,
+        """INSERT INTO inbox_position (source, subject, sequence, hash)
+           SELECT source, subject, 0, CAST(:genesis AS bytea)
+           FROM unnest(CAST(:sources AS text[]), CAST(:subjects AS text[])) AS new (source, subject)
+           ORDER BY source, subject
+           ON CONFLICT (source, subject) DO UPDATE SET sequence = inbox_position.sequence
+           RETURNING source, subject, sequence, hash, diverged""",
+        genesis=GENESIS,
+        **names,
+    )
     subjects = {(row.source, row.subject): Subject(row.sequence, row.hash, row.diverged) for row in found}
     for row in await rows(connection, _PARKED, **names):
         subject = subjects[row.source, row.subject]

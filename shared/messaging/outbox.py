@@ -71,17 +71,18 @@ async def append(connection: AsyncConnection, source: str, recorded: Sequence[Re
 
 
 async def _lock_heads(connection: AsyncConnection, subjects: list[str]) -> dict[str, Head]:
-    select = "SELECT subject, sequence, hash FROM log_head WHERE subject = ANY(:subjects) ORDER BY subject FOR UPDATE"
-    heads = {row.subject: Head(*row) for row in await rows(connection, select, subjects=subjects)}
-    missing = [subject for subject in subjects if subject not in heads]
-    if missing:
-        insert = (
-            "INSERT INTO log_head SELECT unnest(CAST(:missing AS text[])), 0, CAST(:genesis AS bytea)"
-            " ON CONFLICT DO NOTHING"
-        )
-        await run(connection, insert, missing=missing, genesis=GENESIS)
-        heads |= {row.subject: Head(*row) for row in await rows(connection, select, subjects=missing)}
-    return heads
+    # One statement that locks what is there and makes what is not; an update that changes nothing is how it can lock.
+    found = await rows(
+        connection,
+        """INSERT INTO log_head (subject, sequence, hash)
+           SELECT subject, 0, CAST(:genesis AS bytea) FROM unnest(CAST(:subjects AS text[])) AS new (subject)
+           ORDER BY subject
+           ON CONFLICT (subject) DO UPDATE SET sequence = log_head.sequence
+           RETURNING subject, sequence, hash""",
+        subjects=subjects,
+        genesis=GENESIS,
+    )
+    return {row.subject: Head(*row) for row in found}
 
 
 async def _write(connection: AsyncConnection, events: list[Event], heads: list[Head]) -> None:
