@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -48,8 +47,10 @@ class Scheduler:
     async def run(self, *, interval: float = 30.0) -> None:
         """Look every ``interval`` seconds until cancelled."""
         while True:
-            with suppress(TimeoutError, ConnectionError):
+            try:
                 await self.run_due()
+            except Exception as error:  # noqa: BLE001  the next round tries again
+                log.warning("looking for due work failed", error=type(error).__name__)
             await asyncio.sleep(interval)
 
     async def run_due(self) -> int:
