@@ -31,8 +31,8 @@ _BANDS = {1: "critical", 2: "high", 3: "medium", 4: "low"}
 
 
 def words(code: str) -> str:
-    """``missing_at_arrival`` as ``Missing at arrival``; ``no_show`` keeps its hyphen."""
-    return "No-show" if code == "no_show" else code.replace("_", " ").replace("-", " ").capitalize()
+    """``missing_at_arrival`` as ``Missing at arrival``; a no-show keeps its hyphen."""
+    return code.replace("no_show", "No-show") if code.startswith("no_show") else code.replace("_", " ").replace("-", " ").capitalize()
 
 
 def office_name(code: str, programme: Programme) -> str:
