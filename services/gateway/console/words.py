@@ -32,7 +32,8 @@ _BANDS = {1: "critical", 2: "high", 3: "medium", 4: "low"}
 
 def words(code: str) -> str:
     """``missing_at_arrival`` as ``Missing at arrival``; a no-show keeps its hyphen."""
-    return code.replace("no_show", "No-show") if code.startswith("no_show") else code.replace("_", " ").replace("-", " ").capitalize()
+    spaced = code.replace("-", " ").replace("_", " ").capitalize()
+    return spaced.replace("No show", "No-show")
 
 
 def office_name(code: str, programme: Programme) -> str:
