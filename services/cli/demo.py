@@ -1,7 +1,9 @@
 """``homeward demo``: a whole charter, from the registration list to the last visit, and the account of it."""
 
+import asyncio
 import json
 import logging
+import signal
 import tempfile
 import time as stopwatch
 from contextlib import AbstractAsyncContextManager, ExitStack
@@ -16,6 +18,7 @@ import typer
 import uvloop
 
 from services.cli.accounting import Account, account, missing_cases
+from services.cli.failure import Failure
 from services.cli.progress import Progress, showing
 from services.cli.result import print_report
 from services.simulator.people import read_list
@@ -97,7 +100,10 @@ def demo(
         if data is None:
             # A database that does not run as root has to pass through.
             folder.chmod(0o711)
-        outcome = uvloop.run(_play(scenario, folder, port, distributed, progress))
+        try:
+            outcome = uvloop.run(_play(scenario, folder, port, distributed, progress))
+        except asyncio.CancelledError:
+            raise Failure("the demonstration was stopped") from None
     if as_json:
         typer.echo(json.dumps(outcome.as_json(), indent=2, ensure_ascii=False))
     else:
@@ -113,12 +119,19 @@ def first_monday(after: date) -> datetime:
 
 async def _play(scenario: Scenario, data: Path, port: int | None, distributed: bool, progress: Progress) -> Outcome:
     begun = stopwatch.monotonic()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _end, asyncio.current_task())
     async with _suite(data, port, distributed, progress) as suite:
         report = await play(scenario, suite.gateway, suite.credentials, progress.step)
         progress.say("stopping")
     references = [each.reference for each in read_list(scenario.list)]
     missing = missing_cases(report, references)
     return Outcome(scenario, report, account(report.accounting), missing, stopwatch.monotonic() - begun)
+
+
+def _end(playing: asyncio.Task[object] | None) -> None:
+    # Like Ctrl-C: the suite stops in order and leaves nothing behind.
+    if playing:
+        playing.cancel()
 
 
 def _suite(data: Path, port: int | None, distributed: bool, progress: Progress) -> AbstractAsyncContextManager[Suite]:

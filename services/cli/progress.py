@@ -25,6 +25,7 @@ class Progress:
         self.title = title
         self._steps: list[Step] = []
         self._line = ""
+        self._spinner = Spinner("dots")
 
     def say(self, line: str) -> None:
         """The suite says something while it starts."""
@@ -40,7 +41,8 @@ class Progress:
         for each in self._steps[-_LAST_STEPS:-1]:
             lines.append(Text(f"  {each.day}  {each.action}", style="dim"))
         now = f"{self._steps[-1].day}  {self._steps[-1].action}" if self._steps else self._line
-        return Group(*lines, Spinner("dots", Text(self._line or now)), self._stages())
+        self._spinner.update(text=Text(self._line or now))
+        return Group(*lines, self._spinner, self._stages())
 
     def _stages(self) -> Table:
         stages = self._steps[-1].stages if self._steps else {}

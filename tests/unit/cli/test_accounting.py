@@ -21,6 +21,7 @@ def accounting() -> dict[str, Any]:
             "travel": {"/homeward/screening": row()},
             "gateway": {"/homeward/screening": row(), "/homeward/travel": row()},
         },
+        "timeline": {"/homeward/screening": 10, "/homeward/travel": 10},
     }
 
 
@@ -58,10 +59,18 @@ def test_a_suite_that_has_handled_everything_once_is_in_order() -> None:
 )
 def test_what_a_consumer_has_not_done_once_is_found(position: dict[str, int], lost: int, doubled: int) -> None:
     figures = accounting()
-    figures["consumers"]["gateway"]["/homeward/travel"] = position
+    figures["consumers"]["travel"]["/homeward/screening"] = position
     found = account(figures, FOLLOWS)
     assert (found.unaccounted, found.duplicates) == (lost, doubled)
-    assert found.problems == (f"gateway has lost {lost} and doubled {doubled} events of travel",)
+    assert found.problems == (f"travel has lost {lost} and doubled {doubled} events of screening",)
+
+
+@pytest.mark.parametrize(("rows", "lost", "doubled"), [(9, 1, 0), (12, 0, 2)])
+def test_the_timeline_counts_whatever_the_positions_say(rows: int, lost: int, doubled: int) -> None:
+    figures = accounting()
+    figures["timeline"]["/homeward/travel"] = rows
+    found = account(figures, FOLLOWS)
+    assert (found.unaccounted, found.duplicates) == (lost, doubled)
 
 
 def test_a_consumer_ahead_of_the_log_is_found() -> None:
@@ -72,8 +81,8 @@ def test_a_consumer_ahead_of_the_log_is_found() -> None:
 
 def test_a_consumer_that_does_not_answer_has_lost_everything() -> None:
     figures = accounting()
-    del figures["consumers"]["gateway"]
-    assert account(figures, FOLLOWS).unaccounted == 20
+    del figures["consumers"]["travel"]
+    assert account(figures, FOLLOWS).unaccounted == 10
 
 
 def test_every_row_has_one_case_in_a_known_stage() -> None:
