@@ -132,6 +132,8 @@ class Reconciler:
         behind = [
             (head.subject, ours.get(head.subject, 0)) for head in heads if ours.get(head.subject, 0) < head.sequence
         ]
+        if not behind:
+            return 0
         blocked = await self._blocked(source, [subject for subject, _ in behind])
         fetched = await self._fetch(source, [each for each in behind if each[0] not in blocked])
         if fetched:
