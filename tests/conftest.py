@@ -5,6 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from services.servers import fresh_database, postgres_server, rabbitmq_server
+from shared.telemetry import configure_logging
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logs() -> None:
+    """As in production: structlog's own default prints local variables with each error, which blocks the loop."""
+    configure_logging("tests")
 
 
 @pytest.fixture(scope="session")
