@@ -92,7 +92,9 @@ class Service:
 
     def client(self, service: str) -> httpx.AsyncClient:
         """The client with which this service calls another."""
-        return self._clients.setdefault(service, self.connect(service))
+        if service not in self._clients:
+            self._clients[service] = self.connect(service)
+        return self._clients[service]
 
     def _compose(self, handlers: Handlers, scheduled: Sequence[Scheduled]) -> None:
         self.log = Log(self.database, self.source or _PREFIX + self.name)

@@ -130,8 +130,9 @@ class Log:
             return await run(
                 connection,
                 """WITH last AS (SELECT coalesce(max(position), 0) AS position FROM event_log),
-                        fresh AS (SELECT insert_id, row_number() OVER (ORDER BY insert_id) AS n
-                                  FROM event_log WHERE position IS NULL)
+                        locked AS (SELECT insert_id FROM event_log WHERE position IS NULL
+                                   ORDER BY insert_id FOR UPDATE),
+                        fresh AS (SELECT insert_id, row_number() OVER (ORDER BY insert_id) AS n FROM locked)
                    UPDATE event_log SET position = last.position + fresh.n FROM last, fresh
                    WHERE event_log.insert_id = fresh.insert_id""",
             )

@@ -104,8 +104,13 @@ class Relay:
         async with self.log.database.transaction() as connection:
             return await run(
                 connection,
-                """UPDATE event_log SET published_at = clock_timestamp(), lease_owner = NULL, lease_until = NULL
-                   WHERE id = ANY(:ids) AND lease_owner = :owner AND published_at IS NULL""",
+                """WITH mine AS (
+                       SELECT insert_id FROM event_log
+                       WHERE id = ANY(:ids) AND lease_owner = :owner AND published_at IS NULL
+                       ORDER BY insert_id FOR UPDATE)
+                   UPDATE event_log AS log
+                   SET published_at = clock_timestamp(), lease_owner = NULL, lease_until = NULL
+                   FROM mine WHERE log.insert_id = mine.insert_id""",
                 ids=[event.id for event in events],
                 owner=owner,
             )
@@ -115,7 +120,11 @@ class Relay:
         async with self.log.database.transaction() as connection:
             return await run(
                 connection,
-                "UPDATE event_log SET lease_owner = NULL, lease_until = NULL WHERE lease_owner = :owner",
+                """WITH mine AS (
+                       SELECT insert_id FROM event_log WHERE lease_owner = :owner AND published_at IS NULL
+                       ORDER BY insert_id FOR UPDATE)
+                   UPDATE event_log AS log SET lease_owner = NULL, lease_until = NULL
+                   FROM mine WHERE log.insert_id = mine.insert_id""",
                 owner=owner,
             )
 
