@@ -1,0 +1,168 @@
+"""What the documents say is true: their commands exist, their links lead somewhere, their tables match the code."""
+
+import importlib
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+
+from services.__main__ import app
+from services.cli import event_table
+from services.gateway.clients import SERVICES
+from services.gateway.stages import Stage
+from shared.contracts.vocabulary import Gate
+from shared.web import internal
+from shared.web.access import MARKER
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+OPERATORS = ROOT / "docs" / "operators.md"
+_INTERNAL = {getattr(route, "path", "") for route in internal.router.routes}
+
+
+def _relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def _commands(text: str) -> Iterator[list[str]]:
+    """The lines of the shell blocks, and the commands named in tables."""
+    for block in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            yield shlex.split(line, comments=True)
+    yield from (shlex.split(each) for each in re.findall(r"`((?:make|homeward) [^`]+)`", text))
+
+
+def wrong_command(words: list[str]) -> str | None:
+    """Why a command is not one of ours, or None when it is."""
+    program, *arguments = words
+    if program == "make":
+        wanted = [each for each in arguments if "=" not in each]
+        unknown = set(wanted) - _targets()
+        return f"make has no {unknown}" if unknown else None
+    if Path(program).name == "homeward":
+        return _wrong_arguments(arguments)
+    return None if program == "curl" else f"{program} is not explained"
+
+
+def _targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def _wrong_arguments(arguments: list[str]) -> str | None:
+    command: Any = typer.main.get_command(app)
+    while hasattr(command, "commands") and arguments and not arguments[0].startswith("-"):
+        name = arguments.pop(0)
+        if name not in command.commands:
+            return f"homeward has no {name}"
+        command = command.commands[name]
+    known = {option for each in command.params for option in each.opts} | {"--help"}
+    unknown = {each for each in arguments if each.startswith("-")} - known
+    return f"{command.name} has no {unknown}" if unknown else None
+
+
+def dead_links(document: Path, text: str) -> list[str]:
+    """Links to files that aren't there, and to headings that aren't."""
+    found = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        name, _, heading = target.partition("#")
+        file = (document.parent / name).resolve() if name else document
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        if not file.exists() or (heading and heading not in _headings(file.read_text())):
+            found.append(target)
+    return found
+
+
+def _headings(text: str) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_relative)
+def test_every_command_in_a_document_exists(document: Path) -> None:
+    wrong = [(words, why) for words in _commands(document.read_text()) if words and (why := wrong_command(words))]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_relative)
+def test_every_link_in_a_document_leads_somewhere(document: Path) -> None:
+    assert dead_links(document, document.read_text()) == []
+
+
+def test_commands_links_and_headings_that_are_not_there_are_found() -> None:
+    assert wrong_command(["make", "coffee"]) == "make has no {'coffee'}"
+    assert wrong_command([".venv/bin/homeward", "events", "forget"]) == "homeward has no forget"
+    assert wrong_command(["homeward", "demo", "--faster"]) == "demo has no {'--faster'}"
+    assert dead_links(ROOT / "README.md", "[a](docs/nowhere.md) [b](#nothing)") == ["docs/nowhere.md", "#nothing"]
+
+
+def test_the_readme_shows_every_command_and_every_target_that_a_visitor_needs() -> None:
+    text = (ROOT / "README.md").read_text()
+    group: Any = typer.main.get_command(app)
+    assert [name for name in group.commands if f"`homeward {name}" not in text] == []
+    assert [name for name in ("demo", "up", "test", "lint") if f"make {name}" not in text] == []
+
+
+def test_the_table_of_events_is_current() -> None:
+    assert event_table.check() == []
+
+
+def test_a_table_of_events_that_is_not_current_is_found_and_written_anew(tmp_path: Path) -> None:
+    page = tmp_path / "events.md"
+    page.write_text(event_table.EVENTS.read_text().replace("seat-booked.v1", "seat-taken.v1"))
+    assert event_table.check(page) == ["events.md: not current; run: homeward contracts build"]
+    assert event_table.build(page)
+    assert not event_table.build(page)
+    assert event_table.check(page) == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_operators_are_told_who_may_give_each_command(service: str) -> None:
+    section = OPERATORS.read_text().split(f"### {service.capitalize()}\n")[1].split("\n### ")[0]
+    told = dict(re.findall(r"\| `POST (\S+)` \| ([^|]+) \|$", section, re.MULTILINE))
+    assert told == dict(_commands_of(_create(service)))
+
+
+def test_operators_are_told_of_every_stage_and_gate() -> None:
+    text = OPERATORS.read_text()
+    assert [stage for stage in Stage if f"| {stage.value.replace('_', ' ')} |" not in text] == []
+    assert [gate for gate in Gate if f"| {gate.value.replace('_', ' ')} |" not in text] == []
+
+
+def test_every_decision_is_listed_and_has_its_four_parts() -> None:
+    folder = ROOT / "docs" / "decisions"
+    index = (folder / "README.md").read_text()
+    for decision in sorted(folder.glob("0*.md")):
+        assert f"]({decision.name})" in index
+        parts = re.findall(r"^## (.+)$", decision.read_text(), re.MULTILINE)
+        assert parts == ["Context", "Decision", "Consequences", "Alternatives"], decision.name
+
+
+def _create(service: str) -> FastAPI:
+    settings = importlib.import_module(f"services.{service}.settings").Settings(
+        database_url="postgresql+asyncpg://nobody@nowhere/nothing", amqp_url="amqp://nowhere/"
+    )
+    created: FastAPI = importlib.import_module(f"services.{service}.app").create_app(settings)
+    return created
+
+
+def _commands_of(service: FastAPI) -> Iterator[tuple[str, str]]:
+    """Commands need an Idempotency-Key; reads by POST, such as identities, don't."""
+    for path, item in service.openapi()["paths"].items():
+        names = [each["name"] for each in item.get("post", {}).get("parameters", [])]
+        if "Idempotency-Key" in names and path not in _INTERNAL:
+            yield path, ", ".join(sorted(_roles(service, path)))
+
+
+def _roles(service: FastAPI, path: str) -> frozenset[str]:
+    [route] = [
+        each for each in iter_route_contexts(service.routes) if each.path == path and "POST" in (each.methods or ())
+    ]
+    [roles] = {getattr(each.call, MARKER) for each in route.dependant.dependencies if hasattr(each.call, MARKER)}
+    return frozenset(roles)
