@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 #: Seconds that an event may wait for the relay before the service is not ready.
 RELAY_LAG = 60.0
+#: Seconds for which a service waits to be ready until it has been compared with every producer.
+RECONCILING = 30.0
 
 
 class Health:
@@ -23,7 +25,9 @@ class Health:
         found: dict[str, dict[str, Any]] = {"broker": {"ok": await service.bus.accepting()}}
         if service.follows:
             found["consumer"] = {"ok": service.bus.consuming(service.queue)}
-            found["reconciled"] = {"ok": service.reconciler.complete}
+            # Two services that follow each other must not wait for each other for ever.
+            complete = service.reconciler.complete
+            found["reconciled"] = {"ok": complete or service.seconds_up > RECONCILING, "complete": complete}
         try:
             lag, diverged = await self._lag()
         except Exception as error:  # noqa: BLE001  whatever it is, the answer is that it is not ready
@@ -73,12 +77,14 @@ class Health:
 
     async def positions(self, after: str, limit: int) -> dict[str, Any]:
         """A page of positions; ``next`` is the cursor of the page after it, or None."""
+        source, _, subject = after.partition(" ")
         async with self._service.database.transaction() as connection:
             found = await rows(
                 connection,
                 """SELECT source, subject, sequence, encode(hash, 'hex') AS hash, handled, diverged FROM inbox_position
-                   WHERE source || ' ' || subject > :after ORDER BY source || ' ' || subject LIMIT :limit""",
-                after=after,
+                   WHERE (source, subject) > (:source, :subject) ORDER BY source, subject LIMIT :limit""",
+                source=source,
+                subject=subject,
                 limit=limit,
             )
         last = f"{found[-1].source} {found[-1].subject}" if len(found) == limit else None

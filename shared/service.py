@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -83,6 +84,7 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
         #: It answers from its database; before, who asks is told to come again.
         self.started = False
+        self._started_at = monotonic()
         self._compose(handlers, scheduled)
         self.app = self._face(routers)
 
@@ -126,6 +128,11 @@ class Service:
             app.include_router(router)
         return app
 
+    @property
+    def seconds_up(self) -> float:
+        """Seconds since it has started."""
+        return monotonic() - self._started_at
+
     def committed(self) -> None:
         """Events were recorded: wake the relay."""
         if self.relay:
@@ -144,6 +151,7 @@ class Service:
         await migrations.upgrade(self.database, self._migrations)
         await self.read_clock()
         self.started = True
+        self._started_at = monotonic()
         await self.bus.start()
         if self.source:
             await self.bus.declare(exchange_of(self.source))

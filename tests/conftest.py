@@ -1,4 +1,4 @@
-"""Servers and databases for the tests: real ones, from the ladder in ``tests/support/servers.py``."""
+"""Servers and databases for the tests: real ones, from the ladder in ``services/servers``."""
 
 from collections.abc import Iterator
 

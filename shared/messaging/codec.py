@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,8 @@ BINARY = "application/json"
 _PREFIXES = ("cloudEvents_", "cloudEvents:", "ce-")
 #: A packed message holds at most this many events and about this many bytes.
 PACK_EVENTS, PACK_BYTES = 100, 64 * 1024
+#: PostgreSQL's bigint ends here.
+_SEQUENCES = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +85,13 @@ def unpack(message: Message) -> list[Event | Unreadable]:
     """The events of a message, element by element."""
     kind = message.content_type.split(";")[0].strip().lower()
     if kind not in (BATCH, STRUCTURED):
-        return [_element(message.content_type, message.body, partial(_binary, message))]
+        return [_element(message.content_type, lambda: message.body, partial(_binary, message))]
     try:
         parsed = orjson.loads(message.body)
     except orjson.JSONDecodeError as error:
         return [Unreadable(message.content_type, message.body, f"not JSON: {error}")]
     elements: Iterable[Any] = parsed if kind == BATCH and isinstance(parsed, list) else [parsed]
-    return [_element(STRUCTURED, orjson.dumps(each), partial(_structured, each)) for each in elements]
+    return [_element(STRUCTURED, partial(_json, each, message.body), partial(_structured, each)) for each in elements]
 
 
 def decode(body: bytes) -> Event:
@@ -97,11 +99,19 @@ def decode(body: bytes) -> Event:
     return _structured(orjson.loads(body))
 
 
-def _element(content_type: str, body: bytes, read: Callable[[], Event]) -> Event | Unreadable:
+def _element(content_type: str, body: Callable[[], bytes], read: Callable[[], Event]) -> Event | Unreadable:
     try:
         return read()
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        return Unreadable(content_type, body, f"{type(error).__name__}: {error}")
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        return Unreadable(content_type, body(), f"{type(error).__name__}: {error}"[:500])
+
+
+def _json(element: Any, whole: bytes) -> bytes:
+    """The element alone; the whole message when it is nested too deep to be written."""
+    try:
+        return orjson.dumps(element)
+    except TypeError:
+        return whole
 
 
 def _binary(message: Message) -> Event:
@@ -110,38 +120,39 @@ def _binary(message: Message) -> Event:
         prefix = next((each for each in _PREFIXES if name.startswith(each)), None)
         if prefix:
             found[name.removeprefix(prefix)] = value
-    return _event(found, message.body)
+    return _event(found, orjson.loads(message.body))
 
 
 def _structured(element: Any) -> Event:
     if not isinstance(element, dict):
         raise ValueError("not a JSON object")
-    # Our data is canonical JSON (sorted keys), so writing it again gives the bytes that were hashed.
-    return _event(element, orjson.dumps(element.get("data"), option=orjson.OPT_SORT_KEYS))
+    return _event(element, element.get("data"))
 
 
-def _event(found: Mapping[str, Any], data: bytes) -> Event:
+def _event(found: Mapping[str, Any], data: Any) -> Event:
     time = datetime.fromisoformat(str(found["time"]))
     if time.tzinfo is None:
         raise ValueError("time has no offset")
     sequence = int(found["sequence"])
-    if sequence < 1:
-        raise ValueError("sequence is below 1")
+    if not 1 <= sequence < _SEQUENCES:
+        raise ValueError("sequence is out of range")
     return Event(
         id=UUID(str(found["id"])),
         source=_text(found, "source"),
         type=_text(found, "type"),
         subject=_text(found, "subject"),
         sequence=sequence,
-        time=time,
+        time=time.astimezone(UTC),
         prevhash=bytes.fromhex(str(found["prevhash"])),
-        data=data,
-        traceparent=found.get("traceparent"),
+        # Our data is canonical JSON (sorted keys), so writing it again gives the bytes that were hashed.
+        data=orjson.dumps(data, option=orjson.OPT_SORT_KEYS),
+        traceparent=None if found.get("traceparent") is None else _text(found, "traceparent"),
     )
 
 
 def _text(found: Mapping[str, Any], name: str) -> str:
     value = found[name]
-    if not isinstance(value, str) or not value:
+    # PostgreSQL's text holds no zero byte.
+    if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError(f"{name} is not a text")
     return value

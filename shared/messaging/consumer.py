@@ -7,9 +7,11 @@ positions. A failing event is set aside with what follows it in its subject; the
 import asyncio
 import hashlib
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,7 +23,7 @@ from shared.contracts.envelope import REGISTRY, Event
 from shared.errors import HomewardError
 from shared.messaging import inbox
 from shared.messaging.bus import Message
-from shared.messaging.codec import Unreadable, unpack
+from shared.messaging.codec import Unreadable, encode, unpack
 from shared.messaging.handlers import BadData, Handlers, NotYet, Received, receive
 from shared.messaging.inbox import Plan, State, key_of
 from shared.persistence.database import Database, is_transient, run
@@ -59,6 +61,8 @@ class HandlersFailed(Exception):
     def __init__(self, failures: list[Failure]) -> None:
         super().__init__(f"{len(failures)} events failed")
         self.failures = failures
+        #: They only wait for other sources' events.
+        self.waiting = all(isinstance(each.cause, NotYet) for each in failures)
 
 
 class Consumer:
@@ -107,32 +111,47 @@ class Consumer:
                 events += readable
         await self.handle(events)
 
-    async def handle(self, events: Sequence[Event], *, wake: bool = True) -> None:
-        """Bring events to their handlers, in one transaction if all goes well."""
-        while events:
+    async def handle(self, events: Sequence[Event], *, wake: bool = True) -> int:
+        """Bring events to their handlers, in one transaction if all goes well; how many positions advanced."""
+        held: set[tuple[inbox.Key, int]] = set()
+        for attempt in count():
+            if not events:
+                return 0
             try:
-                done, recorded = await self.database.retried(lambda connection: self._batch(connection, events, wake))
+                plan, recorded = await self.database.retried(partial(self._batch, events=events, wake=wake, held=held))
             except HandlersFailed as failed:
+                if attempt and len(events) > 1 and not failed.waiting:
+                    # More than one is sick: one by one each is tried once, and the healthy don't wait for them.
+                    return await self._handle_each(events, failed, wake)
                 await self._set_aside(failed.failures)
-                continue
+                held |= {(key_of(each.event), each.event.sequence) for each in failed.failures}
             except Exception as error:
                 if is_transient(error) and not getattr(error, "transient", False):
                     raise
-                await self._handle_each(events, error, wake)
-                return
-            self._committed(done, recorded)
-            return
+                return await self._handle_each(events, error, wake)
+            else:
+                self._committed(plan, recorded)
+                return sum(plan.advanced.values())
+        raise AssertionError("unreachable")
 
-    async def _handle_each(self, events: Sequence[Event], error: Exception, wake: bool) -> None:
+    async def _handle_each(self, events: Sequence[Event], error: Exception, wake: bool) -> int:
         """The error can't be laid to one event's handler, so find whose it is."""
-        if len(events) == 1 and not wake:
-            await self._set_aside([Failure(events[0], error)])
-        for event in events if wake else ():
-            await self.handle([event], wake=len(events) > 1)
+        if len(events) > 1:
+            return sum([await self.handle([event]) for event in events])
+        if wake:
+            return await self.handle(events, wake=False)
+        await self._set_aside([Failure(events[0], error)])
+        return 0
 
-    async def _batch(self, connection: AsyncConnection, events: Sequence[Event], wake: bool) -> tuple[Plan, int]:
+    async def _batch(
+        self,
+        connection: AsyncConnection,
+        events: Sequence[Event],
+        wake: bool,
+        held: Collection[tuple[inbox.Key, int]],
+    ) -> tuple[Plan, int]:
         subjects = await inbox.lock(connection, map(key_of, events))
-        plan = inbox.plan(subjects, events, REGISTRY.__contains__, wake=wake)
+        plan = inbox.plan(subjects, events, REGISTRY.__contains__, wake=wake, held=held)
         unit = self._unit(connection)
         received = self._received(plan.runnable)
         await unit.load(**self._touched(received))
@@ -161,41 +180,63 @@ class Consumer:
         return touched
 
     def _run(self, received: Sequence[Received[Any]], unit: UnitOfWork) -> None:
-        waiting = []
+        waiting: dict[inbox.Key, Failure] = {}
         for each in received:
+            if key_of(each.event) in waiting:
+                continue
             with span_process(self.telemetry.tracer, self.queue, each.event, system=self.system):
                 try:
                     self.handlers[each.event.type].function(each, unit)
                 except NotYet as error:
-                    waiting.append(Failure(each.event, error))
+                    waiting[key_of(each.event)] = Failure(each.event, error)
                 except Exception as error:
                     if is_transient(error):
                         raise
-                    raise HandlersFailed([Failure(each.event, error)]) from error
+                    # What a handler that gave up half-way has left in the unit may be the cause.
+                    raise HandlersFailed(list(waiting.values()) or [Failure(each.event, error)]) from error
         if waiting:
-            raise HandlersFailed(waiting)
+            raise HandlersFailed(list(waiting.values()))
 
     async def _set_aside(self, failures: Sequence[Failure]) -> None:
-        for failure in failures:
-            await self.database.retried(lambda connection, failure=failure: self._fail(connection, failure))  # type: ignore[misc]
+        try:
+            await self.database.retried(partial(self._fail, failures=failures))
+        except Exception as error:
+            if is_transient(error):
+                raise
+            # An event that can't even be parked must not hold up the queue.
+            for event in [each.event for each in failures]:
+                await self._keep_unreadable(
+                    [Unreadable("application/cloudevents+json", encode(event), describe(error))]
+                )
+        self._retry.set()
 
-    async def _fail(self, connection: AsyncConnection, failure: Failure) -> None:
-        event, cause = failure.event, failure.cause
-        subjects = await inbox.lock(connection, [key_of(event)])
-        if event.sequence <= subjects[key_of(event)].sequence:
-            return
-        reason = describe(cause)
-        state, delay = State.RETRY, self.policy.delay
+    async def _fail(self, connection: AsyncConnection, failures: Sequence[Failure]) -> None:
+        subjects = await inbox.lock(connection, (key_of(each.event) for each in failures))
+        for failure in failures:
+            event, subject = failure.event, subjects[key_of(failure.event)]
+            row = subject.parked.get(event.sequence)
+            # Another replica has handled it meanwhile, or has noted the failure, or a person has decided.
+            if event.sequence > subject.sequence and (row is None or inbox.may_run(row, REGISTRY.__contains__)):
+                await self._note(connection, event, failure.cause)
+
+    async def _note(self, connection: AsyncConnection, event: Event, cause: Exception) -> None:
         if isinstance(cause, NotYet):
-            state, delay = State.NOT_YET, self.policy.not_yet
-        attempts = await inbox.set_aside(connection, event, state, delay=delay, reason=reason)
+            await inbox.set_aside(connection, event, State.NOT_YET, delay=self.policy.not_yet, reason=describe(cause))
+            return
+        attempts = await inbox.set_aside(
+            connection, event, State.RETRY, delay=self.policy.delay, reason=describe(cause)
+        )
         if isinstance(cause, BadData) or attempts >= self.policy.attempts:
             await self._bury(connection, event)
             self.telemetry.metrics.dead.add(1, {"queue": self.queue})
-        if not isinstance(cause, NotYet):
-            log.warning("event failed", queue=self.queue, event_id=str(event.id), type=event.type, attempts=attempts,
-                        error=type(cause).__name__)  # fmt: skip
-        self._retry.set()
+        log.warning(
+            "event failed",
+            queue=self.queue,
+            event_id=str(event.id),
+            type=event.type,
+            attempts=attempts,
+            error=type(cause).__name__,
+        )
 
     async def _bury(self, connection: AsyncConnection, event: Event) -> None:
         await run(
@@ -267,11 +308,10 @@ class Consumer:
             listener(plan.runnable, recorded)
 
     async def retry_parked(self, *, limit: int = 200) -> int:
-        """Try what is parked right behind its position and is due; how many were tried."""
+        """Try what is parked right behind its position and is due; how many positions advanced."""
         async with self.database.transaction() as connection:
             events = await inbox.ready(connection, list(REGISTRY), limit)
-        await self.handle(events)
-        return len(events)
+        return await self.handle(events)
 
     async def run(self, *, poll: float = 1.0) -> None:
         """Try parked events as they become due, until cancelled."""

@@ -1,6 +1,6 @@
 """The inbox: one position per (source, subject), and what can't be handled yet parked behind it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -70,30 +70,45 @@ def key_of(event: Event) -> Key:
     return event.source, event.subject
 
 
-def plan(subjects: dict[Key, Subject], events: Sequence[Event], known: Callable[[str], bool], *, wake: bool) -> Plan:
+def plan(
+    subjects: dict[Key, Subject],
+    events: Sequence[Event],
+    known: Callable[[str], bool],
+    *,
+    wake: bool = True,
+    held: Collection[tuple[Key, int]] = (),
+) -> Plan:
     """Decide for each subject what is a duplicate, what is next, and what must be parked. Pure.
 
-    ``wake`` false handles nothing but ``events`` themselves, so that a failure has one cause.
+    ``wake`` false handles nothing but ``events`` themselves, so that a failure has one cause; ``held`` are those
+    which have just failed and are not due again, whatever the clock says.
     """
+    subjects_held = dict(held)
     result = Plan(positions=subjects)
     incoming: dict[Key, dict[int, Event]] = {key: {} for key in subjects}
     for event in events:
         result.duplicates += event.sequence in incoming[key_of(event)]
         incoming[key_of(event)].setdefault(event.sequence, event)
     for key, subject in subjects.items():
-        _plan_subject(result, key, subject, incoming[key], known, wake)
+        _plan_subject(result, key, subject, incoming[key], known, wake, subjects_held.get(key))
     return result
 
 
 def _plan_subject(
-    result: Plan, key: Key, subject: Subject, incoming: dict[int, Event], known: Callable[[str], bool], wake: bool
+    result: Plan,
+    key: Key,
+    subject: Subject,
+    incoming: dict[int, Event],
+    known: Callable[[str], bool],
+    wake: bool,
+    held: int | None,
 ) -> None:
     _drop_duplicates(result, subject, incoming)
-    while subject.diverged is None:
+    while subject.diverged is None and subject.sequence + 1 != held:
         row = subject.parked.get(subject.sequence + 1)
         woken = row.event if row and (wake or row.state is State.SKIPPED) else None
         event = incoming.get(subject.sequence + 1) or woken
-        if event is None or (row and not _may_run(row, known)):
+        if event is None or (row and not may_run(row, known)):
             break
         if event.prevhash != subject.hash:
             subject.diverged = f"event {event.sequence} does not follow on what was handled before it"
@@ -108,7 +123,12 @@ def _plan_subject(
         result.advanced[key] = result.advanced.get(key, 0) + 1
     # Of a diverged subject nothing is dropped as a duplicate.
     ahead = [event for sequence, event in incoming.items() if subject.diverged or sequence > subject.sequence]
-    result.park += [Parked(event, State.WAITING) for event in ahead if event.sequence not in subject.parked]
+    result.park += [Parked(event, State.WAITING) for event in ahead if _is_new(subject.parked.get(event.sequence))]
+
+
+def _is_new(row: Parked | None) -> bool:
+    """Not parked yet; or it was about to be tried, and now has to wait like others."""
+    return row is None or row.state is State.ATTEMPTING
 
 
 def _drop_duplicates(result: Plan, subject: Subject, incoming: dict[int, Event]) -> None:
@@ -122,7 +142,8 @@ def _drop_duplicates(result: Plan, subject: Subject, incoming: dict[int, Event])
             incoming[sequence] = event
 
 
-def _may_run(row: Parked, known: Callable[[str], bool]) -> bool:
+def may_run(row: Parked, known: Callable[[str], bool]) -> bool:
+    """Whether a parked event may be tried now, when it is next."""
     match row.state:
         case State.DEAD:
             return False
@@ -209,13 +230,14 @@ async def _advance(connection: AsyncConnection, result: Plan, keys: list[Key]) -
 
 
 async def park(connection: AsyncConnection, parked: Sequence[Parked]) -> None:
-    """Park events; one that is parked already stays as it is."""
+    """Park events. One that is parked already keeps its reason, unless it was only waiting to be tried."""
     await run(
         connection,
         """INSERT INTO inbox_parked (source, subject, sequence, type, event, state, attempts)
            SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:subjects AS text[]), CAST(:sequences AS bigint[]),
                CAST(:types AS text[]), CAST(:events AS bytea[]), CAST(:states AS text[]), CAST(:attempts AS int[]))
-           ON CONFLICT DO NOTHING""",
+           ON CONFLICT (source, subject, sequence) DO UPDATE SET state = excluded.state, due_at = NULL
+           WHERE inbox_parked.state IN ('waiting', 'attempting')""",
         sources=[each.event.source for each in parked],
         subjects=[each.event.subject for each in parked],
         sequences=[each.event.sequence for each in parked],

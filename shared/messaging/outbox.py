@@ -161,14 +161,16 @@ class Log:
         return [self.event(row) for row in found]
 
     async def settled(self, position: int, seconds: float, limit: int) -> list[Head]:
-        """Which events have positions above ``position`` and were recorded more than ``seconds`` ago."""
+        """Which events follow on ``position``, up to the first that was recorded less than ``seconds`` ago."""
         await self.stamp()
         async with self.database.transaction() as connection:
             found = await rows(
                 connection,
-                """SELECT subject, sequence, hash, position FROM event_log WHERE position > :after
-                   AND recorded_at < clock_timestamp() - make_interval(secs => :seconds)
-                   ORDER BY position LIMIT :limit""",
+                """WITH fresh AS (SELECT min(position) AS position FROM event_log WHERE position > :after
+                                  AND recorded_at >= clock_timestamp() - make_interval(secs => :seconds))
+                   SELECT subject, sequence, hash, log.position FROM event_log AS log, fresh
+                   WHERE log.position > :after AND (fresh.position IS NULL OR log.position < fresh.position)
+                   ORDER BY log.position LIMIT :limit""",
                 after=position,
                 seconds=seconds,
                 limit=limit,

@@ -4,14 +4,14 @@ Gaps that stay open are filled, heads are compared with positions, and a log tha
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
 
 from shared.contracts.envelope import Event
 from shared.messaging import inbox
-from shared.messaging.consumer import Consumer
+from shared.messaging.consumer import Consumer, describe
 from shared.messaging.inbox import Key
 from shared.messaging.outbox import Head
 from shared.persistence.database import rows, run
@@ -65,19 +65,19 @@ class Reconciler:
     async def run(self, *, interval: float = 5.0, full: float = 600.0) -> None:
         """Fill gaps and reconcile until cancelled; compare in full at the start and every ``full`` seconds."""
         loop = asyncio.get_running_loop()
-        last_full = -full
+        next_full, pause = loop.time() + full, 0.2
         while True:
-            if loop.time() - last_full >= full or not self.complete:
-                last_full = loop.time()
-                await self._each(self.compare)
-            await self._each(self.catch_up)
+            if loop.time() >= next_full:
+                next_full = loop.time() + full
+                self._cursors.clear()
+            for source in self.producers.keys() - self._cursors.keys():
+                await self._guarded(source, self.compare(source))
+            for source in self._cursors:
+                await self._guarded(source, self.catch_up(source))
             await self._guarded("gap repair", self.fill_gaps())
             # A producer that starts beside us is not there for some moments, and readiness waits for the comparison.
-            await asyncio.sleep(interval if self.complete else 0.2)
-
-    async def _each(self, work: Callable[[str], Coroutine[Any, Any, int]]) -> None:
-        for source in self.producers:
-            await self._guarded(source, work(source))
+            pause = interval if self.complete else min(interval, 2 * pause)
+            await asyncio.sleep(pause)
 
     async def _guarded(self, what: str, work: Coroutine[Any, Any, int]) -> None:
         try:
@@ -85,7 +85,7 @@ class Reconciler:
         except Unreachable as error:
             log.info("producer's log can't be read", source=what, error=str(error))
         except Exception as error:  # noqa: BLE001  the next round tries again
-            log.warning("reconciling failed", source=what, error=f"{type(error).__name__}: {error}")
+            log.warning("reconciling failed", source=what, error=describe(error))
 
     async def fill_gaps(self) -> int:
         """Fetch what is missing before parked events, if the gap has stayed open; how many events came."""
@@ -114,11 +114,10 @@ class Reconciler:
         cursor = await producer.last_position()
         after, fetched = "", 0
         while True:
-            # Positions first: a position above a head that was read later can't be.
-            ours = await self._positions_after(source, after)
             heads = await producer.heads(after, PAGE)
             upto = heads[-1].subject if len(heads) == PAGE else None
-            await self._check_behind(source, [each for each in ours if upto is None or each.subject <= upto])
+            ours = await self._positions_between(source, after, upto)
+            await self._check(source, ours, {head.subject: head for head in heads})
             fetched += await self._repair(source, heads)
             if upto is None:
                 break
@@ -132,10 +131,7 @@ class Reconciler:
         behind = [
             (head.subject, ours.get(head.subject, 0)) for head in heads if ours.get(head.subject, 0) < head.sequence
         ]
-        if not behind:
-            return 0
-        blocked = await self._blocked(source, [subject for subject, _ in behind])
-        fetched = await self._fetch(source, [each for each in behind if each[0] not in blocked])
+        fetched = await self._fetch(source, behind) if behind else 0
         if fetched:
             log.info("recovered from the log", source=source, queue=self.consumer.queue, events=fetched)
         return fetched
@@ -153,20 +149,17 @@ class Reconciler:
         self.telemetry.metrics.recovered.add(fetched, {"queue": self.consumer.queue})
         return fetched
 
-    async def _check_behind(self, source: str, ours: Sequence[Head]) -> None:
+    async def _check(self, source: str, ours: Sequence[Head], heads: Mapping[str, Head]) -> None:
         """A log that ends before what we handled was restored to an earlier moment: stop these subjects, alarm."""
-        heads: dict[str, Head] = {}
-        subjects = [each.subject for each in ours]
+        suspects = {each.subject: each for each in ours if _contradiction(each, heads.get(each.subject))}
+        subjects = list(suspects)
         for start in range(0, len(subjects), PAGE):
-            page = await self.producers[source].heads("", PAGE, subjects[start : start + PAGE])
-            heads |= {head.subject: head for head in page}
-        for each in ours:
-            head = heads.get(each.subject)
-            if head is None or head.sequence < each.sequence:
-                at = head.sequence if head else 0
-                await self._diverge((source, each.subject), f"the log ends at {at}, we have handled {each.sequence}")
-            elif head.sequence == each.sequence and head.hash != each.hash:
-                await self._diverge((source, each.subject), f"event {each.sequence} is not the one that was handled")
+            wanted = subjects[start : start + PAGE]
+            # Asked again: our position may have moved since the first answer, but no head is behind a position now.
+            again = {head.subject: head for head in await self.producers[source].heads("", PAGE, wanted)}
+            for subject in wanted:
+                if reason := _contradiction(suspects[subject], again.get(subject)):
+                    await self._diverge((source, subject), reason)
 
     async def _diverge(self, key: Key, reason: str) -> None:
         async with self.consumer.database.transaction() as connection:
@@ -180,11 +173,12 @@ class Reconciler:
             )
         log.error("subject diverged", queue=self.consumer.queue, source=key[0], subject=key[1], reason=reason)
 
-    async def _positions_after(self, source: str, after: str) -> list[Head]:
+    async def _positions_between(self, source: str, after: str, upto: str | None) -> list[Head]:
         statement = """SELECT subject, sequence, hash FROM inbox_position
-                       WHERE source = :source AND subject > :after AND sequence > 0 ORDER BY subject"""
+                       WHERE source = :source AND subject > :after AND sequence > 0
+                         AND (CAST(:upto AS text) IS NULL OR subject <= :upto) ORDER BY subject"""
         async with self.consumer.database.transaction() as connection:
-            return [Head(*row) for row in await rows(connection, statement, source=source, after=after)]
+            return [Head(*row) for row in await rows(connection, statement, source=source, after=after, upto=upto)]
 
     async def _positions(self, source: str, subjects: Sequence[str]) -> dict[str, int]:
         statement = "SELECT subject, sequence FROM inbox_position WHERE source = :source AND subject = ANY(:subjects)"
@@ -192,14 +186,11 @@ class Reconciler:
             found = await rows(connection, statement, source=source, subjects=list(subjects))
         return {row.subject: row.sequence for row in found}
 
-    async def _blocked(self, source: str, subjects: Sequence[str]) -> set[str]:
-        """Subjects that stand at a failure or have diverged: fetching can't help them."""
-        statement = """
-            SELECT position.subject FROM inbox_position AS position LEFT JOIN inbox_parked AS parked
-              ON parked.source = position.source AND parked.subject = position.subject
-             AND parked.sequence = position.sequence + 1 AND parked.state IN ('retry', 'not_yet', 'dead', 'unknown')
-            WHERE position.source = :source AND position.subject = ANY(:subjects)
-              AND (position.diverged IS NOT NULL OR parked.subject IS NOT NULL)"""
-        async with self.consumer.database.transaction() as connection:
-            found = await rows(connection, statement, source=source, subjects=list(subjects))
-        return {row.subject for row in found}
+
+def _contradiction(ours: Head, head: Head | None) -> str | None:
+    """What is wrong with a log whose subject ends at ``head``, when we have handled ``ours``; None when nothing is."""
+    if head is None or head.sequence < ours.sequence:
+        return f"the log ends at {head.sequence if head else 0}, we have handled {ours.sequence}"
+    if head.sequence == ours.sequence and head.hash != ours.hash:
+        return f"event {ours.sequence} is not the one that was handled"
+    return None

@@ -29,8 +29,19 @@ class Database:
             url,
             pool_size=pool_size,
             max_overflow=4,
-            pool_pre_ping=False,
-            connect_args={"server_settings": {"application_name": name}, "timeout": 10},
+            # An error's text must not quote what was written.
+            hide_parameters=True,
+            connect_args={
+                "timeout": 10,
+                # A connection that is half open would be waited for as long as the kernel does.
+                "command_timeout": 30,
+                "server_settings": {
+                    "application_name": name,
+                    # What a vanished client has locked is free again after this.
+                    "idle_in_transaction_session_timeout": "60s",
+                    "tcp_user_timeout": "30s",
+                },
+            },
         )
 
     @asynccontextmanager

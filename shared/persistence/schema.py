@@ -50,6 +50,7 @@ _TABLES = {
 _INDEXES = (
     "CREATE INDEX event_log_unpublished ON event_log (insert_id) WHERE published_at IS NULL",
     "CREATE INDEX event_log_unstamped ON event_log (insert_id) WHERE position IS NULL",
+    "CREATE INDEX inbox_position_diverged ON inbox_position (source) WHERE diverged IS NOT NULL",
     "CREATE INDEX inbox_parked_due ON inbox_parked (due_at) WHERE due_at IS NOT NULL",
 )
 

@@ -6,13 +6,14 @@ from datetime import UTC, date, datetime
 from uuid import UUID
 
 import orjson
+import pytest
 
 from shared.contracts.envelope import REGISTRY
 from shared.contracts.screening import DeclarationSigned
 from shared.ids import new_id
 from shared.messaging import inbox
 from shared.messaging.bus import Message, exchange_of
-from shared.messaging.codec import BATCH, structured
+from shared.messaging.codec import BATCH, pack, structured
 from shared.messaging.inbox import Parked, State
 from shared.messaging.outbox import Outgoing, Recorded, append
 from shared.messaging.relay import Relay
@@ -98,6 +99,51 @@ async def test_a_message_that_is_no_event_at_all_is_kept_and_harms_no_other(benc
     assert await bench.query("SELECT count(*) FROM inbox_unreadable") == [(2,)]
 
 
+def _spoiled(name: str, message: Message) -> Message:
+    """The message with one thing wrong that no database can take."""
+    headers, body = dict(message.headers), message.body
+    match name:
+        case "no JSON":
+            body = b"hello"
+        case "huge sequence":
+            headers["cloudEvents_sequence"] = "1" + "0" * 30
+        case "zero byte":
+            headers["cloudEvents_subject"] = "a\0b"
+        case "year zero":
+            headers["cloudEvents_time"] = "0001-01-01T00:00:00+14:00"
+        case _:
+            body = b'{"signed_on":' + b"[" * 300 + b"]" * 300 + b"}"
+    return Message(body, message.content_type, headers)
+
+
+@pytest.mark.parametrize("name", ["no JSON", "huge sequence", "zero byte", "year zero", "deep"])
+async def test_a_malformed_message_is_kept_and_holds_up_nobody(bench: Bench, name: str) -> None:
+    [bad] = await bench.record(new_id(), *ordinary())
+    [good] = await bench.record(new_id(), *ordinary())
+    [spoiled], [fine] = pack([bad]), pack([good])
+    await bench.consumer.receive([_spoiled(name, spoiled), fine])
+    assert await bench.seen(UUID(good.subject)) == [1]
+    assert await bench.query("SELECT count(*) FROM inbox_unreadable") == [(1,)]
+
+
+async def test_many_failures_in_one_batch_hold_up_no_healthy_event(bench: Bench) -> None:
+    subjects = [new_id() for _ in range(120)]
+    sick = [(await bench.record(subject, EARLY if n % 2 else POISON))[0] for n, subject in enumerate(subjects)]
+    [healthy] = await bench.record(new_id(), *ordinary())
+    await bench.replica(attempts=8, delay=60, not_yet=60).handle([*sick, healthy])
+    assert await bench.seen(UUID(healthy.subject)) == [1]
+    assert {(state, attempts) for _, state, attempts in await bench.parked()} == {("not_yet", 0), ("retry", 1)}
+    assert bench.behaviour.calls < 5 * len(sick)
+
+
+async def test_an_event_behind_one_that_waits_is_not_tried(bench: Bench) -> None:
+    events = await bench.record(new_id(), EARLY, POISON)
+    for _ in range(4):
+        await bench.consumer.handle(events)
+        await bench.execute("UPDATE inbox_parked SET due_at = clock_timestamp()")
+    assert await bench.parked() == [(1, "not_yet", 0), (2, "waiting", 0)]
+
+
 async def test_restored_producer_a_log_behind_a_position_stops_the_subject_and_drops_nothing(bench: Bench) -> None:
     await bench.join()
     subject, untouched = new_id(), new_id()
@@ -165,6 +211,19 @@ async def test_unknown_type_parks_its_subject_until_a_build_that_knows_it(bench:
         del REGISTRY[newer]
     assert await bench.seen(subject) == [1, 3]
     assert await bench.parked() == []
+
+
+async def test_unknown_type_that_was_parked_before_is_not_asked_for_again_and_again(bench: Bench) -> None:
+    subject = new_id()
+    await bench.record(subject, *ordinary(2))
+    newer = "org.homeward.screening.not-invented-yet.v1"
+    await bench.execute("UPDATE event_log SET type = :type WHERE sequence = 2", producer=True, type=newer)
+    await _rehash(bench, subject)
+    first, second = await bench.log.of_subjects([(str(subject), 0)], 10)
+    await bench.consumer.handle([second])
+    await bench.consumer.handle([first])
+    assert await bench.parked() == [(2, "unknown", 0)]
+    assert await bench.consumer.retry_parked() == 0
 
 
 async def _rehash(bench: Bench, subject: UUID) -> None:

@@ -68,6 +68,40 @@ async def test_events_that_the_bus_lost_are_found_by_comparing_with_the_log(benc
     await bench.all_seen(subjects[:1], 5)
 
 
+async def test_what_the_bus_lost_behind_a_dead_letter_is_there_when_it_is_replayed(bench: Bench) -> None:
+    subject = new_id()
+    first, *_ = await bench.record(subject, POISON, date(2026, 1, 1), date(2026, 1, 2))
+    await bench.replica(attempts=1).handle([first])
+    reconciler = bench.reconciler()
+    await reconciler.compare(PRODUCER)
+    assert await bench.parked() == [(1, "dead", 1), (2, "waiting", 0), (3, "waiting", 0)]
+    bench.behaviour.poisoned = False
+    await bench.letters.replay(PRODUCER, str(subject), 1, by="officer")
+    await bench.consumer.retry_parked()
+    assert await bench.seen(subject) == [1, 2, 3]
+
+
+async def test_a_redelivered_event_behind_a_dead_letter_waits_and_is_not_counted(bench: Bench) -> None:
+    subject = new_id()
+    first, second = await bench.record(subject, POISON, date(2026, 1, 1))
+    consumer = bench.replica(attempts=1, deliveries=2)
+    await consumer.handle([first])
+    [message] = pack([second])
+    for _ in range(5):
+        await consumer.receive([Message(message.body, message.content_type, message.headers, redelivered=True)])
+    assert [(sequence, state) for sequence, state, _ in await bench.parked()] == [(1, "dead"), (2, "waiting")]
+
+
+async def test_a_decision_to_skip_stands_against_a_failure_that_is_noted_later(bench: Bench) -> None:
+    letter = await _dead_letter(bench)
+    await bench.letters.skip(*letter, by="officer", reason="entered twice by hand")
+    [event] = [each for each in await bench.log.of_subjects([(letter[1], 0)], 9) if each.sequence == 2]
+    for _ in range(3):
+        await bench.replica().handle([event])
+    kept = await bench.query("SELECT state FROM inbox_parked WHERE sequence = 2")
+    assert [row.state for row in kept] == ["skipped"]
+
+
 async def test_a_consumer_that_joins_later_catches_up_from_the_beginning(bench: Bench) -> None:
     await bench.bus.start()
     await bench.bus.declare(EXCHANGE)
