@@ -3,7 +3,6 @@
 import os
 import sys
 
-import click
 import typer
 
 from services.cli import cases, contracts, dead_letters, demo, events, migrate, up
@@ -28,8 +27,6 @@ def main() -> None:
     """Run a command; what goes wrong is told in one line."""
     try:
         app()
-    except (SystemExit, click.exceptions.Exit):
-        raise
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

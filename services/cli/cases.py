@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from services.cli.connection import DEFAULT_DATA, DEFAULT_URL, Data, Token, Url, connected
+from services.cli.connection import DEFAULT_DATA, DEFAULT_URL, Connection, Data, Token, Url, connected
 from services.cli.failure import Failure
 
 app = typer.Typer()
@@ -53,7 +53,13 @@ def status(
         if case is None:
             _print_figures(console, gateway.get("/api/figures"))
         else:
-            _print_case(console, gateway.get(f"/api/cases/{case}"))
+            _print_case(console, gateway.get(f"/api/cases/{_case_id(gateway, case)}"))
+
+
+def _case_id(gateway: Connection, case: str) -> str:
+    """A person's reference on the registration list is looked for; ids and references the gateway knows."""
+    found = gateway.get("/api/cases", q=case, limit=2)["cases"]
+    return str(found[0]["case_id"]) if len(found) == 1 else case
 
 
 def _print_figures(console: Console, figures: dict[str, Any]) -> None:

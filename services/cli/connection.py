@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -102,4 +103,9 @@ def _account(data: Path, role: str) -> tuple[str, str]:
         kept = json.loads((data.expanduser() / "credentials.json").read_text(encoding="utf-8"))[role]
         return str(kept["name"]), str(kept["password"])
     except (OSError, ValueError, KeyError):
+        if not sys.stdin.isatty():
+            raise Failure(
+                "nobody is signed in: give --token, set HOMEWARD_NAME and HOMEWARD_PASSWORD, "
+                "or name the suite's data directory with --data"
+            ) from None
         return name or typer.prompt("Name", err=True), typer.prompt("Password", hide_input=True, err=True)

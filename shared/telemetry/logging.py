@@ -20,7 +20,7 @@ PERSONAL = frozenset(
 )
 
 #: At "info" these write the addresses of requests, whose query strings may hold names; spans tell as much.
-_TALKATIVE = ("uvicorn.access", "httpx", "httpcore", "aio_pika", "aiormq")
+_TALKATIVE = ("alembic", "uvicorn.access", "httpx", "httpcore", "aio_pika", "aiormq")
 
 
 def configure_logging(service: str, json: bool | None = None, *, level: int = logging.INFO) -> None:
