@@ -96,6 +96,7 @@ def test_status_shows_the_figures(gateway: dict[str, httpx.Response]) -> None:
 
 
 def test_a_problem_of_the_gateway_is_told_as_its_sentence(gateway: dict[str, httpx.Response]) -> None:
+    gateway["GET /api/cases"] = httpx.Response(200, json={"cases": [], "next": None})
     gateway["GET /api/cases/TRI-9"] = httpx.Response(404, json={"title": "Not found", "detail": "No case TRI-9."})
     result = runner.invoke(app, ["status", "TRI-9"])
     assert str(result.exception) == "404: No case TRI-9."
