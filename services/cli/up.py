@@ -52,6 +52,11 @@ async def _up(data: Data, port: int) -> None:
         return
     try:
         console.print(f"Homeward is up: {suite.url}")
+        clock = suite.apps["gateway"].state.service.clock
+        if clock.simulated:
+            console.print(
+                f"These are a demonstration's data: the programme's time stands at {clock.now():%Y-%m-%d %H:%M}."
+            )
         console.print(f"Accounts and their first passwords: {data / 'credentials.json'}. Ctrl-C stops the suite.")
         await stopping
         console.print("stopping", style="dim")

@@ -14,6 +14,7 @@ from services.monitoring.domain.visit import Attempt, Visit
 from services.monitoring.domain.vocabulary import Method, Outcome, Reason, Reintegration
 from services.monitoring.repository import Unit, VisitRow, read_case, visits_to_make
 from shared.auth.roles import Role
+from shared.web.bodies import Body
 from shared.web.commands import Command, Reading, command, reading
 
 router = APIRouter(tags=["monitoring"])
@@ -111,7 +112,7 @@ class Worklist(BaseModel):
     visits: list[VisitRow]
 
 
-class AttemptMade(BaseModel):
+class AttemptMade(Body):
     """What came of an attempt."""
 
     outcome: Outcome
@@ -126,7 +127,7 @@ class AttemptKept(BaseModel):
     failed_attempts: int
 
 
-class VisitMade(BaseModel):
+class VisitMade(Body):
     """What a visit found: raw answers, with the version of the questionnaire that asked for them."""
 
     method: Method
@@ -143,13 +144,13 @@ class VisitKept(BaseModel):
     next_due_on: date | None
 
 
-class LossNoted(BaseModel):
+class LossNoted(Body):
     """How it is known that the person can't be found."""
 
     note: Note
 
 
-class Closure(BaseModel):
+class Closure(Body):
     """Why the case ends."""
 
     reason: Reason

@@ -4,8 +4,9 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
+import pycountry
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from services.reintegration import usecases
 from services.reintegration.domain.case import Case
@@ -15,6 +16,7 @@ from services.reintegration.domain.lifecycle import Action, Status
 from services.reintegration.domain.plan import Line, Plan, PlanState, Wanted
 from services.reintegration.repository import Unit, read_case, read_fund, read_funds
 from shared.auth.roles import Role
+from shared.web.bodies import Body
 from shared.web.commands import Command, Reading, command, reading
 
 router = APIRouter(tags=["reintegration"])
@@ -34,12 +36,19 @@ Text = Annotated[str, Field(min_length=1, max_length=500)]
 Short = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class FundNew(BaseModel):
+def _in_use(code: str) -> str:
+    # XXX and XTS are ISO 4217's codes for no currency and for tests.
+    if pycountry.currencies.get(alpha_3=code) is None or code in ("XXX", "XTS"):
+        raise ValueError("not a currency code of ISO 4217, such as EUR")
+    return code
+
+
+class FundNew(Body):
     """A donor's envelope as it was agreed."""
 
     code: Short
     donor: Short
-    currency: Annotated[str, Field(pattern="^[A-Z]{3}$", description="ISO 4217")]
+    currency: Annotated[str, AfterValidator(_in_use), Field(description="ISO 4217")]
     amount: Amount
     starts_on: date
     ends_on: date
@@ -89,7 +98,7 @@ class Funds(BaseModel):
     funds: list[FundView]
 
 
-class LineNew(BaseModel):
+class LineNew(Body):
     """A line as it is proposed."""
 
     kind: Short
@@ -101,20 +110,20 @@ class LineNew(BaseModel):
         return Wanted(self.kind, self.description, self.supplier, self.amount)
 
 
-class PlanNew(BaseModel):
+class PlanNew(Body):
     """A plan as it was made with the returnee."""
 
     fund_id: UUID
     lines: list[LineNew] = Field(min_length=1, max_length=50)
 
 
-class Reason(BaseModel):
+class Reason(Body):
     """Why something is turned down or undone."""
 
     reason: Text
 
 
-class HandOver(BaseModel):
+class HandOver(Body):
     """What a line cost, and the proof of it."""
 
     proof_reference: Short

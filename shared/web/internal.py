@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from shared.auth.principal import Principal
 from shared.auth.roles import Role
@@ -14,6 +14,7 @@ from shared.errors import RuleBroken
 from shared.messaging.codec import encode
 from shared.messaging.outbox import Head
 from shared.web.access import open_to_all, require
+from shared.web.bodies import Body
 
 router = APIRouter(tags=["internal"])
 
@@ -27,20 +28,20 @@ class RealClock(RuleBroken):
     """The programme's clock can be set in demonstrations and tests only."""
 
 
-class NewTime(BaseModel):
+class NewTime(Body):
     """The programme's time from now on."""
 
     now: AwareDatetime
 
 
-class SubjectsWanted(BaseModel):
+class SubjectsWanted(Body):
     """Pairs of a subject and the sequence after which its events are wanted."""
 
     wanted: list[tuple[str, int]] = Field(max_length=5000)
     limit: int = Field(default=500, ge=1, le=5000)
 
 
-class HeadsWanted(BaseModel):
+class HeadsWanted(Body):
     """A page of heads: after a subject, of all subjects or of these."""
 
     after: str = ""
@@ -48,7 +49,7 @@ class HeadsWanted(BaseModel):
     subjects: list[str] | None = Field(default=None, max_length=5000)
 
 
-class Letter(BaseModel):
+class Letter(Body):
     """Which dead letter."""
 
     source: str

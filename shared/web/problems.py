@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_TYPE
 from opentelemetry.trace import get_current_span
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,6 +25,12 @@ from shared.telemetry.context import trace_id
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+#: SQLSTATE's class of values that a column can't hold: a zero character, a number or a date out of range.
+_DATA_EXCEPTION = "22"
+
+
+class Unstorable(Invalid):
+    """A value can't be stored: look for a zero character, or a number or date beyond all measure."""
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -89,6 +96,8 @@ def problem_of(error: Exception) -> dict[str, Any]:
             return _named(Invalid(), 422, {"errors": [_fault(each) for each in error.errors()]})
         case HTTPException():
             return _of_http(error)
+        case DBAPIError() if str(getattr(error.orig, "sqlstate", "")).startswith(_DATA_EXCEPTION):
+            return _named(Unstorable(), 422, None)
         case _:
             return _unexpected(error)
 
@@ -133,7 +142,7 @@ def _first_sentence(cls: type) -> str:
 
 
 def _kebab(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "-", name).strip("-").lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za-z0-9]+", "-", name).strip("-").lower()
 
 
 def _fault(error: Mapping[str, Any]) -> dict[str, str]:

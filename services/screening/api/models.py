@@ -4,12 +4,13 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from services.screening.domain.identity import Identity
 from services.screening.domain.vocabulary import HouseholdRole, PlaceKind, Sex
 from services.screening.usecases.listing import country_code
 from services.screening.usecases.registration import Newcomer
+from shared.web.bodies import Body
 
 
 def _known_country(code: str) -> str:
@@ -24,12 +25,6 @@ Line = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
 #: A reason or a note of some length.
 Note = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S")]
 Country = Annotated[str, Field(min_length=2, max_length=3), AfterValidator(_known_country)]
-
-
-class Body(BaseModel):
-    """A request's body. An unknown member is an error: a misspelt one must not be lost."""
-
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
 
 class IdentityBody(Body):

@@ -9,13 +9,14 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from services.screening import repository
-from services.screening.api.models import Body, IdentityBody, Line
+from services.screening.api.models import IdentityBody, Line
 from services.screening.domain.case import GATES, Case
 from services.screening.domain.identity import name_tokens, search_key
 from services.screening.domain.vocabulary import Action, Gate, Likeness, Status
 from shared.auth.principal import Principal
 from shared.auth.roles import Role
 from shared.errors import NotFound
+from shared.web.bodies import Body
 from shared.web.commands import Reading, reading
 
 log = structlog.get_logger()

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Form, UploadFile
 from pydantic import BaseModel, Field
 
 from services.screening.api.models import (
-    Body,
     CaseRegistered,
     HouseholdRegistered,
     Imported,
@@ -21,6 +20,7 @@ from services.screening.repository import Unit
 from services.screening.usecases import households, imports, registration
 from services.screening.usecases.listing import MAX_BYTES, read_listing
 from shared.auth.roles import Role
+from shared.web.bodies import Body
 from shared.web.commands import Command, command
 
 router = APIRouter(tags=["registration"])

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from services.screening.api.models import Body, Line, Note
+from services.screening.api.models import Line, Note
 from services.screening.domain.records import (
     Assessment,
     BestInterests,
@@ -22,6 +22,7 @@ from services.screening.usecases import screening
 from shared.auth.roles import Role
 from shared.contracts.vocabulary import AssistanceCode
 from shared.ids import new_id
+from shared.web.bodies import Body
 from shared.web.commands import Command, command
 
 router = APIRouter(prefix="/cases/{case_id}", tags=["screening"])

@@ -15,6 +15,7 @@ from services.travel.queries import read_party
 from services.travel.repository import Unit, policy_of
 from services.travel.usecases import cases as usecases
 from shared.auth.roles import Role
+from shared.web.bodies import Body
 from shared.web.commands import Command, Reading, command, reading
 
 router = APIRouter(tags=["travel: cases"])
@@ -37,20 +38,20 @@ Reason = Annotated[str, Field(min_length=3, max_length=1000)]
 Answer = dict[str, Any]
 
 
-class DocumentRequest(BaseModel):
+class DocumentRequest(Body):
     """Which authority is asked for which travel document."""
 
     authority: Authority
     kind: PaperKind = PaperKind.LAISSEZ_PASSER
 
 
-class ExitVisaRequest(BaseModel):
+class ExitVisaRequest(Body):
     """Which authority is asked for the exit visa."""
 
     authority: Authority
 
 
-class DocumentIssue(BaseModel):
+class DocumentIssue(Body):
     """The document; without a day of expiry the authority's window counts."""
 
     number: str = Field(min_length=3, max_length=40)
@@ -58,7 +59,7 @@ class DocumentIssue(BaseModel):
     issued_on: date | None = None
 
 
-class ExitVisaIssue(BaseModel):
+class ExitVisaIssue(Body):
     """The exit visa; without a day of expiry the programme's window counts."""
 
     reference: str = Field(min_length=3, max_length=40)
@@ -66,32 +67,32 @@ class ExitVisaIssue(BaseModel):
     issued_on: date | None = None
 
 
-class WithReason(BaseModel):
+class WithReason(Body):
     """Why."""
 
     reason: Reason
 
 
-class ArrivalAt(BaseModel):
+class ArrivalAt(Body):
     """Where the receiving side met the person."""
 
     place: str = Field(min_length=2, max_length=200)
 
 
-class MissingNote(BaseModel):
+class MissingNote(Body):
     """What is known of a person who was not met."""
 
     note: str = Field(min_length=3, max_length=1000)
 
 
-class BoardingCorrection(BaseModel):
+class BoardingCorrection(Body):
     """What really happened at boarding."""
 
     boarded: bool
     reason: Reason
 
 
-class ArrivalCorrection(BaseModel):
+class ArrivalCorrection(Body):
     """What really happened at arrival."""
 
     arrived: bool

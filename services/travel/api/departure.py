@@ -3,17 +3,18 @@
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from services.travel.api.cases import Answer, AtTheDesk, Reason
 from services.travel.clients import Screening
 from services.travel.domain.vocabulary import RefusedBy
 from services.travel.usecases import flights as usecases
+from shared.web.bodies import Body
 
 router = APIRouter(tags=["travel: departure"])
 
 
-class Boarding(BaseModel):
+class Boarding(Body):
     """Who boards."""
 
     case_id: UUID
@@ -23,13 +24,13 @@ class Boarding(BaseModel):
     )
 
 
-class NoShow(BaseModel):
+class NoShow(Body):
     """Who did not come."""
 
     case_id: UUID
 
 
-class Refusal(BaseModel):
+class Refusal(Body):
     """Who was not let on board, by whom and why."""
 
     case_id: UUID
@@ -37,7 +38,7 @@ class Refusal(BaseModel):
     reason: Reason
 
 
-class Departure(BaseModel):
+class Departure(Body):
     """When the flight left; now when it isn't said."""
 
     departed_at: AwareDatetime | None = None

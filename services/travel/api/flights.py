@@ -18,6 +18,7 @@ from services.travel.usecases.flights import PlannedFlight
 from shared.auth.roles import Role
 from shared.errors import Invalid
 from shared.programme import Programme
+from shared.web.bodies import Body
 from shared.web.commands import Reading, reading
 
 router = APIRouter(tags=["travel: flights"])
@@ -26,7 +27,7 @@ ReadPersonal = Annotated[Reading, Depends(reading(*DESK, Role.REINTEGRATION, Rol
 Airport = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="IATA code", examples=["MJI"])]
 
 
-class FlightBody(BaseModel):
+class FlightBody(Body):
     """A flight or charter."""
 
     carrier: str = Field(pattern=f"^{CARRIER.pattern}$".replace("(?!\\d\\d)", ""), examples=["YL"])
@@ -48,26 +49,26 @@ class FlightBody(BaseModel):
         return self
 
 
-class Rescheduled(BaseModel):
+class Rescheduled(Body):
     """The new time."""
 
     departs_at: AwareDatetime
 
 
-class CancelReason(BaseModel):
+class CancelReason(Body):
     """Why the flight won't leave."""
 
     reason: Reason
 
 
-class Seats(BaseModel):
+class Seats(Body):
     """Whom to give seats; nobody named: by priority, as many as there are seats."""
 
     case_ids: list[UUID] | None = Field(default=None, min_length=1, max_length=900)
     override_reason: Reason | None = None
 
 
-class SeatBack(BaseModel):
+class SeatBack(Body):
     """Whose seat is taken back, and why."""
 
     case_id: UUID
