@@ -25,39 +25,60 @@ class Waiting:
 
 
 async def waiting_units(
-    connection: AsyncConnection, flight: Flight, limit: int, *, without: Collection[UUID] = ()
+    connection: AsyncConnection,
+    flight: Flight,
+    after_booking: Collection[str],
+    limit: int,
+    *,
+    without: Collection[UUID] = (),
 ) -> list[Waiting]:
-    """Units of the flight's office and country whose members could all get a seat, the first in line first."""
+    """Units of the flight's office and country whose members could all get a seat, the first in line first: their
+    papers are under way, the exit visa's too unless the document's authority is one of ``after_booking``.
+    """
     found = await rows(
         connection,
-        """SELECT array_agg(id) AS cases, min(coalesce(band, 9)) AS band, min(registered_on)::text AS since
+        f"""SELECT array_agg(id) AS cases, min(coalesce(band, 9)) AS band, min(registered_on)::text AS since
            FROM travel_case
            WHERE office = :office AND country_of_origin = :country AND bookable AND id <> ALL(:without)
+             AND {_under_way("travel_case")}
              AND NOT EXISTS (
                  SELECT FROM travel_case AS companion
-                 WHERE companion.household_id = travel_case.household_id AND NOT companion.bookable
+                 WHERE companion.household_id = travel_case.household_id
+                   AND NOT (companion.bookable AND {_under_way("companion")})
                    AND companion.status NOT IN ('departed', 'arrived', 'missing', 'merged'))
            GROUP BY coalesce(household_id, id) ORDER BY band, since, coalesce(household_id, id) LIMIT :limit""",
         office=flight.office,
         country=flight.country_of_origin,
+        after=list(after_booking),
         without=list(without),
         limit=limit,
     )
     return [Waiting(list(row.cases), (row.band, row.since)) for row in found]
 
 
-async def blocked_cases(connection: AsyncConnection, flight: Flight, limit: int) -> dict[UUID, list[str]]:
+async def blocked_cases(
+    connection: AsyncConnection, flight: Flight, after_booking: Collection[str], limit: int
+) -> dict[UUID, list[str]]:
     """Cases of the flight's office and country that could not be given a seat, with what they miss."""
     found = await rows(
         connection,
-        """SELECT id, state -> 'gates' -> 'missing' AS missing FROM travel_case
-           WHERE office = :office AND country_of_origin = :country AND NOT bookable
+        f"""SELECT id, state -> 'gates' -> 'missing' AS missing FROM travel_case
+           WHERE office = :office AND country_of_origin = :country
+             AND NOT (bookable AND {_under_way("travel_case")})
              AND status IN ('preparing', 'ready') ORDER BY band, registered_on, id LIMIT :limit""",
         office=flight.office,
         country=flight.country_of_origin,
+        after=list(after_booking),
         limit=limit,
     )
     return {row.id: list(row.missing or []) for row in found}
+
+
+def _under_way(case: str) -> str:
+    """Whether nothing has to be asked for before it is the person's turn, as the domain decides under lock."""
+    there = "coalesce({0}.state -> 'papers' -> '{1}' ->> 'status' IN ('requested', 'issued', 'renewing'), false)"
+    waits = f"coalesce({case}.state -> 'papers' -> 'document' ->> 'authority' = ANY(:after), false)"
+    return f"({there.format(case, 'document')} AND ({waits} OR {there.format(case, 'exit_visa')}))"
 
 
 async def read_flight(connection: AsyncConnection, flight_id: UUID) -> Flight:

@@ -45,7 +45,8 @@ CASES: Store[Case] = Store(
 
 def policy_of(programme: Programme) -> Policy:
     """How the programme seats people."""
-    return Policy(programme.travel.infants_on_lap, programme.travel.seats_per_escort)
+    travel = programme.travel
+    return Policy(travel.infants_on_lap, travel.seats_per_escort, travel.documents_after_booking)
 
 
 class Unit(UnitOfWork):

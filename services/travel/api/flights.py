@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
-from services.travel.airports import CARRIER, country_of, local
+from services.travel.airports import CARRIER, country_of
 from services.travel.api.cases import DESK, Answer, ByMovements, Read, Reason
 from services.travel.clients import Screening
 from services.travel.domain.case import Case
@@ -102,7 +102,7 @@ def _planned(body: FlightBody, programme: Programme) -> PlannedFlight:
     country_of(body.origin)
     if country_of(body.destination) != body.country_of_origin:
         raise Invalid(f"{body.destination} is not in {body.country_of_origin}, where the passengers come from.")
-    return PlannedFlight(**{**dict(body), "departs_at": local(body.departs_at, body.origin)})
+    return PlannedFlight(**dict(body))
 
 
 @router.post("/flights/{flight_id}/reschedule")

@@ -1,5 +1,6 @@
 """One person's journey, from registration to arrival."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -207,6 +208,14 @@ class Case:
     def bookable(self) -> bool:
         """Whether a seat may be given without an officer's choice."""
         return self.status in (Status.PREPARING, Status.READY) and not self.firm_missing()
+
+    def papers_to_ask_for(self, after_booking: Collection[str]) -> list[Gate]:
+        """The papers that must be asked for before it is the person's turn. Where the authority of the document
+        waits for the flight, the exit visa waits for the document.
+        """
+        idle = [gate for gate in _NOUN if gate not in self.papers or not self.papers[gate].under_way]
+        waits = Gate.DOCUMENT not in idle and self.papers[Gate.DOCUMENT].authority in after_booking
+        return [] if waits else idle
 
     def _firm(self) -> dict[Gate, bool]:
         care = self.care_arranged or not self.care_required

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,9 @@ from uuid import UUID
 from services.travel.domain import events as happened
 from services.travel.domain.rules import (
     BoardingHasBegun,
+    DepartureTime,
     FlightInThePast,
+    FlightTooFarAhead,
     ManifestBlocked,
     ManifestClosed,
     ManifestEmpty,
@@ -21,6 +23,11 @@ from services.travel.domain.rules import (
     PassengersUnaccounted,
 )
 from services.travel.domain.vocabulary import FlightKind, ReleaseReason
+
+#: Airlines sell seats a year ahead and charters are agreed later: what is further away is a slip of the pen.
+_AHEAD = timedelta(days=2 * 365)
+#: The desk's watch and the programme's clock may differ a little.
+_TOLERANCE = timedelta(minutes=5)
 
 
 class FlightStatus(StrEnum):
@@ -130,6 +137,8 @@ class Flight:
     country_of_origin: str
     status: FlightStatus = FlightStatus.PLANNED
     departed_at: datetime | None = None
+    #: When the manifest was last made final: nobody boards before.
+    locked_at: datetime | None = None
     #: How often the manifest was locked: identities are kept per lock.
     locks: int = 0
     passengers: dict[UUID, Passenger] = field(default_factory=dict)
@@ -160,8 +169,7 @@ class Flight:
 
     def schedule(self, now: datetime) -> list[happened.TravelEvent]:
         """The flight is planned."""
-        if self.departs_at <= now:
-            raise FlightInThePast()
+        require_plannable(self.departs_at, now)
         route = (self.carrier, self.number, self.origin, self.destination)
         return [happened.FlightScheduled(self.id, *route, self.departs_at, self.capacity, self.kind)]
 
@@ -169,12 +177,11 @@ class Flight:
         """The flight leaves at another time: the manifest is a draft again, of those who still have a seat."""
         if any(each.outcome is Outcome.BOARDED for each in self.passengers.values()):
             raise BoardingHasBegun()
-        if departs_at <= now:
-            raise FlightInThePast()
+        require_plannable(departs_at, now)
         self._advance(FlightAction.RESCHEDULE)
-        self.departs_at = departs_at
+        self.departs_at = departs_at.astimezone(self.departs_at.tzinfo)
         self.passengers = {id: each for id, each in self.passengers.items() if each.seated}
-        return [happened.FlightRescheduled(self.id, departs_at)]
+        return [happened.FlightRescheduled(self.id, self.departs_at)]
 
     def cancel(self, on: date) -> list[happened.TravelEvent]:
         """The flight won't leave; whoever has a seat is to be released afterwards."""
@@ -214,7 +221,7 @@ class Flight:
         if self.status is not FlightStatus.LOCKED:
             raise ManifestNotLocked(state=self.status.value)
 
-    def lock(self, blocked: list[dict[str, Any]]) -> list[happened.TravelEvent]:
+    def lock(self, blocked: list[dict[str, Any]], now: datetime) -> list[happened.TravelEvent]:
         """Make the manifest final; ``blocked`` are passengers who miss a gate at the flight's date."""
         if not self.passengers:
             raise ManifestEmpty()
@@ -222,6 +229,7 @@ class Flight:
             raise ManifestBlocked(blocked)
         self._advance(FlightAction.LOCK)
         self.locks += 1
+        self.locked_at = now
         return [happened.ManifestLocked(self.id, len(self.passengers), self.escorts)]
 
     def validate(self) -> list[happened.TravelEvent]:
@@ -243,17 +251,31 @@ class Flight:
             "offloaded": count[Outcome.OFFLOADED],
         }
 
-    def depart(self, at: datetime) -> list[happened.TravelEvent]:
+    def depart(self, at: datetime, now: datetime) -> list[happened.TravelEvent]:
         """The flight has left with those on board."""
+        if self.status is FlightStatus.VALIDATED and not self._may_have_left(at, now):
+            raise DepartureTime()
         self._advance(FlightAction.DEPART)
         self.departed_at = at
         return [happened.FlightDeparted(self.id, at, self.figures()["boarded"])]
+
+    def _may_have_left(self, at: datetime, now: datetime) -> bool:
+        too_early = self.locked_at is not None and self.locked_at - at > _TOLERANCE
+        return not too_early and at - now <= _TOLERANCE
 
     def _advance(self, action: FlightAction) -> None:
         allowed = TRANSITIONS[self.status]
         if action not in allowed:
             raise NotInThisState("flight", self.status, action, allowed)
         self.status = allowed[action]
+
+
+def require_plannable(departs_at: datetime, now: datetime) -> None:
+    """A flight leaves in a time to come that is not far away. The time is compared only, so it may be any."""
+    if departs_at <= now:
+        raise FlightInThePast()
+    if departs_at - now > _AHEAD:
+        raise FlightTooFarAhead()
 
 
 def seats(passengers: Iterable[Passenger]) -> int:

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
-from services.travel.domain.rules import NotInThisState, PaperValidity
+from services.travel.domain.rules import ExpiresTooLate, IssuedInTheFuture, NotInThisState, PaperValidity
 from services.travel.domain.vocabulary import PaperKind
+
+#: Twice as long as passports are valid.
+_LONGEST = timedelta(days=20 * 366)
 
 
 class PaperStatus(StrEnum):
@@ -63,6 +66,11 @@ class Paper:
         return self._is_there and self.expires_on is not None and day <= self.expires_on
 
     @property
+    def under_way(self) -> bool:
+        """Whether it is there or the authority was asked for it."""
+        return self._is_there or self.status is PaperStatus.REQUESTED
+
+    @property
     def lapses_at(self) -> datetime | None:
         """When its validity ends: with the end of its last day."""
         if not self._is_there or self.expires_on is None:
@@ -76,8 +84,11 @@ class Paper:
 
     def issue(self, number: str, issued_on: date, expires_on: date, today: date) -> None:
         """Record the paper with the days that are printed on it."""
-        if not issued_on <= today <= expires_on:
+        require_issued(issued_on, today)
+        if expires_on < today:
             raise PaperValidity(issued_on=issued_on.isoformat(), expires_on=expires_on.isoformat())
+        if expires_on - today > _LONGEST:
+            raise ExpiresTooLate()
         self._advance(PaperAction.ISSUE)
         self.number, self.issued_on, self.expires_on = number, issued_on, expires_on
 
@@ -100,3 +111,9 @@ class Paper:
         if action not in allowed:
             raise NotInThisState(self.noun, self.status, action, allowed)
         self.status = allowed[action]
+
+
+def require_issued(issued_on: date, today: date) -> None:
+    """The day of issue has come; to be asked before days are counted from it."""
+    if issued_on > today:
+        raise IssuedInTheFuture()

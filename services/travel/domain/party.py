@@ -41,6 +41,8 @@ class Policy:
     #: A child under two travels on an adult's lap and takes no seat.
     infants_on_lap: bool = True
     seats_per_escort: int = 1
+    #: Authorities that issue a travel document only once the flight is known.
+    documents_after_booking: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -73,8 +75,13 @@ class Party:
         return min(bands), min((str(each.registered_on) for each in self.members if each.registered_on), default="9")
 
     def obstacles(self, *, by_hand: bool) -> dict[UUID, list[Gate]]:
-        """Why the unit can't be given seats: each member's missing gates; empty if it can."""
+        """Why the unit can't be given seats: each member's missing gates; empty if it can. In order of priority a
+        seat is for people whose papers are under way; an officer may choose others.
+        """
         wanting = {each.id: each.firm_missing() for each in self.travelling}
+        if not by_hand:
+            for each in self.travelling:
+                wanting[each.id] += each.papers_to_ask_for(self.policy.documents_after_booking)
         left_behind = any(each.status in (Status.NO_SHOW, Status.REFUSED) for each in self.travelling)
         if not any(wanting.values()) and (by_hand or not left_behind):
             return {}

@@ -28,12 +28,36 @@ class PaperValidity(RuleBroken):
     """A paper is valid from its issue to a later day that has not passed: check both dates."""
 
 
+class IssuedInTheFuture(RuleBroken):
+    """A paper can't have been issued on a day to come: check the day of issue."""
+
+
+class ExpiresTooLate(RuleBroken):
+    """No paper is valid for more than twenty years: check the day of expiry."""
+
+
 class FlightFirst(RuleBroken):
     """This authority issues a travel document only once the flight is known: give a seat first."""
 
 
 class FlightInThePast(RuleBroken):
     """A flight is planned for a time to come."""
+
+
+class FlightTooFarAhead(RuleBroken):
+    """A flight is planned for the next two years: check the year of departure."""
+
+
+class WrongOrigin(RuleBroken):
+    """The flight does not leave from an airport of its office."""
+
+    def __init__(self, origin: str, office: str, airports: Iterable[str]) -> None:
+        known = list(airports)
+        super().__init__(f"{origin} is not an airport of the office {office}: {', '.join(known)}.", airports=known)
+
+
+class DepartureTime(RuleBroken):
+    """A flight leaves after its manifest was locked, and not in the future: check the time of departure."""
 
 
 class FlightFull(RuleBroken):

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from services.travel.domain.case import SEATED, Action, Status
+from services.travel.domain.paper import require_issued
 from services.travel.domain.rules import AlreadyWithdrawn, FlightFirst
 from services.travel.domain.vocabulary import Gate, PaperKind, RecordedIn
 from services.travel.repository import Unit
@@ -30,6 +31,7 @@ async def issue_paper(
     if after_booking and case.status not in SEATED:
         raise FlightFirst()
     issued = issued_on or now.date()
+    require_issued(issued, now.date())
     expires = expires_on or issued + timedelta(days=_days(uow, gate, paper.kind, paper.authority))
     uow.record(*case.issue_paper(gate, number, issued, expires, now.date()), *uow.party(case).settle(now))
     return {"case_id": case_id, "status": paper.status, "issued_on": issued, "expires_on": expires}

@@ -1,15 +1,16 @@
 """What movement operations do with flights and seats, and the desk on departure day: one function per command."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.travel.airports import local
 from services.travel.clients import ConsentNow
 from services.travel.domain.case import Case
-from services.travel.domain.flight import Flight, Outcome
-from services.travel.domain.rules import ConsentMissing, HoldOpen, OverrideWithoutReason
+from services.travel.domain.flight import Flight, Outcome, require_plannable
+from services.travel.domain.rules import ConsentMissing, HoldOpen, OverrideWithoutReason, WrongOrigin
 from services.travel.domain.seating import Allotment, allot
 from services.travel.domain.vocabulary import FlightKind, RefusedBy
 from services.travel.queries import blocked_cases, read_flight, waiting_units
@@ -39,16 +40,21 @@ class PlannedFlight:
 
 async def plan_flight(uow: Unit, planned: PlannedFlight) -> Answer:
     """Plan a flight or a charter."""
-    flight = Flight(new_id(), **vars(planned))
+    airports, now = uow.programme.offices[planned.office].airports, uow.clock.now()
+    if planned.origin not in airports:
+        raise WrongOrigin(planned.origin, planned.office, airports)
+    require_plannable(planned.departs_at, now)
+    there = replace(planned, departs_at=local(planned.departs_at, planned.origin))
+    flight = Flight(new_id(), **vars(there))
     uow.flights.add(flight)
-    uow.record(*flight.schedule(uow.clock.now()))
+    uow.record(*flight.schedule(now))
     return {"flight_id": flight.id}
 
 
 async def reschedule_flight(uow: Unit, flight_id: UUID, departs_at: datetime) -> Answer:
     """Leave at another time: the gates of everybody on it are evaluated again."""
     flight, now = await uow.load_flight(flight_id), uow.clock.now()
-    uow.record(*flight.reschedule(departs_at.astimezone(flight.departs_at.tzinfo), now))
+    uow.record(*flight.reschedule(departs_at, now))
     for party in uow.parties(_passengers(uow, flight)):
         uow.record(*party.settle(now))
     return {"flight_id": flight_id, "status": flight.status}
@@ -68,14 +74,15 @@ async def cancel_flight(uow: Unit, flight_id: UUID, reason: str) -> Answer:
 async def fill_seats(uow: Unit, flight_id: UUID) -> Answer:
     """Give the free seats by priority."""
     known = await read_flight(uow.connection, flight_id)
+    after = uow.programme.travel.documents_after_booking
     # Units that turn out not to fit are passed over for smaller ones, so look at more than there are seats.
-    line = await waiting_units(uow.connection, known, 2 * max(known.free, 0) + 20)
+    line = await waiting_units(uow.connection, known, after, 2 * max(known.free, 0) + 20)
     await uow.load(flights=[flight_id], cases=[case_id for unit in line for case_id in unit.cases])
     flight = uow.flights.get(flight_id)
     cases = [uow.cases.get(case_id) for unit in line for case_id in unit.cases]
     allotment = allot(flight, uow.parties(cases), uow.clock.now())
     uow.record(*allotment.events)
-    blocked = await blocked_cases(uow.connection, flight, _WAITING_SHOWN)
+    blocked = await blocked_cases(uow.connection, flight, after, _WAITING_SHOWN)
     return _answer(allotment, blocked)
 
 
@@ -85,7 +92,8 @@ async def give_seats(uow: Unit, flight_id: UUID, case_ids: Sequence[UUID], overr
     flight = uow.flights.get(flight_id)
     parties = uow.parties(uow.cases.get(case_id) for case_id in case_ids)
     chosen = [member.id for party in parties for member in party.members]
-    first = await waiting_units(uow.connection, flight, 1, without=chosen)
+    after = uow.programme.travel.documents_after_booking
+    first = await waiting_units(uow.connection, flight, after, 1, without=chosen)
     overridden = bool(first) and first[0].priority < max(party.priority for party in parties)
     if overridden and not override_reason:
         raise OverrideWithoutReason()
@@ -117,7 +125,7 @@ async def lock_manifest(uow: Unit, flight_id: UUID, identities: Mapping[UUID, Ma
     passengers = _passengers(uow, flight)
     absent = {case.id: uow.party(case).evaluate(case, now).absent for case in passengers}
     blocked = [{"case_id": str(id), "missing": [gate.value for gate in gates]} for id, gates in absent.items() if gates]
-    uow.record(*flight.lock(blocked))
+    uow.record(*flight.lock(blocked, now))
     if any(case.id not in identities for case in passengers):
         raise Unavailable("Screening has not given every passenger's identity: lock the manifest again.")
     for case in passengers:
@@ -172,9 +180,10 @@ async def validate_manifest(uow: Unit, flight_id: UUID) -> Answer:
 async def depart(uow: Unit, flight_id: UUID, departed_at: datetime | None) -> Answer:
     """The flight has left with those on board."""
     flight = await uow.load_flight(flight_id)
-    at = departed_at or uow.clock.now()
+    now = uow.clock.now()
+    at = departed_at or now
     on_board = [each.case_id for each in flight.passengers.values() if each.outcome is Outcome.BOARDED]
-    uow.record(*flight.depart(at))
+    uow.record(*flight.depart(at, now))
     for case_id in on_board:
         uow.record(*uow.cases.get(case_id).depart(at))
     return {"flight_id": flight_id, "status": flight.status, "passengers": len(on_board)}

@@ -144,7 +144,7 @@ class Office(Stage):
     async def leaves(self, flight_id: UUID) -> None:
         """The manifest is validated and the flight leaves."""
         await self.airport.does(f"/flights/{flight_id}/manifest/validate")
-        await self.airport.does(f"/flights/{flight_id}/departure", {"departed_at": DEPARTURE.isoformat()})
+        await self.airport.does(f"/flights/{flight_id}/departure", {"departed_at": NOW.isoformat()})
 
     async def case(self, case_id: UUID) -> Any:
         """What travel shows of a case."""
@@ -171,7 +171,9 @@ def flight_body(capacity: int = 20, country: str = "PK", departs_at: datetime = 
         "carrier": "YL",
         "number": "6402",
         "origin": "MJI",
-        "destination": {"PK": "ISB", "CI": "ABJ", "BD": "DAC", "NG": "LOS", "ML": "BKO", "NE": "NIM"}[country],
+        "destination": {"PK": "ISB", "CI": "ABJ", "BD": "DAC", "NG": "LOS", "ML": "BKO", "NE": "NIM", "SN": "DSS"}[
+            country
+        ],
         "departs_at": departs_at.isoformat(),
         "capacity": capacity,
         "kind": "charter",

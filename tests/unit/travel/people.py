@@ -57,7 +57,7 @@ def locked(plane: Flight, *parties: Party) -> Flight:
     """The flight with these units on its locked manifest."""
     for party in parties:
         party.book(plane, NOW)
-    plane.lock([])
+    plane.lock([], NOW)
     return plane
 
 

@@ -1,7 +1,7 @@
 """Departure day: boarding, no-shows, refusals, withdrawals, validation, departure, and their corrections."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -13,8 +13,10 @@ from services.travel.domain.rules import (
     BoardingHasBegun,
     ConsentMissing,
     CorrectionChangesNothing,
+    DepartureTime,
     FamilySplit,
     FlightInThePast,
+    FlightTooFarAhead,
     GatesMissing,
     HoldOpen,
     ManifestBlocked,
@@ -41,7 +43,7 @@ def boarded(party: Party, capacity: int = 10) -> Flight:
 def departed(party: Party) -> Flight:
     plane = boarded(party)
     plane.validate()
-    plane.depart(DEPARTURE)
+    plane.depart(DEPARTURE, DEPARTURE)
     for case in party.members:
         case.depart(DEPARTURE)
     return plane
@@ -52,16 +54,49 @@ def test_flight_in_the_past_a_flight_is_planned_for_a_time_to_come() -> None:
         flight(departs_at=NOW).schedule(NOW)
 
 
+#: Neither end of the calendar can be told in another zone.
+_ENDS = (datetime.min.replace(tzinfo=timezone(timedelta(hours=14))), datetime.max.replace(tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("departs_at", "rule"),
+    [(_ENDS[0], FlightInThePast), (_ENDS[1], FlightTooFarAhead), (NOW + timedelta(days=731), FlightTooFarAhead)],
+)
+def test_a_flight_is_planned_and_rescheduled_for_the_next_two_years(
+    departs_at: datetime, rule: type[Exception]
+) -> None:
+    with pytest.raises(rule):
+        flight(departs_at=departs_at).schedule(NOW)
+    plane = flight()
+    with pytest.raises(rule):
+        plane.reschedule(departs_at, NOW)
+    assert plane.departs_at == DEPARTURE
+    assert kinds(plane.reschedule(NOW + timedelta(days=729), NOW)) == ["FlightRescheduled"]
+
+
+@pytest.mark.parametrize(
+    "at", [*_ENDS, NOW - timedelta(minutes=6), DEPARTURE + timedelta(minutes=6), NOW.replace(year=1900)]
+)
+def test_departure_time_a_flight_leaves_after_its_manifest_was_locked_and_not_in_the_future(at: datetime) -> None:
+    plane = boarded(single(person()))
+    plane.validate()
+    with pytest.raises(DepartureTime):
+        plane.depart(at, DEPARTURE)
+    assert plane.status is FlightStatus.VALIDATED
+    plane.depart(AT_THE_GATE + timedelta(minutes=30), DEPARTURE)
+    assert plane.departed_at == AT_THE_GATE + timedelta(minutes=30)
+
+
 def test_manifest_empty_a_manifest_without_passengers_is_not_locked() -> None:
     with pytest.raises(ManifestEmpty):
-        flight().lock([])
+        flight().lock([], NOW)
 
 
 def test_manifest_blocked_names_who_misses_what() -> None:
     plane = flight()
     single(person()).book(plane, NOW)
     with pytest.raises(ManifestBlocked) as blocked:
-        plane.lock([{"case_id": "…", "missing": ["document"]}])
+        plane.lock([{"case_id": "…", "missing": ["document"]}], NOW)
     assert blocked.value.fields["blocked"] and plane.status is FlightStatus.PLANNED
 
 
@@ -186,7 +221,7 @@ def test_passengers_unaccounted_a_manifest_is_validated_when_everybody_is_accoun
 
 def test_not_in_this_state_a_flight_departs_only_when_its_manifest_is_validated() -> None:
     with pytest.raises(NotInThisState, match="depart is not possible"):
-        boarded(single(person())).depart(DEPARTURE)
+        boarded(single(person())).depart(DEPARTURE, DEPARTURE)
 
 
 def test_boarding_has_begun_a_flight_with_people_on_board_is_not_rescheduled() -> None:
@@ -235,7 +270,7 @@ def test_who_flew_after_all_has_departed() -> None:
     absent.miss(absent.members[0], plane, AT_THE_GATE)
     present.board(present.members[0], plane, kit=True, now=AT_THE_GATE)
     plane.validate()
-    plane.depart(DEPARTURE)
+    plane.depart(DEPARTURE, DEPARTURE)
     events = absent.correct_boarding(absent.members[0], True, DEPARTURE)
     assert kinds(events) == ["BoardingCorrected", "Departed"]
     assert absent.members[0].status is Status.DEPARTED

@@ -1,11 +1,11 @@
 """Travel documents and exit visas."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from services.travel.domain.paper import PaperStatus
-from services.travel.domain.rules import NotInThisState, PaperValidity
+from services.travel.domain.rules import ExpiresTooLate, IssuedInTheFuture, NotInThisState, PaperValidity
 from services.travel.domain.vocabulary import Gate, PaperKind
 from tests.unit.travel.people import NOW, give_papers, kinds, person
 
@@ -42,13 +42,25 @@ def test_not_in_this_state_a_document_is_not_issued_unless_it_was_requested() ->
         person(papers=False).issue_paper(Gate.DOCUMENT, "LP-1", TODAY, TODAY, TODAY)
 
 
-@pytest.mark.parametrize("days", [(1, 5), (-9, -1)])
-def test_paper_validity_a_paper_is_valid_from_its_issue_to_a_day_to_come(days: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("issued", "expires", "rule"),
+    [
+        (TODAY - timedelta(days=9), TODAY - timedelta(days=1), PaperValidity),
+        (date.min, date.min, PaperValidity),
+        (TODAY + timedelta(days=1), TODAY + timedelta(days=5), IssuedInTheFuture),
+        (date.max, date.max, IssuedInTheFuture),
+        (TODAY, TODAY.replace(year=TODAY.year + 21), ExpiresTooLate),
+        (TODAY, date.max, ExpiresTooLate),
+    ],
+)
+def test_a_paper_is_valid_from_its_issue_to_a_day_to_come_that_is_not_far_away(
+    issued: date, expires: date, rule: type[Exception]
+) -> None:
     case = person(papers=False)
     case.request_paper(Gate.DOCUMENT, "embassy-pk", PASS)
-    issued, expires = (TODAY + timedelta(days=each) for each in days)
-    with pytest.raises(PaperValidity):
+    with pytest.raises(rule):
         case.issue_paper(Gate.DOCUMENT, "LP-1", issued, expires, TODAY)
+    case.issue_paper(Gate.DOCUMENT, "LP-1", TODAY, TODAY.replace(year=TODAY.year + 10), TODAY)
 
 
 def test_a_lapsed_document_can_be_requested_anew() -> None:

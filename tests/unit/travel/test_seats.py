@@ -7,9 +7,9 @@ from services.travel.domain.flight import Flight
 from services.travel.domain.party import Policy
 from services.travel.domain.rules import FlightFull, ManifestClosed, NotInThisState, NotOnThisFlight, WrongDestination
 from services.travel.domain.seating import allot
-from services.travel.domain.vocabulary import AgeGroup, Gate
+from services.travel.domain.vocabulary import AgeGroup, Gate, PaperKind
 from shared.ids import new_id
-from tests.unit.travel.people import NOW, family, flight, kinds, person, single
+from tests.unit.travel.people import NOW, family, flight, give_papers, kinds, person, single
 
 
 def test_the_most_vulnerable_go_first_then_those_who_have_waited_longest() -> None:
@@ -102,7 +102,7 @@ def test_flight_full_a_unit_is_not_booked_without_seats_for_all_and_the_escort()
 def test_manifest_closed_no_seat_is_given_on_a_locked_manifest() -> None:
     plane = flight()
     single(person()).book(plane, NOW)
-    plane.lock([])
+    plane.lock([], NOW)
     with pytest.raises(ManifestClosed):
         allot(plane, [single(person())], NOW)
 
@@ -167,6 +167,35 @@ def test_a_missing_paper_keeps_the_seat_provisional() -> None:
     case = person(papers=False)
     booked = single(case).book(flight(), NOW)[0]
     assert booked.provisional and case.status is Status.BOOKED  # type: ignore[union-attr]
+
+
+def test_in_order_of_priority_seats_are_for_people_whose_papers_are_under_way() -> None:
+    idle, half, asked, there = (person(band=band, papers=False) for band in (1, 1, 2, 3))
+    half.request_paper(Gate.DOCUMENT, "embassy-ci", PaperKind.LAISSEZ_PASSER)
+    for gate in (Gate.DOCUMENT, Gate.EXIT_VISA):
+        asked.request_paper(gate, "embassy-ci", PaperKind.LAISSEZ_PASSER)
+    give_papers(there)
+    allotment = allot(flight(), [single(each) for each in (idle, half, asked, there)], NOW)
+    assert allotment.booked == [asked.id, there.id]
+    assert allotment.waiting == {idle.id: [Gate.DOCUMENT, Gate.EXIT_VISA], half.id: [Gate.EXIT_VISA]}
+    assert allot(flight(), [single(idle)], NOW, by_hand=True).booked == [idle.id]
+
+
+def test_an_authority_that_waits_for_the_flight_needs_to_be_asked_only() -> None:
+    asked, refused = person(papers=False), person(papers=False)
+    for case in (asked, refused):
+        case.request_paper(Gate.DOCUMENT, "embassy-ci", PaperKind.LAISSEZ_PASSER)
+    refused.refuse_paper(Gate.DOCUMENT)
+    policy = Policy(documents_after_booking=frozenset({"embassy-ci"}))
+    allotment = allot(flight(), [single(asked, policy), single(refused, policy)], NOW)
+    assert allotment.booked == [asked.id]
+    assert allotment.waiting == {refused.id: [Gate.DOCUMENT, Gate.EXIT_VISA]}
+
+
+def test_family_split_a_family_waits_for_a_member_who_has_not_asked_for_papers() -> None:
+    father, mother = person(), person(papers=False)
+    allotment = allot(flight(), [family(father, mother)], NOW)
+    assert allotment.waiting == {father.id: [Gate.FAMILY], mother.id: [Gate.DOCUMENT, Gate.EXIT_VISA]}
 
 
 def test_a_cancelled_flight_frees_its_seats_and_people_are_ready_again() -> None:

@@ -158,7 +158,7 @@ class Travel(RuleBasedStateMachine):
 
     @rule(which=which)
     def locked(self, which: UUID) -> None:
-        self.do(lambda: self.uow.record(*self.plane(which).lock([])))
+        self.do(lambda: self.uow.record(*self.plane(which).lock([], self.clock.now())))
 
     @rule(who=who, which=which, kit=st.booleans())
     def board(self, who: UUID, which: UUID, kit: bool) -> None:
@@ -200,7 +200,7 @@ class Travel(RuleBasedStateMachine):
     def departed(self, which: UUID) -> None:
         def depart() -> None:
             plane = self.plane(which)
-            self.uow.record(*plane.validate(), *plane.depart(self.clock.now()))
+            self.uow.record(*plane.validate(), *plane.depart(self.clock.now(), self.clock.now()))
             for line in plane.passengers.values():
                 if line.outcome is Outcome.BOARDED:
                     self.uow.record(*self.case(line.case_id).depart(self.clock.now()))
