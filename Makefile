@@ -22,8 +22,9 @@ demo: $(READY) ## Fly 133 people from Tripoli to Islamabad and follow them home 
 up: $(READY) ## Run the whole suite in one process, data kept between runs (ARGS="--port 8000 --data DIR")
 	@$(BIN)/homeward up $(ARGS)
 
-test: $(READY) ## Run every test (ARGS="tests/unit -k family")
-	@$(BIN)/python -m pytest $(ARGS)
+# By file, for a file's tests may share a server; in their order, as the long files hold few tests and would come last.
+test: $(READY) ## Run every test (ARGS="tests/unit -k family", "-n 0" for one at a time)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(READY) ## Check style, types, boundaries and contracts
 	$(BIN)/ruff check .

@@ -116,12 +116,11 @@ def left_over_server(data_dir: Path, arguments: list[str]) -> Iterator[subproces
 
 @contextmanager
 def bystander(*command: str) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(command, stdin=subprocess.PIPE)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def plant_pid_file(data_dir: Path, pid: int, started: float) -> None:
@@ -139,7 +138,7 @@ async def test_the_first_start_makes_a_utf8_cluster_with_durable_commits_and_no_
         engine = create_async_engine(pg.url("screening"))
         async with engine.connect() as connection:
             rows = await connection.execute(text("SELECT name, setting FROM pg_settings"))
-            settings: dict[str, str] = dict(rows.tuples().all())
+            settings: dict[str, str] = {row.name: row.setting for row in rows}
             assert await connection.scalar(text("SELECT lower('ÉLISE')")) == "élise"
         await engine.dispose()
         assert pg.socket_directory.stat().st_mode & 0o777 == 0o700

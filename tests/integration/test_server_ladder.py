@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from services import servers
 from services.servers import fresh_database, postgres_server, rabbitmq_server
-from services.servers.docker import docker_postgres, docker_rabbitmq, docker_works
+from services.servers.docker import docker_postgres, docker_works
 from services.servers.postgres import LocalPostgres, WheelPostgres, installed_postgres
 from services.servers.rabbitmq import LocalRabbitMQ, installed_rabbitmq
 from services.servers.server import NotOurServer, Server, ServerUnavailable, in_own_loop
@@ -117,17 +117,9 @@ def test_a_postgres_keeps_its_address_and_committed_rows_when_it_is_restarted_or
         assert run(url, "SELECT note FROM entry ORDER BY note") == ["first", "second"]
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        pytest.param(docker_rabbitmq, marks=needs_docker, id="docker"),
-        pytest.param(installed_rabbitmq_server, marks=needs_rabbitmq, id="installed"),
-    ],
-)
-def test_a_rabbitmq_keeps_its_address_and_confirmed_messages_when_it_is_restarted_or_killed(
-    make: Callable[[], Server],
-) -> None:
-    with nothing_left_behind(), make() as server:
+@needs_rabbitmq
+def test_a_rabbitmq_keeps_its_address_and_confirmed_messages_when_it_is_restarted_or_killed() -> None:
+    with nothing_left_behind(), installed_rabbitmq_server() as server:
         send(server.url, b"first")
         server.restart()
         assert receive(server.url) == b"first"
@@ -140,14 +132,14 @@ def test_a_rabbitmq_keeps_its_address_and_confirmed_messages_when_it_is_restarte
 
 
 @pytest.mark.parametrize(
-    "kind",
+    ("kind", "number"),
     [
-        pytest.param("postgres", marks=needs_postgres),
-        pytest.param("wheel"),
-        pytest.param("rabbitmq", marks=needs_rabbitmq),
+        pytest.param("postgres", signal.SIGINT, marks=needs_postgres),
+        pytest.param("postgres", signal.SIGKILL, marks=needs_postgres),
+        pytest.param("wheel", signal.SIGKILL),
+        pytest.param("rabbitmq", signal.SIGKILL, marks=needs_rabbitmq),
     ],
 )
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_no_server_outlives_the_test_run(kind: str, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "tests.support.server_user", kind]
     user = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -159,17 +151,15 @@ def test_no_server_outlives_the_test_run(kind: str, number: signal.Signals) -> N
     wait_until(lambda: all(map(gone, started)))
 
 
-def test_every_fresh_database_is_another_empty_one() -> None:
-    with postgres_server() as server:
-        one, other = fresh_database(server.url), fresh_database(server.url)
-        run(one, "CREATE TABLE entry (note text)")
-        assert run(other, "SELECT to_regclass('entry')") == [None]
+def test_every_fresh_database_is_another_empty_one(postgres_url: str) -> None:
+    one, other = fresh_database(postgres_url), fresh_database(postgres_url)
+    run(one, "CREATE TABLE entry (note text)")
+    assert run(other, "SELECT to_regclass('entry')") == [None]
 
 
-def test_the_ladder_finds_a_rabbitmq_here() -> None:
-    with rabbitmq_server() as server:
-        send(server.url, b"first")
-        assert receive(server.url) == b"first"
+def test_the_ladder_finds_a_rabbitmq_here(amqp_url: str) -> None:
+    send(amqp_url, b"first")
+    assert receive(amqp_url) == b"first"
 
 
 def test_servers_named_by_the_environment_come_first_and_are_never_touched(monkeypatch: pytest.MonkeyPatch) -> None:

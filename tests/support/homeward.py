@@ -57,7 +57,8 @@ class Client:
     """Someone at a gateway that another process runs."""
 
     def __init__(self, port: int, data: Path, role: str) -> None:
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        # No connection is kept, for nobody closes it.
+        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, headers={"Connection": "close"})
         self._data, self._role = data, role
         self._token = ""
 
