@@ -13,7 +13,8 @@ def boarded(received: Received[Boarded], uow: Unit) -> None:
 
 def boarding_corrected(received: Received[BoardingCorrected], uow: Unit) -> None:
     """Whoever was not on board after all can still withdraw."""
-    uow.cases.get(received.subject).boarded = received.data.boarded
+    case = uow.cases.get(received.subject)
+    uow.record(*case.correct_boarding(received.data.boarded, uow.clock.now()))
 
 
 def departed(received: Received[Departed], uow: Unit) -> None:

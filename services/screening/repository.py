@@ -23,7 +23,7 @@ CASES = Store(
         "person_id": Column("uuid", lambda case: case.person_id),
         "household_id": Column("uuid", lambda case: case.household_id),
         "merged_into": Column("uuid", lambda case: case.merged_into),
-        "open_suspicions": Column("int", lambda case: len(case.open_suspicions)),
+        "open_suspicions": Column("int", lambda case: len(case.like_elders)),
     },
 )
 
@@ -91,7 +91,8 @@ async def listed(connection: AsyncConnection, office: str, entries: Sequence[str
         """SELECT entry, case_id, household_id, fingerprint, screening_case.reference,
                   coalesce((SELECT array_agg(CAST(suspicion ->> 'other_case_id' AS uuid))
                             FROM jsonb_array_elements(state -> 'suspicions') AS suspicion
-                            WHERE suspicion ->> 'same_person' IS NULL), '{}') AS suspected
+                            WHERE suspicion ->> 'same_person' IS NULL
+                              AND coalesce(CAST(suspicion ->> 'of_elder' AS boolean), true)), '{}') AS suspected
            FROM list_entry JOIN screening_case ON screening_case.id = case_id
            WHERE list_entry.office = :office AND entry = ANY(:entries)""",
         office=office,
@@ -140,7 +141,7 @@ async def cases_of(connection: AsyncConnection, ids: Iterable[UUID]) -> list[Cas
 
 
 async def suspected(connection: AsyncConnection, limit: int) -> list[Case]:
-    """Cases with suspected duplicates about which nobody has decided, oldest first."""
+    """Cases like elder ones about which nobody has decided, oldest first."""
     found = await rows(
         connection,
         """SELECT state::text FROM screening_case WHERE open_suspicions > 0 AND status <> 'merged'

@@ -184,7 +184,7 @@ async def show_duplicates(
         "duplicates": [
             Suspected(case_id=case.id, reference=case.reference, **_of(suspicion))
             for case in cases
-            for suspicion in case.open_suspicions
+            for suspicion in case.like_elders
         ]
     }
 

@@ -109,6 +109,11 @@ class Case:
         return [suspicion for suspicion in self.suspicions if suspicion.open]
 
     @property
+    def like_elders(self) -> list[Suspicion]:
+        """Open suspicions of cases that were there before this one: every pair has one side in such a list."""
+        return [suspicion for suspicion in self.open_suspicions if suspicion.of_elder]
+
+    @property
     def examination(self) -> Examination | None:
         """The last fit-to-travel result."""
         return self.examinations[-1] if self.examinations else None
@@ -254,9 +259,16 @@ class Case:
         self.refusal = refusal
         return [CaseDeclined(self.id, refusal.at.date())]
 
-    def suspect(self, other: UUID, likeness: Iterable[Likeness], at: datetime) -> list[CaseEvent]:
+    def correct_boarding(self, boarded: bool, at: datetime) -> list[CaseEvent]:
+        """Travel had it wrong: what could not stop a person on board stops one who is not."""
+        self.boarded = boarded
+        return self._then(at)
+
+    def suspect(
+        self, other: UUID, likeness: Iterable[Likeness], at: datetime, *, of_elder: bool = True
+    ) -> list[CaseEvent]:
         """Note that this may be the person of another case: a person has to decide."""
-        self.suspicions.append(Suspicion(other, sorted(likeness), at))
+        self.suspicions.append(Suspicion(other, sorted(likeness), at, of_elder))
         return self._then(at, DuplicateSuspected(self.id, other))
 
     def merge_into(self, other: UUID) -> list[CaseEvent]:
@@ -276,7 +288,7 @@ class Case:
         known = {self.id, *(suspicion.other_case_id for suspicion in self.suspicions)}
         for suspicion in ended.open_suspicions:
             if suspicion.other_case_id not in known:
-                events += self.suspect(suspicion.other_case_id, suspicion.likeness, at)
+                events += self.suspect(suspicion.other_case_id, suspicion.likeness, at, of_elder=suspicion.of_elder)
         return events
 
     def _declared_before(self, withdrawal: Withdrawal) -> bool:
@@ -291,16 +303,18 @@ class Case:
 
     def _then(self, at: datetime, *events: CaseEvent) -> list[CaseEvent]:
         """The events, and the clearance revoked if one of its gates fell by them."""
-        fallen = tuple(gate for gate in self.missing(at) if gate is not Gate.FITNESS or self._unfit)
+        fallen = tuple(gate for gate in self.missing(at) if self._undoes_clearance(gate))
         if self.status is not Status.CLEARED or not fallen:
             return list(events)
         self._advance(Action.REVOKE)
         return [*events, ClearanceRevoked(self.id, fallen)]
 
-    @property
-    def _unfit(self) -> bool:
+    def _undoes_clearance(self, gate: Gate) -> bool:
+        if gate is Gate.IDENTITY:
+            # Who has returned and asks again is suspected too; that journey is over.
+            return not self.boarded
         # A result that only lapsed doesn't undo the clearance: travel asks for a new one before the flight.
-        return self.examination is not None and not self.examination.fit
+        return gate is not Gate.FITNESS or (self.examination is not None and not self.examination.fit)
 
 
 def _care_is_arranged(case: Case, at: datetime) -> bool:

@@ -9,7 +9,6 @@ from services.screening.domain import rules
 from services.screening.domain.case import Case
 from services.screening.domain.events import CaseEvent, DuplicateDecided
 from services.screening.domain.records import Suspicion
-from services.screening.domain.vocabulary import Status
 
 
 @dataclass(frozen=True)
@@ -30,56 +29,82 @@ class Merger:
     kept: Case
 
 
-def open_suspicion(first: Case, second: Case) -> tuple[Case, Suspicion]:
-    """The case of the two that is suspected, and of what. Raises NotSuspected."""
-    for case, other in ((first, second), (second, first)):
-        for suspicion in case.open_suspicions:
-            if suspicion.other_case_id == other.id and case.status is not Status.MERGED:
-                return case, suspicion
-    raise rules.NotSuspected
+@dataclass(frozen=True)
+class Pair:
+    """Two cases that may be of one person, and what is open between them: a suspicion on each side as a rule."""
+
+    first: Case
+    second: Case
+    suspicions: list[tuple[Case, Suspicion]]
+
+    def settle(self, decision: Decision) -> None:
+        """Keep the decision with every suspicion."""
+        for _, suspicion in self.suspicions:
+            suspicion.same_person, suspicion.reason = decision.same_person, decision.reason
+            suspicion.decided_at, suspicion.decided_by = decision.at, decision.by
 
 
-def settle(suspicion: Suspicion, decision: Decision) -> None:
-    """Keep the decision with the suspicion."""
-    suspicion.same_person, suspicion.reason = decision.same_person, decision.reason
-    suspicion.decided_at, suspicion.decided_by = decision.at, decision.by
+def pair(first: Case, second: Case, cases: Iterable[Case]) -> Pair:
+    """What is open between two cases and those that have ended in them. Raises NotSuspected."""
+    known = list(cases)
+    suspicions = [
+        (case, suspicion)
+        for case, other in ((first, second), (second, first))
+        for suspicion in case.open_suspicions
+        if suspicion.other_case_id in _names(other, known)
+    ]
+    if first is second or not suspicions:
+        raise rules.NotSuspected
+    return Pair(first, second, suspicions)
 
 
-def different_people(suspected: Case, suspicion: Suspicion, decision: Decision) -> list[CaseEvent]:
+def _names(case: Case, cases: Iterable[Case]) -> set[UUID]:
+    names, before = {case.id}, 0
+    while before < len(names):
+        before = len(names)
+        names |= {each.id for each in cases if each.merged_into in names}
+    return names
+
+
+def goes_on_as(case: Case, get: Callable[[UUID], Case]) -> Case:
+    """The case under which this one's person goes on: itself, or the last it was merged into."""
+    while case.merged_into is not None:
+        case = get(case.merged_into)
+    return case
+
+
+def different_people(alike: Pair, decision: Decision) -> list[CaseEvent]:
     """Both cases go on as they are."""
-    settle(suspicion, decision)
-    return [DuplicateDecided(suspected.id, suspicion.other_case_id, False, suspected.person_id)]
+    alike.settle(decision)
+    return [
+        DuplicateDecided(case.id, suspicion.other_case_id, False, case.person_id)
+        for case, suspicion in alike.suspicions
+    ]
 
 
 def same_person(
-    suspected: Case,
-    suspicion: Suspicion,
-    other: Case,
-    decision: Decision,
-    cases: Iterable[Case],
-    *,
-    new_id: Callable[[], UUID],
+    alike: Pair, decision: Decision, cases: Iterable[Case], *, new_id: Callable[[], UUID]
 ) -> tuple[list[CaseEvent], Merger | None]:
     """The person of the elder case has both; ``cases`` are all that the two persons were thought to have."""
-    settle(suspicion, decision)
-    elder, younger = sorted((suspected, other), key=lambda case: (case.registered_at, case.id))
+    alike.settle(decision)
+    elder, younger = sorted((alike.first, alike.second), key=lambda case: (case.registered_at, case.id))
     former = younger.person_id
     renamed = [case for case in cases if case.person_id == former and former != elder.person_id]
     for case in renamed:
         case.person_id = elder.person_id
-    decided: list[CaseEvent] = [
-        DuplicateDecided(case.id, suspicion.other_case_id if case is suspected else elder.id, True, elder.person_id)
-        for case in {case.id: case for case in (*renamed, suspected)}.values()
-    ]
+    suspected = {case.id for case, _ in alike.suspicions}
+    decided = [(case.id, elder.id) for case in renamed if case.id not in suspected]
+    decided += [(case.id, suspicion.other_case_id) for case, suspicion in alike.suspicions]
+    events: list[CaseEvent] = [DuplicateDecided(*each, True, elder.person_id) for each in decided]
     merger = _merger(elder, younger)
     if merger is None:
-        return decided, None
+        return events, None
     absorbed = merger.kept.absorb(merger.ended, decision.at, new_id=new_id)
-    return [*decided, *absorbed, *merger.ended.merge_into(merger.kept.id)], merger
+    return [*events, *absorbed, *merger.ended.merge_into(merger.kept.id)], merger
 
 
 def _merger(elder: Case, younger: Case) -> Merger | None:
-    if elder is younger or elder.boarded:
+    if elder.boarded:
         # Who has returned before and asks again has a new case, under the same person.
         return None
     return Merger(elder, younger) if younger.boarded else Merger(younger, elder)

@@ -115,6 +115,8 @@ class Suspicion:
     other_case_id: UUID
     likeness: list[Likeness]
     raised_at: datetime
+    #: The other case has a suspicion of this one in turn; of the two this is the one by which people speak of the pair.
+    of_elder: bool = True
     same_person: bool | None = None
     reason: str | None = None
     decided_at: datetime | None = None

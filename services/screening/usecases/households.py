@@ -42,13 +42,14 @@ async def decide_duplicate(
         households={row.household_id for row in people} - {None},
         cases={case_id, other_id, *(row.id for row in people)},
     )
-    suspected, suspicion = duplicates.open_suspicion(uow.cases.get(case_id), uow.cases.get(other_id))
+    get = uow.cases.get
+    first, second = (duplicates.goes_on_as(get(each), get) for each in (case_id, other_id))
+    alike = duplicates.pair(first, second, uow.cases)
     decision = Decision(same_person, reason, uow.clock.now(), uow.actor)
     if not same_person:
-        uow.record(*duplicates.different_people(suspected, suspicion, decision))
+        uow.record(*duplicates.different_people(alike, decision))
         return {"case_id": case_id, "merged_into": None}
-    other = uow.cases.get(survivors[suspicion.other_case_id])
-    events, merger = duplicates.same_person(suspected, suspicion, other, decision, uow.cases, new_id=new_id)
+    events, merger = duplicates.same_person(alike, decision, uow.cases, new_id=new_id)
     uow.record(*events)
     if merger is not None:
         _leave_household(uow, merger)

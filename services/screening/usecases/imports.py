@@ -78,14 +78,13 @@ async def _register(
 ) -> dict[int, Case]:
     labels = {row.household for row, _ in new} - {None}
     homes = {row.household: there.household_id for row, there in old if row.household in labels and there.household_id}
-    await uow.load(households=homes.values())
     enrolled = await enrol(uow, office, [each for _, each in new], listed=True)
+    suspicions = await suspect(uow, enrolled, homes.values())
     cases = {row.number: case for (row, _), case in zip(new, enrolled, strict=True)}
     households = [
         _settle(uow, office, label, homes.get(label), [(row, cases.get(row.number)) for row in rows])
         for label in sorted(label for label in labels if label)
     ]
-    suspicions = await suspect(uow, enrolled)
     uow.record(*(case.registered() for case in enrolled), *(each.changed() for each in households), *suspicions)
     for household in households:
         uow.record(*accompany([uow.cases.get(member) for member in household.members], uow.clock.now()))

@@ -21,7 +21,9 @@ document_numbers               several separated by ``;``
 
 import csv
 import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -45,6 +47,8 @@ MAX_BYTES, MAX_ROWS = 5_000_000, 5_000
 #: A workbook is a zip archive: this bounds what it unfolds to.
 _MAX_UNPACKED = 60_000_000
 _LONGEST_CELL = 500
+#: What reading a zip archive with wrong bytes in it raises; a wrong byte can claim any version, method or password.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, OverflowError, RuntimeError, struct.error)
 
 REQUIRED = ("given_name", "family_name", "date_of_birth", "sex", "nationality", "place", "place_kind")
 OPTIONAL = ("list_reference", "household", "role", "unaccompanied", "phone", "document_numbers")
@@ -122,7 +126,7 @@ def _cells(filename: str, content: bytes) -> Iterable[Iterable[Any]]:
 def _workbook(filename: str, content: bytes) -> Iterator[Iterable[Any]]:
     try:
         parts = zipfile.ZipFile(io.BytesIO(content)).infolist()
-    except zipfile.BadZipFile:
+    except _DAMAGED:
         raise NotAList("This workbook is damaged: save it again.") from None
     names = {part.filename.casefold() for part in parts}
     if filename.casefold().endswith(".xlsm") or any("vbaproject" in name for name in names):
@@ -136,7 +140,9 @@ def _workbook(filename: str, content: bytes) -> Iterator[Iterable[Any]]:
         sheet = book.worksheets[0]
         sheet.reset_dimensions()
         yield from sheet.iter_rows(values_only=True)
-    except (KeyError, ValueError, IndexError, TypeError, AttributeError, zipfile.BadZipFile, SyntaxError):
+    except _DAMAGED:
+        raise NotAList("This workbook is damaged: save it again.") from None
+    except (KeyError, ValueError, IndexError, TypeError, AttributeError, SyntaxError):
         # ElementTree's ParseError is a SyntaxError; what openpyxl raises for a damaged part is not documented.
         raise NotAList("This workbook can't be read: save the list alone as .xlsx or CSV.") from None
 
@@ -151,7 +157,7 @@ def _csv(content: bytes) -> Iterator[list[str]]:
     first = next((line for line in text.splitlines() if line.strip()), "")
     separator = max(",;\t", key=first.count)
     try:
-        yield from csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        yield from csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     except csv.Error:
         raise NotAList("This CSV file can't be read: look for a quotation mark that isn't closed.") from None
 

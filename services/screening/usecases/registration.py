@@ -12,10 +12,11 @@ from services.screening.domain import rules
 from services.screening.domain.case import Case
 from services.screening.domain.household import Household, accompany
 from services.screening.domain.identity import Identity, search_key
-from services.screening.domain.vocabulary import HouseholdRole, Likeness, PlaceKind
+from services.screening.domain.vocabulary import HouseholdRole, Likeness, PlaceKind, Status
 from services.screening.repository import Unit
 from shared.errors import Invalid
 from shared.ids import new_id
+from shared.persistence.unit_of_work import LostRace
 
 
 @dataclass(frozen=True)
@@ -109,17 +110,25 @@ def found_household(uow: Unit, office: str, cases: Iterable[Case]) -> Household:
     return household
 
 
-async def suspect(uow: Unit, cases: Sequence[Case]) -> list[object]:
-    """Flag each new case that may be of a person who has a case already, or who is in the same list above."""
+async def suspect(uow: Unit, cases: Sequence[Case], households: Iterable[UUID] = ()) -> list[object]:
+    """Flag new cases that may be of a person who has a case already or is in the same list above, and those others.
+
+    All of them are locked at once, and these households before them, as the lock order asks.
+    """
     keys = {case.id: case.identity.likeness_keys() for case in cases}
     known: dict[str, list[UUID]] = {}
     wanted = {key for each in keys.values() for key in each}
     for key, case_id in await repository.known_by(uow.connection, wanted):
         known.setdefault(key, []).append(case_id)
+    elder = {case_id for each in known.values() for case_id in each}
+    await uow.load(households=households, cases=elder)
+    if any(uow.cases.get(case_id).status is Status.MERGED for case_id in elder):
+        raise LostRace("a case was merged between the look-up and the lock: its person has another now")
     events: list[object] = []
     for case in cases:
         for other, likeness in _like(keys[case.id], known).items():
             events += case.suspect(other, likeness, uow.clock.now())
+            events += uow.cases.get(other).suspect(case.id, likeness, uow.clock.now(), of_elder=False)
         for key in keys[case.id]:
             known.setdefault(key, []).append(case.id)
     return events
@@ -139,7 +148,7 @@ def answer(case: Case) -> dict[str, Any]:
         "case_id": case.id,
         "reference": case.reference,
         "list_reference": case.list_reference,
-        "suspected_duplicates": [suspicion.other_case_id for suspicion in case.open_suspicions],
+        "suspected_duplicates": [suspicion.other_case_id for suspicion in case.like_elders],
     }
 
 

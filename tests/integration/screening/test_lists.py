@@ -22,6 +22,9 @@ async def test_the_charters_list_is_taken_whole_and_the_second_time_changes_noth
     second = await programme.imported(content)
     assert (second["registered"], second["unchanged"]) == (0, first["rows"])
     assert second["cases"] == first["cases"]
+    for each in suspected:
+        for other in each["suspected_duplicates"]:
+            assert "identity" in (await programme.officer.reads(f"/cases/{other}/gates"))["missing"]
     assert len(await programme.events(first["cases"][0]["case_id"])) == 1
 
 

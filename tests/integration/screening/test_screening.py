@@ -105,6 +105,30 @@ async def test_two_registrations_of_one_person_at_once_flag_one_of_them(programm
     assert "identity" in refused["missing"]
 
 
+async def test_a_suspicion_stops_both_cases_until_somebody_decides_from_either_side(programme: Programme) -> None:
+    body = person()
+    elder = (await programme.officer.does("/cases", body))["case_id"]
+    await programme.screen(elder)
+    await programme.clear(elder)
+    younger = (await programme.officer.does("/cases", body))["case_id"]
+    assert (await programme.events(elder))[-2:] == [
+        told.DuplicateSuspected(other_case_id=younger),
+        told.ClearanceRevoked(missing=[Gate.IDENTITY]),
+    ]
+    await programme.screen(younger)
+    for one, other in ((elder, younger), (younger, elder)):
+        assert (await programme.officer.reads(f"/cases/{one}"))["suspected_duplicates"] == [other]
+        assert (await programme.officer.refused(f"/cases/{one}/clearance"))["missing"] == ["identity"]
+    open_ones = (await programme.officer.reads("/duplicates"))["duplicates"]
+    assert [each["other_case_id"] for each in open_ones if each["case_id"] in (elder, younger)] == [elder]
+    path = f"/cases/{elder}/duplicates/{younger}"
+    await programme.officer.does(path, {"same_person": False, "reason": "Seen together"})
+    for one in (elder, younger):
+        assert (await programme.officer.reads(f"/cases/{one}"))["suspected_duplicates"] == []
+        assert isinstance((await programme.events(one))[-1], told.DuplicateDecided)
+        await programme.clear(one)
+
+
 async def test_of_one_person_the_younger_case_is_merged_into_the_elder(programme: Programme) -> None:
     body = person(phone="0911234567")
     elder = await programme.officer.does("/cases", body)

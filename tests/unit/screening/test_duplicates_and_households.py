@@ -37,9 +37,8 @@ OTHER = Decision(False, "Two people", NOW, "officer")
 
 
 def decide_same(first: Case, second: Case, *others: Case) -> tuple[list[CaseEvent], Merger | None]:
-    one, suspicion = duplicates.open_suspicion(first, second)
-    other = second if one is first else first
-    return duplicates.same_person(one, suspicion, other, SAME, [first, second, *others], new_id=new_id)
+    cases = [first, second, *others]
+    return duplicates.same_person(duplicates.pair(first, second, cases), SAME, cases, new_id=new_id)
 
 
 def twice(**of_elder: object) -> tuple[Case, Case]:
@@ -71,8 +70,7 @@ def test_the_younger_case_ends_also_when_the_elder_was_the_suspected_one() -> No
 
 def test_two_people_both_go_on() -> None:
     elder, younger = twice()
-    one, suspicion = duplicates.open_suspicion(elder, younger)
-    told = duplicates.different_people(one, suspicion, OTHER)
+    told = duplicates.different_people(duplicates.pair(elder, younger, [elder, younger]), OTHER)
     assert told == [DuplicateDecided(younger.id, elder.id, False, younger.person_id)]
     assert Gate.IDENTITY not in younger.missing(NOW)
     assert elder.status is younger.status is Status.OPEN
@@ -80,7 +78,31 @@ def test_two_people_both_go_on() -> None:
 
 def test_not_suspected() -> None:
     with pytest.raises(rules.NotSuspected):
-        duplicates.open_suspicion(case(), case())
+        duplicates.pair(case(), case(), [])
+
+
+def test_a_decision_settles_both_sides_also_those_that_name_a_case_merged_before() -> None:
+    elder, younger = twice()
+    stranger = case()
+    for one, other in ((stranger, younger), (younger, stranger), (elder, younger)):
+        suspected(one, other)
+    decide_same(elder, younger)
+    assert [each.other_case_id for each in elder.open_suspicions] == [stranger.id]
+    alike = duplicates.pair(stranger, elder, [elder, younger, stranger])
+    told = duplicates.different_people(alike, OTHER)
+    assert {(event.case_id, event.other_case_id) for event in told if isinstance(event, DuplicateDecided)} == {
+        (stranger.id, younger.id),
+        (elder.id, stranger.id),
+    }
+    assert not elder.open_suspicions + stranger.open_suspicions
+
+
+def test_who_is_on_board_keeps_the_clearance_until_that_turns_out_to_be_wrong() -> None:
+    one = screened(case(boarded=True), clear=False)
+    one.status = Status.CLEARED
+    suspected(one, case())
+    assert one.status is Status.CLEARED
+    assert one.correct_boarding(False, NOW) == [ClearanceRevoked(one.id, (Gate.IDENTITY,))]
 
 
 def test_who_has_returned_before_gets_a_new_case_under_the_same_person() -> None:

@@ -1,6 +1,7 @@
 """Registration lists: what is read, what is refused and how it is said."""
 
 import io
+import random
 import zipfile
 from datetime import UTC, date, datetime
 from typing import Any
@@ -131,6 +132,25 @@ def archive(*names: str) -> bytes:
 def test_what_is_no_list_is_refused_with_what_to_do(filename: str, content: bytes, told: str) -> None:
     with pytest.raises(NotAList, match=told):
         read_listing(filename, content)
+
+
+def test_a_workbook_with_a_wrong_byte_is_read_or_refused_and_never_an_error_of_ours() -> None:
+    whole, chance, refused = workbook(HEADER.split(","), GOOD.split(",")), random.Random(7), 0
+    for _ in range(40):
+        damaged = bytearray(whole)
+        for _ in range(3):
+            damaged[chance.randrange(4, len(damaged))] ^= chance.randrange(1, 256)
+        try:
+            read_listing("list.xlsx", bytes(damaged))
+        except NotAList:
+            refused += 1
+    assert refused
+
+
+def test_a_quotation_mark_that_is_not_closed_swallows_nobody() -> None:
+    for opened in ('"Adeel', '"Adeel"x'):
+        with pytest.raises(NotAList, match="quotation mark"):
+            read_listing("list.csv", csv(GOOD.replace("Adeel", opened), GOOD, GOOD))
 
 
 def test_what_is_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
