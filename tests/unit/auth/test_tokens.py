@@ -47,7 +47,7 @@ def test_a_token_with_all_that_is_required_is_accepted() -> None:
         {"roles": "admin"},
         *({name: "-"} for name in ("iss", "aud", "exp", "iat", "sub", "roles", "offices", "name")),
     ],
-    ids=str,
+    ids=" ".join,
 )
 def test_a_token_with_a_wrong_or_missing_claim_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(Unauthenticated):
