@@ -12,9 +12,10 @@ from contextlib import contextmanager
 import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import make_url
 
+from services.servers.debian import may_install
 from services.servers.docker import docker_postgres, docker_rabbitmq, docker_works
 from services.servers.postgres import LocalPostgres, WheelPostgres, installed_postgres
-from services.servers.rabbitmq import LocalRabbitMQ, install_rabbitmq, installed_rabbitmq, may_install
+from services.servers.rabbitmq import LocalRabbitMQ, install_rabbitmq, installed_rabbitmq
 from services.servers.server import ExternalServer, Server, ServerUnavailable, in_own_loop, plain
 
 __all__ = ["Server", "ServerUnavailable", "fresh_database", "postgres_server", "rabbitmq_server"]

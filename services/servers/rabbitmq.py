@@ -6,6 +6,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+from services.servers.debian import NotInstalled, install
 from services.servers.server import (
     SECRET,
     PrivateDirectory,
@@ -21,7 +22,6 @@ from services.servers.server import (
 from shared.persistence.embedded.programs import Account, die_with_parent, unprivileged_account
 
 DEBIAN_SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one on PATH switches user and directories
-POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def installed_rabbitmq() -> Path | None:
@@ -31,31 +31,12 @@ def installed_rabbitmq() -> Path | None:
     return Path(found).resolve() if found else None
 
 
-def may_install() -> bool:
-    return os.geteuid() == 0 and Path("/etc/debian_version").exists() and shutil.which("apt-get") is not None
-
-
 def install_rabbitmq() -> None:
-    """Debian's package, without the service that it would start."""
-    ours = not POLICY.exists()
-    if ours:
-        POLICY.write_text("#!/bin/sh\nexit 101\n")
-        POLICY.chmod(0o755)
+    """Debian's package. Raises ServerUnavailable."""
     try:
-        _apt_get("update", "-qq")
-        _apt_get("install", "-y", "-qq", "--no-install-recommends", "rabbitmq-server")
-    finally:
-        if ours:
-            POLICY.unlink()
-
-
-def _apt_get(*arguments: str) -> None:
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    done = subprocess.run(
-        ["apt-get", *arguments], check=False, env=environment, capture_output=True, text=True, timeout=600
-    )
-    if done.returncode:
-        raise ServerUnavailable(f"apt-get {arguments[0]} failed: {done.stderr.strip()[-300:]}")
+        install("rabbitmq-server", installed_rabbitmq)
+    except NotInstalled as error:
+        raise ServerUnavailable(str(error)) from error
 
 
 def _account() -> Account | None:

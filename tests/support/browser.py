@@ -1,14 +1,13 @@
 """A real browser for tests of the console: Chromium without a window, driven by Playwright."""
 
-import os
 import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+
+from services.servers.debian import NotInstalled, install, may_install
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 #: Nothing of these is of use in a test, and some of it calls home.
@@ -45,15 +44,11 @@ def _installed() -> str | None:
 
 
 def _install() -> str:
-    if os.geteuid() != 0 or not Path("/etc/debian_version").exists():
-        raise NoBrowser(NoBrowser.__doc__)
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "chromium"]):
-        done = subprocess.run(
-            ["apt-get", *arguments], check=False, env=environment, capture_output=True, text=True, timeout=600
-        )
-        if done.returncode:
-            raise NoBrowser(f"{NoBrowser.__doc__} apt-get {arguments[0]} failed: {done.stderr.strip()[-300:]}")
+    if may_install():
+        try:
+            install("chromium", _installed)
+        except NotInstalled as error:
+            raise NoBrowser(f"{NoBrowser.__doc__} {error}") from error
     if (program := _installed()) is None:
         raise NoBrowser(NoBrowser.__doc__)
     return program
