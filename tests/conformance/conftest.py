@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
 from services.servers import fresh_database
 from shared.messaging.inprocess import InProcessBus
@@ -22,7 +23,7 @@ async def bench(request: pytest.FixtureRequest, postgres_url: str) -> AsyncItera
     databases = [Database(fresh_database(postgres_url), name="bench") for _ in range(2)]
     bench = Bench(databases[0], databases[1], make)
     # One broker serves all tests, so each has a queue of its own.
-    bench.queue = f"homeward.bench.{databases[1].url.rsplit('/', 1)[-1]}"
+    bench.queue = f"homeward.bench.{make_url(databases[1].url).database}"
     bench.consumer = bench.replica()
     await bench.prepare()
     yield bench
