@@ -1,5 +1,6 @@
 """A real browser for tests of the console: Chromium without a window, driven by Playwright."""
 
+import ctypes.util
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,13 +25,14 @@ WIDE, PHONE = (1280, 800), (390, 844)
 
 
 class NoBrowser(Exception):
-    """There is no Chromium here: install it (on Debian: apt-get install chromium) and run the tests again."""
+    """Chromium or Playwright's libatomic is missing: install them (on Debian: apt-get install chromium libatomic1)."""
 
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     """The browser. Raises NoBrowser where there is none and it can't be installed."""
-    program = _installed() or _install()
+    program = _installed() if _driver_runs() else None
+    program = program or _install()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
         try:
@@ -43,13 +45,20 @@ def _installed() -> str | None:
     return next((found for name in _NAMES if (found := shutil.which(name))), None)
 
 
+def _driver_runs() -> bool:
+    # Playwright brings its own Node.js, which is linked against it.
+    return ctypes.util.find_library("atomic") is not None
+
+
 def _install() -> str:
     if may_install():
         try:
             install("chromium", _installed)
+            install("libatomic1", _driver_runs)
         except NotInstalled as error:
             raise NoBrowser(f"{NoBrowser.__doc__} {error}") from error
-    if (program := _installed()) is None:
+    program = _installed()
+    if program is None or not _driver_runs():
         raise NoBrowser(NoBrowser.__doc__)
     return program
 
