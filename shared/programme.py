@@ -53,8 +53,6 @@ class Windows(Policy):
     fitness_hours: int = Field(gt=0)
     exit_visa_days: int = Field(gt=0)
     documents: DocumentWindows
-    #: None: consent holds until it is withdrawn.
-    consent_days: int | None = Field(default=None, gt=0)
 
     def document_days(self, authority: str) -> int:
         """How many days a travel document of the authority is valid."""

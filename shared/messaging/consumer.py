@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -114,6 +115,7 @@ class Consumer:
     async def handle(self, events: Sequence[Event], *, wake: bool = True) -> int:
         """Bring events to their handlers, in one transaction if all goes well; how many positions advanced."""
         held: set[tuple[inbox.Key, int]] = set()
+        begun = monotonic()
         for attempt in count():
             if not events:
                 return 0
@@ -131,6 +133,7 @@ class Consumer:
                 return await self._handle_each(events, error, wake)
             else:
                 self._committed(plan, recorded)
+                self.telemetry.metrics.handling.record(monotonic() - begun, {"queue": self.queue})
                 return sum(plan.advanced.values())
         raise AssertionError("unreachable")
 

@@ -62,11 +62,6 @@ class Database:
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311
         raise AssertionError("unreachable")
 
-    async def ping(self) -> None:
-        """Raise when the database doesn't answer."""
-        async with self.engine.connect() as connection:
-            await connection.execute(text("SELECT 1"))
-
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
