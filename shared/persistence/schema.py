@@ -39,6 +39,13 @@ _TABLES = {
             id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, digest bytea NOT NULL UNIQUE,
             received_at timestamptz NOT NULL DEFAULT clock_timestamp(), content_type text, body bytea NOT NULL,
             reason text NOT NULL)""",
+    # Who has decided what about a dead letter or an unreadable element, when and why; rows stay.
+    "inbox_decision": """
+        CREATE TABLE inbox_decision (
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            decided_at timestamptz NOT NULL DEFAULT clock_timestamp(), decided_by text NOT NULL,
+            decision text NOT NULL, source text, subject text NOT NULL, sequence bigint, type text,
+            cause text, reason text)""",
     "idempotency": """
         CREATE TABLE idempotency (
             actor text NOT NULL, key text NOT NULL, fingerprint bytea NOT NULL, answer bytea,
@@ -52,6 +59,8 @@ _INDEXES = (
     "CREATE INDEX event_log_unstamped ON event_log (insert_id) WHERE position IS NULL",
     "CREATE INDEX inbox_position_diverged ON inbox_position (source) WHERE diverged IS NOT NULL",
     "CREATE INDEX inbox_parked_due ON inbox_parked (due_at) WHERE due_at IS NOT NULL",
+    "CREATE INDEX inbox_parked_dead ON inbox_parked (source, subject, sequence) WHERE state = 'dead'",
+    "CREATE INDEX inbox_decision_subject ON inbox_decision (subject)",
 )
 
 
