@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -35,7 +36,7 @@ class Contract(Part):
         REGISTRY[type] = cls
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Event:
     """One event of a producer's log: the envelope, and the data as the bytes that were hashed."""
 
@@ -58,18 +59,31 @@ class Event:
         """The stable address of the data's JSON Schema."""
         return f"/schemas/{self.type}.json"
 
-    @property
+    @cached_property
     def hash(self) -> bytes:
         """SHA-256 over the event before it and every attribute that has meaning; the trace context has none."""
-        head = (self.id, self.source, self.type, self.subject, self.sequence, timestamp(self.time))
-        return hashlib.sha256(self.prevhash + "\n".join(map(str, head)).encode() + b"\n" + self.data).digest()
+        head = f"{self.id}\n{self.source}\n{self.type}\n{self.subject}\n{self.sequence}\n{timestamp(self.time)}\n"
+        return hashlib.sha256(self.prevhash + head.encode() + self.data).digest()
 
 
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with microseconds: ``2026-03-27T09:30:00.000000Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    # A quarter of strftime's time, and every event is hashed with one.
+    return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def encode_data(contract: Contract) -> bytes:
-    """The data's canonical bytes: JSON with sorted keys."""
-    return orjson.dumps(contract.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+    """The data's canonical bytes: JSON with sorted keys, moments in UTC with a Z."""
+    return orjson.dumps(contract.__dict__, _members, _CANONICAL)
+
+
+_CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
+
+
+def _members(part: Any) -> Any:
+    """What orjson doesn't know: our models inside others."""
+    if not isinstance(part, Part):
+        raise TypeError(f"{type(part).__name__} has no form in an event")
+    return part.__dict__

@@ -28,11 +28,8 @@ class Received(Generic[C]):
 
     event: Event
     data: C
-
-    @property
-    def subject(self) -> UUID:
-        """The aggregate that the event is about."""
-        return UUID(self.event.subject)
+    #: The aggregate that the event is about.
+    subject: UUID
 
     @property
     def time(self) -> datetime:
@@ -72,12 +69,10 @@ def handlers(*each: Handler) -> Handlers:
 def receive(event: Event) -> Received[Contract]:
     """The event with its data checked against the type's contract."""
     try:
-        received = Received(event, REGISTRY[event.type].model_validate_json(event.data))
-        received.subject  # noqa: B018
+        return Received(event, REGISTRY[event.type].model_validate_json(event.data), UUID(event.subject))
     except ValidationError as error:
         # Where and what, never the value: it may be personal.
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in error.errors())
         raise BadData(f"data does not fit {event.type}: {faults}") from None
     except ValueError:
         raise BadData("subject is not a UUID") from None
-    return received

@@ -225,14 +225,17 @@ class Case:
         """The gates at the flight's time, or now without a flight; ``others`` are those that the unit decides."""
         then = departs_at or now
         firm = self._firm() | others
-        return evaluation(then.date(), departs_at is not None, firm | self._timed(now), firm | self._timed(then))
+        at_flight = firm | self._timed(then)
+        today = at_flight if then == now else firm | self._timed(now)
+        return evaluation(then.date(), departs_at is not None, today, at_flight)
 
     def _timed(self, moment: datetime) -> dict[Gate, bool]:
-        papers = {
-            gate: gate in self.papers and self.papers[gate].valid_on(moment.date())
-            for gate in (Gate.DOCUMENT, Gate.EXIT_VISA)
+        day = moment.date()
+        return {
+            Gate.DOCUMENT: Gate.DOCUMENT in self.papers and self.papers[Gate.DOCUMENT].valid_on(day),
+            Gate.EXIT_VISA: Gate.EXIT_VISA in self.papers and self.papers[Gate.EXIT_VISA].valid_on(day),
+            Gate.FITNESS: self.fitness is not None and self.fitness.holds_at(moment),
         }
-        return papers | {Gate.FITNESS: self.fitness is not None and self.fitness.holds_at(moment)}
 
     def judge(self, result: Evaluation) -> list[happened.TravelEvent]:
         """Take over an evaluation; it is news only when it says something else than the last."""

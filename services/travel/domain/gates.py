@@ -52,10 +52,12 @@ class Fitness:
 
 def evaluation(on: date, flight: bool, now: dict[Gate, bool], then: dict[Gate, bool]) -> Evaluation:
     """What holds ``then``, on the day ``on``; what holds ``now`` but not then is lapsing."""
-    return Evaluation(
-        on=on,
-        met=tuple(gate for gate in Gate if then.get(gate)),
-        missing=tuple(gate for gate in Gate if gate in then and not then[gate] and not now[gate]),
-        lapsing=tuple(gate for gate in Gate if gate in then and not then[gate] and now[gate]),
-        flight=flight,
-    )
+    met, missing, lapsing = [], [], []
+    for gate in _GATES:
+        if gate in then:
+            (met if then[gate] else lapsing if now[gate] else missing).append(gate)
+    return Evaluation(on, tuple(met), tuple(missing), tuple(lapsing), flight)
+
+
+#: An enumeration is slow to walk through, and every event of screening has its person's gates evaluated.
+_GATES = tuple(Gate)

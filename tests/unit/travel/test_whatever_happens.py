@@ -86,7 +86,7 @@ class Travel(RuleBasedStateMachine):
             id=new_id(), source=screening.SOURCE, type=data.type, subject=str(subject), sequence=1,
             time=self.clock.now(), prevhash=GENESIS, data=encode_data(data),
         )  # fmt: skip
-        HANDLERS[data.type].function(Received(event, data), self.uow)
+        HANDLERS[data.type].function(Received(event, data, subject), self.uow)
 
     def do(self, command: Callable[[], Any]) -> None:
         before = deepcopy([self.uow._collections, self.uow._recorded])
