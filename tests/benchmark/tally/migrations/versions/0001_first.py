@@ -1,0 +1,20 @@
+"""The tallies."""
+
+from alembic import op
+
+from shared.persistence.schema import create_machinery, drop_machinery
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Create the tables."""
+    create_machinery(op)
+    op.execute("CREATE TABLE tally (id uuid PRIMARY KEY, state jsonb NOT NULL)")
+
+
+def downgrade() -> None:
+    """Drop them."""
+    op.execute("DROP TABLE tally")
+    drop_machinery(op)
