@@ -41,7 +41,7 @@ class Health:
             [found] = await rows(
                 connection,
                 """SELECT (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)
-                           FROM event_log WHERE published_at IS NULL) AS lag,
+                           FROM event_log JOIN event_unpublished USING (insert_id)) AS lag,
                           (SELECT count(*) FROM inbox_position WHERE diverged IS NOT NULL) AS diverged""",
             )
         return float(found.lag), int(found.diverged)
@@ -51,7 +51,7 @@ class Health:
         async with self._service.database.transaction() as connection:
             [counts] = await rows(
                 connection,
-                """SELECT (SELECT count(*) FROM event_log WHERE published_at IS NULL) AS unpublished,
+                """SELECT (SELECT count(*) FROM event_unpublished) AS unpublished,
                           (SELECT coalesce(sum(sequence), 0) FROM log_head) AS produced,
                           (SELECT count(*) FROM inbox_parked WHERE state IN ('retry', 'not_yet', 'attempting'))
                               AS waiting""",

@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.clock import Clock
+from shared.messaging.outbox import Logged
 from shared.persistence.database import Database, is_transient
 from shared.persistence.unit_of_work import UnitOfWork
 
@@ -38,7 +39,7 @@ class Scheduler:
         database: Database,
         unit: Callable[[AsyncConnection], UnitOfWork],
         clock: Clock,
-        committed: Callable[[], None],
+        committed: Callable[[Sequence[Logged]], None],
     ) -> None:
         self.tasks = tasks
         self._database, self._unit, self._clock, self._committed = database, unit, clock, committed
@@ -72,16 +73,17 @@ class Scheduler:
         return [id for id in found if id not in failed]
 
     async def _do(self, task: Scheduled, id: UUID) -> bool:
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: AsyncConnection) -> list[Logged]:
             unit = self._unit(connection)
             await task.run(unit, id)
             await unit.flush()
+            return unit.logged
 
         try:
-            await self._database.retried(work)
+            logged = await self._database.retried(work)
         except Exception as error:
             if not is_transient(error):
                 log.exception("scheduled work failed", task=task.name, id=str(id))
             return False
-        self._committed()
+        self._committed(logged)
         return True

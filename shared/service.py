@@ -23,7 +23,7 @@ from shared.messaging.bus import Bus, exchange_of
 from shared.messaging.consumer import Consumer
 from shared.messaging.deadletters import DeadLetters
 from shared.messaging.handlers import Handlers
-from shared.messaging.outbox import Log, Outgoing
+from shared.messaging.outbox import Log, Logged, Outgoing
 from shared.messaging.producer_log import HttpProducerLog
 from shared.messaging.rabbitmq import RabbitBus
 from shared.messaging.reconciler import Reconciler
@@ -78,7 +78,10 @@ class Service:
         self.connect = connect or connect_over_http(settings, self.telemetry)
         self.source = source
         self._migrations = migrations
-        self._surroundings = Surroundings(source, publish, self.clock, self.programme)
+        self.log = Log(self.database, source or _PREFIX + name)
+        self.relay = Relay(self.log, self.bus, self.telemetry) if source else None
+        lease = self.relay.lease if self.relay else None
+        self._surroundings = Surroundings(source, publish, self.clock, self.programme, lease)
         self._unit = unit
         self._clients: dict[str, httpx.AsyncClient] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -99,10 +102,8 @@ class Service:
         return self._clients[service]
 
     def _compose(self, handlers: Handlers, scheduled: Sequence[Scheduled]) -> None:
-        self.log = Log(self.database, self.source or _PREFIX + self.name)
-        self.relay = Relay(self.log, self.bus, self.telemetry) if self.source else None
         self.consumer = Consumer(self.queue, self.database, self.unit, handlers, self.telemetry, system=self.bus.system)
-        self.consumer.after_commit(lambda _, recorded: self.committed() if recorded else None)
+        self.consumer.after_commit(lambda _, logged: self.committed(logged))
         producers = {source: HttpProducerLog(self.client(source.removeprefix(_PREFIX))) for source in self.follows}
         self.reconciler = Reconciler(self.consumer, producers, self.telemetry)
         self.scheduler = Scheduler(scheduled, self.database, self.unit, self.clock, self.committed)
@@ -133,10 +134,10 @@ class Service:
         """Seconds since it has started."""
         return monotonic() - self._started_at
 
-    def committed(self) -> None:
-        """Events were recorded: wake the relay."""
-        if self.relay:
-            self.relay.wake()
+    def committed(self, logged: Sequence[Logged]) -> None:
+        """These events are in the log: the relay may have them."""
+        if self.relay and logged:
+            self.relay.offer(logged)
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
@@ -176,6 +177,9 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.relay:
+            with suppress(OSError, SQLAlchemyError):
+                await self.relay.give_back()
         if self._owns_bus:
             await self.bus.close()
         for client in self._clients.values():

@@ -27,6 +27,7 @@ from shared.messaging.bus import Message
 from shared.messaging.codec import Unreadable, encode, unpack
 from shared.messaging.handlers import BadData, Handlers, NotYet, Received, receive
 from shared.messaging.inbox import Plan, State, key_of
+from shared.messaging.outbox import Logged
 from shared.persistence.database import Database, is_transient, run
 from shared.persistence.unit_of_work import UnitOfWork
 from shared.telemetry import Telemetry, running_as, span_process
@@ -88,11 +89,11 @@ class Consumer:
         self.policy = policy
         self.system = system
         self._unit = unit
-        self._listeners: list[Callable[[Sequence[Event], int], None]] = []
+        self._listeners: list[Callable[[Sequence[Event], Sequence[Logged]], None]] = []
         self._retry = asyncio.Event()
 
-    def after_commit(self, listener: Callable[[Sequence[Event], int], None]) -> None:
-        """Call ``listener(handled events, number of events recorded)`` after each committed batch."""
+    def after_commit(self, listener: Callable[[Sequence[Event], Sequence[Logged]], None]) -> None:
+        """Call ``listener(handled events, events that were recorded)`` after each committed batch."""
         self._listeners.append(listener)
 
     async def receive(self, messages: Sequence[Message]) -> None:
@@ -120,7 +121,7 @@ class Consumer:
             if not events:
                 return 0
             try:
-                plan, recorded = await self.database.retried(partial(self._batch, events=events, wake=wake, held=held))
+                plan, logged = await self.database.retried(partial(self._batch, events=events, wake=wake, held=held))
             except HandlersFailed as failed:
                 if attempt and len(events) > 1 and not failed.waiting:
                     # More than one is sick: one by one each is tried once, and the healthy don't wait for them.
@@ -132,7 +133,7 @@ class Consumer:
                     raise
                 return await self._handle_each(events, error, wake)
             else:
-                self._committed(plan, recorded)
+                self._committed(plan, logged)
                 self.telemetry.metrics.handling.record(monotonic() - begun, {"queue": self.queue})
                 return sum(plan.advanced.values())
         raise AssertionError("unreachable")
@@ -152,7 +153,7 @@ class Consumer:
         events: Sequence[Event],
         wake: bool,
         held: Collection[tuple[inbox.Key, int]],
-    ) -> tuple[Plan, int]:
+    ) -> tuple[Plan, list[Logged]]:
         subjects = await inbox.lock(connection, map(key_of, events))
         plan = inbox.plan(subjects, events, REGISTRY.__contains__, wake=wake, held=held)
         unit = self._unit(connection)
@@ -161,7 +162,7 @@ class Consumer:
         self._run(received, unit)
         await unit.flush()
         await inbox.save(connection, plan)
-        return plan, unit.recorded
+        return plan, unit.logged
 
     def _received(self, events: Sequence[Event]) -> list[Received[Any]]:
         received, failures = [], []
@@ -296,7 +297,7 @@ class Consumer:
             reason=element.reason,
         )
 
-    def _committed(self, plan: Plan, recorded: int) -> None:
+    def _committed(self, plan: Plan, logged: Sequence[Logged]) -> None:
         metrics = self.telemetry.metrics
         metrics.handled.add(sum(plan.advanced.values()), {"queue": self.queue})
         metrics.duplicates.add(plan.duplicates, {"queue": self.queue})
@@ -306,9 +307,9 @@ class Consumer:
                 log.error("subject diverged", queue=self.queue, source=key[0], subject=key[1], reason=subject.diverged)
         if plan.advanced:
             self._retry.set()
-        metrics.recorded.add(recorded, {"queue": self.queue})
+        metrics.recorded.add(len(logged), {"queue": self.queue})
         for listener in self._listeners:
-            listener(plan.runnable, recorded)
+            listener(plan.runnable, logged)
 
     async def retry_parked(self, *, limit: int = 200) -> int:
         """Try what is parked right behind its position and is due; how many positions advanced."""

@@ -162,19 +162,17 @@ async def lock(connection: AsyncConnection, keys: Iterable[Key]) -> dict[Key, Su
     """
     wanted = sorted(set(keys))
     names = {"sources": [source for source, _ in wanted], "subjects": [subject for _, subject in wanted]}
-    # One statement that locks what is there and makes what is not; an update that changes nothing is how it can lock.
-    found = await rows(
+    # What is new is made first, by all in one order; to lock it by updating it to what it is would write every row twice.
+    await run(
         connection,
         """INSERT INTO inbox_position (source, subject, sequence, hash)
            SELECT source, subject, 0, CAST(:genesis AS bytea)
            FROM unnest(CAST(:sources AS text[]), CAST(:subjects AS text[])) AS new (source, subject)
-           ORDER BY source, subject
-           ON CONFLICT (source, subject) DO UPDATE SET sequence = inbox_position.sequence
-           RETURNING source, subject, sequence, hash, diverged""",
+           ORDER BY source, subject ON CONFLICT (source, subject) DO NOTHING""",
         genesis=GENESIS,
         **names,
     )
-    subjects = {(row.source, row.subject): Subject(row.sequence, row.hash, row.diverged) for row in found}
+    subjects = {(row[0], row[1]): Subject(*row[2:]) for row in await rows(connection, _LOCKED, **names)}
     for row in await rows(connection, _PARKED, **names):
         subject = subjects[row.source, row.subject]
         if row.sequence > subject.sequence:
@@ -182,6 +180,10 @@ async def lock(connection: AsyncConnection, keys: Iterable[Key]) -> dict[Key, Su
     return subjects
 
 
+_LOCKED = """
+    SELECT source, subject, sequence, hash, diverged FROM inbox_position
+    WHERE (source, subject) IN (SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:subjects AS text[])))
+    ORDER BY source, subject FOR UPDATE"""
 _PARKED = """
     SELECT source, subject, sequence, event, state, attempts, coalesce(due_at <= clock_timestamp(), false) AS due
     FROM inbox_parked

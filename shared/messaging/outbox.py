@@ -1,6 +1,9 @@
 """The outbox, which is the event log: events are written in the transaction that makes them, each hashed over the
 one before it, and stay. Readers page by a position that is stamped after commit, never by the insert id: an id can
 become visible after a higher one was read.
+
+What is recorded for a relay of this process is born with that relay's lease: it publishes from memory what a claim
+would fetch from the table again.
 """
 
 from collections.abc import Sequence
@@ -46,7 +49,25 @@ class Head:
     position: int | None = None
 
 
-async def append(connection: AsyncConnection, source: str, recorded: Sequence[Recorded]) -> list[Event]:
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An event with its place in the log's table."""
+
+    insert_id: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Whose unpublished events are, and for how many seconds."""
+
+    owner: UUID
+    seconds: float
+
+
+async def append(
+    connection: AsyncConnection, source: str, recorded: Sequence[Recorded], lease: Lease | None = None
+) -> list[Logged]:
     """Write the events to the log; their subjects' heads are locked in sorted order to the end of the transaction."""
     heads = await _lock_heads(connection, sorted({str(each.outgoing.subject) for each in recorded}))
     events = []
@@ -66,37 +87,46 @@ async def append(connection: AsyncConnection, source: str, recorded: Sequence[Re
         )
         heads[subject] = Head(subject, event.sequence, event.hash)
         events.append(event)
-    await _write(connection, events, list(heads.values()))
-    return events
+    insert_ids = await _write(connection, events, list(heads.values()), lease)
+    return [Logged(*each) for each in zip(insert_ids, events, strict=True)]
 
 
 async def _lock_heads(connection: AsyncConnection, subjects: list[str]) -> dict[str, Head]:
-    # One statement that locks what is there and makes what is not; an update that changes nothing is how it can lock.
-    found = await rows(
+    await run(
         connection,
         """INSERT INTO log_head (subject, sequence, hash)
            SELECT subject, 0, CAST(:genesis AS bytea) FROM unnest(CAST(:subjects AS text[])) AS new (subject)
-           ORDER BY subject
-           ON CONFLICT (subject) DO UPDATE SET sequence = log_head.sequence
-           RETURNING subject, sequence, hash""",
+           ORDER BY subject ON CONFLICT (subject) DO NOTHING""",
         subjects=subjects,
         genesis=GENESIS,
     )
-    return {row.subject: Head(*row) for row in found}
+    statement = """SELECT subject, sequence, hash FROM log_head WHERE subject = ANY(CAST(:subjects AS text[]))
+                   ORDER BY subject FOR UPDATE"""
+    return {row.subject: Head(*row) for row in await rows(connection, statement, subjects=subjects)}
 
 
-async def _write(connection: AsyncConnection, events: list[Event], heads: list[Head]) -> None:
-    await run(
+async def _write(connection: AsyncConnection, events: list[Event], heads: list[Head], lease: Lease | None) -> list[int]:
+    """The insert ids, in the order of the events."""
+    found = await rows(
         connection,
         """WITH written AS (
                INSERT INTO event_log (id, subject, sequence, type, time, prevhash, hash, data, traceparent)
-               SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:subjects AS text[]), CAST(:sequences AS bigint[]),
+               SELECT id, subject, sequence, type, time, prevhash, hash, data, traceparent
+               FROM unnest(CAST(:ids AS uuid[]), CAST(:subjects AS text[]), CAST(:sequences AS bigint[]),
                    CAST(:types AS text[]), CAST(:times AS timestamptz[]), CAST(:prevhashes AS bytea[]),
-                   CAST(:hashes AS bytea[]), CAST(:bodies AS bytea[]), CAST(:traceparents AS text[])))
-           UPDATE log_head SET sequence = new.sequence, hash = new.hash
-           FROM unnest(CAST(:heads AS text[]), CAST(:head_sequences AS bigint[]), CAST(:head_hashes AS bytea[]))
-               AS new (subject, sequence, hash)
-           WHERE log_head.subject = new.subject""",
+                   CAST(:hashes AS bytea[]), CAST(:bodies AS bytea[]), CAST(:traceparents AS text[])) WITH ORDINALITY
+                   AS new (id, subject, sequence, type, time, prevhash, hash, data, traceparent, n)
+               ORDER BY n RETURNING insert_id),
+           unstamped AS (INSERT INTO event_unstamped SELECT insert_id FROM written),
+           unpublished AS (
+               INSERT INTO event_unpublished
+               SELECT insert_id, CAST(:owner AS uuid), clock_timestamp() + make_interval(secs => :seconds) FROM written),
+           ahead AS (
+               UPDATE log_head SET sequence = new.sequence, hash = new.hash
+               FROM unnest(CAST(:heads AS text[]), CAST(:head_sequences AS bigint[]), CAST(:head_hashes AS bytea[]))
+                   AS new (subject, sequence, hash)
+               WHERE log_head.subject = new.subject)
+           SELECT array_agg(insert_id ORDER BY insert_id) AS insert_ids FROM written""",
         ids=[event.id for event in events],
         subjects=[event.subject for event in events],
         sequences=[event.sequence for event in events],
@@ -109,10 +139,15 @@ async def _write(connection: AsyncConnection, events: list[Event], heads: list[H
         heads=[head.subject for head in heads],
         head_sequences=[head.sequence for head in heads],
         head_hashes=[head.hash for head in heads],
+        owner=lease.owner if lease else None,
+        seconds=lease.seconds if lease else 0.0,
     )
+    return list(found[0].insert_ids)
 
 
 _EVENT = "id, type, subject, sequence, time, prevhash, data, traceparent"
+_AFTER = f"""SELECT {_EVENT}, position FROM event_position JOIN event_log USING (insert_id)
+             WHERE position > :after ORDER BY position LIMIT :limit"""
 
 
 class Log:
@@ -129,20 +164,18 @@ class Log:
             # A statement of its own, so that it sees what the last holder of the lock has stamped.
             return await run(
                 connection,
-                """WITH last AS (SELECT coalesce(max(position), 0) AS position FROM event_log),
-                        locked AS (SELECT insert_id FROM event_log WHERE position IS NULL
-                                   ORDER BY insert_id FOR UPDATE),
-                        fresh AS (SELECT insert_id, row_number() OVER (ORDER BY insert_id) AS n FROM locked)
-                   UPDATE event_log SET position = last.position + fresh.n FROM last, fresh
-                   WHERE event_log.insert_id = fresh.insert_id""",
+                """WITH last AS (SELECT coalesce(max(position), 0) AS position FROM event_position),
+                        fresh AS (DELETE FROM event_unstamped RETURNING insert_id)
+                   INSERT INTO event_position (position, insert_id)
+                   SELECT last.position + row_number() OVER (ORDER BY fresh.insert_id), fresh.insert_id
+                   FROM last, fresh""",
             )
 
     async def after(self, position: int, limit: int) -> list[tuple[int, Event]]:
         """Events with a position above ``position``, in order of position."""
         await self.stamp()
-        statement = f"SELECT {_EVENT}, position FROM event_log WHERE position > :after ORDER BY position LIMIT :limit"
         async with self.database.transaction() as connection:
-            found = await rows(connection, statement, after=position, limit=limit)
+            found = await rows(connection, _AFTER, after=position, limit=limit)
         return [(row.position, self.event(row)) for row in found]
 
     async def of_subjects(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[Event]:
@@ -150,10 +183,10 @@ class Log:
         async with self.database.transaction() as connection:
             found = await rows(
                 connection,
-                f"""SELECT {", ".join("log." + name for name in _EVENT.split(", "))} FROM event_log AS log
+                f"""SELECT {_EVENT} FROM event_log
                     JOIN unnest(CAST(:subjects AS text[]), CAST(:after AS bigint[])) AS wanted (subject, after)
-                      ON log.subject = wanted.subject AND log.sequence > wanted.after
-                    ORDER BY log.insert_id LIMIT :limit""",
+                      USING (subject) WHERE sequence > after
+                    ORDER BY insert_id LIMIT :limit""",
                 subjects=[subject for subject, _ in wanted],
                 after=[sequence for _, sequence in wanted],
                 limit=limit,
@@ -166,11 +199,14 @@ class Log:
         async with self.database.transaction() as connection:
             found = await rows(
                 connection,
-                """WITH fresh AS (SELECT min(position) AS position FROM event_log WHERE position > :after
-                                  AND recorded_at >= clock_timestamp() - make_interval(secs => :seconds))
-                   SELECT subject, sequence, hash, log.position FROM event_log AS log, fresh
-                   WHERE log.position > :after AND (fresh.position IS NULL OR log.position < fresh.position)
-                   ORDER BY log.position LIMIT :limit""",
+                """WITH page AS (
+                       SELECT position, subject, sequence, hash,
+                           recorded_at >= clock_timestamp() - make_interval(secs => :seconds) AS fresh
+                       FROM event_position JOIN event_log USING (insert_id)
+                       WHERE position > :after ORDER BY position LIMIT :limit)
+                   SELECT subject, sequence, hash, position FROM page
+                   WHERE position < (SELECT coalesce(min(position), 9223372036854775807) FROM page WHERE fresh)
+                   ORDER BY position""",
                 after=position,
                 seconds=seconds,
                 limit=limit,
@@ -195,7 +231,7 @@ class Log:
         """The highest position stamped so far."""
         await self.stamp()
         async with self.database.transaction() as connection:
-            found = await rows(connection, "SELECT coalesce(max(position), 0) FROM event_log")
+            found = await rows(connection, "SELECT coalesce(max(position), 0) FROM event_position")
         return int(found[0][0])
 
     def event(self, row: Any) -> Event:

@@ -44,10 +44,18 @@ class Database:
             },
         )
 
+        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that commits when the block ends well and rolls back when it doesn't."""
         async with self.engine.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[AsyncConnection]:
+        """For one statement, which is its own transaction: one way to the server and back instead of three."""
+        async with self._autocommit.connect() as connection:
             yield connection
 
     async def retried(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:

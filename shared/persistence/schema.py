@@ -11,23 +11,29 @@ class Operations(Protocol):
 
 
 _TABLES = {
-    # Rows stay: the table is the audit log and the source of replays. ``position`` is stamped after commit.
+    # Rows are written once and stay as they are: the table is the audit log and the source of replays. What comes and
+    # goes with an event stands beside it in narrow tables: each change of a row here rewrote it and all its indexes.
     "event_log": """
         CREATE TABLE event_log (
             insert_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
             id uuid NOT NULL UNIQUE, subject text NOT NULL, sequence bigint NOT NULL, type text NOT NULL,
             time timestamptz NOT NULL, prevhash bytea NOT NULL, hash bytea NOT NULL, data bytea NOT NULL,
             traceparent text, recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-            position bigint UNIQUE, published_at timestamptz, lease_owner uuid, lease_until timestamptz,
             UNIQUE (subject, sequence))""",
+    "event_unpublished": """
+        CREATE TABLE event_unpublished (
+            insert_id bigint PRIMARY KEY, lease_owner uuid, lease_until timestamptz)""",
+    "event_unstamped": "CREATE TABLE event_unstamped (insert_id bigint PRIMARY KEY)",
+    # Positions are given after commit.
+    "event_position": "CREATE TABLE event_position (position bigint PRIMARY KEY, insert_id bigint NOT NULL)",
     "log_head": """
         CREATE TABLE log_head (
-            subject text PRIMARY KEY, sequence bigint NOT NULL, hash bytea NOT NULL)""",
+            subject text PRIMARY KEY, sequence bigint NOT NULL, hash bytea NOT NULL) WITH (fillfactor = 80)""",
     # ``handled`` counts effects, so that an effect applied twice shows as handled > sequence.
     "inbox_position": """
         CREATE TABLE inbox_position (
             source text NOT NULL, subject text NOT NULL, sequence bigint NOT NULL, hash bytea NOT NULL,
-            handled bigint NOT NULL DEFAULT 0, diverged text, PRIMARY KEY (source, subject))""",
+            handled bigint NOT NULL DEFAULT 0, diverged text, PRIMARY KEY (source, subject)) WITH (fillfactor = 80)""",
     "inbox_parked": """
         CREATE TABLE inbox_parked (
             source text NOT NULL, subject text NOT NULL, sequence bigint NOT NULL, type text NOT NULL,
@@ -55,13 +61,34 @@ _TABLES = {
             one boolean PRIMARY KEY DEFAULT true CHECK (one), now timestamptz NOT NULL)""",
 }
 _INDEXES = (
-    "CREATE INDEX event_log_unpublished ON event_log (insert_id) WHERE published_at IS NULL",
-    "CREATE INDEX event_log_unstamped ON event_log (insert_id) WHERE position IS NULL",
     "CREATE INDEX inbox_position_diverged ON inbox_position (source) WHERE diverged IS NOT NULL",
     "CREATE INDEX inbox_parked_due ON inbox_parked (due_at) WHERE due_at IS NOT NULL",
     "CREATE INDEX inbox_parked_dead ON inbox_parked (source, subject, sequence) WHERE state = 'dead'",
     "CREATE INDEX inbox_decision_subject ON inbox_decision (subject)",
 )
+
+
+#: From the first layout, which kept all of it in ``event_log``.
+_SLIM_LOG = """
+    DO $$ BEGIN
+    IF EXISTS (SELECT FROM information_schema.columns WHERE table_schema = current_schema()
+               AND table_name = 'event_log' AND column_name = 'published_at') THEN
+        CREATE TABLE event_unpublished (insert_id bigint PRIMARY KEY, lease_owner uuid, lease_until timestamptz);
+        CREATE TABLE event_unstamped (insert_id bigint PRIMARY KEY);
+        CREATE TABLE event_position (position bigint PRIMARY KEY, insert_id bigint NOT NULL);
+        INSERT INTO event_unpublished SELECT insert_id FROM event_log WHERE published_at IS NULL;
+        INSERT INTO event_unstamped SELECT insert_id FROM event_log WHERE position IS NULL;
+        INSERT INTO event_position SELECT position, insert_id FROM event_log WHERE position IS NOT NULL;
+        ALTER TABLE event_log DROP COLUMN position, DROP COLUMN published_at, DROP COLUMN lease_owner,
+            DROP COLUMN lease_until;
+        ALTER TABLE log_head SET (fillfactor = 80);
+        ALTER TABLE inbox_position SET (fillfactor = 80);
+    END IF; END $$"""
+
+
+def slim_log(op: Operations) -> None:
+    """Move what comes and goes with an event out of a log that was made with it; others are left as they are."""
+    op.execute(_SLIM_LOG)
 
 
 def create_machinery(op: Operations) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.clock import Clock
 from shared.errors import NotFound
-from shared.messaging.outbox import Outgoing, Recorded, append
+from shared.messaging.outbox import Lease, Logged, Outgoing, Recorded, append
 from shared.persistence.database import rows, run
 from shared.programme import Programme
 from shared.telemetry import current_traceparent
@@ -158,6 +158,8 @@ class Surroundings:
     publish: Callable[[Any], Outgoing | None]
     clock: Clock
     programme: Programme
+    #: Of the relay that publishes what this process records.
+    lease: Lease | None = None
 
 
 class UnitOfWork:
@@ -173,6 +175,8 @@ class UnitOfWork:
         self._surroundings = surroundings
         self._collections = {store.kind: Collection(store) for store in self.STORES}
         self._recorded: list[Recorded] = []
+        #: What was written to the log, for the relay: it may have it when the transaction is committed.
+        self.logged: list[Logged] = []
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._reached = 0
 
@@ -211,11 +215,6 @@ class UnitOfWork:
         """Append a row to a side table; rows of one table must have the same columns."""
         self._rows.setdefault(table, []).append(row)
 
-    @property
-    def recorded(self) -> int:
-        """How many events this unit publishes."""
-        return len(self._recorded)
-
     async def flush(self) -> None:
         """Write everything; the transaction's owner commits."""
         for kind in LOCK_ORDER:
@@ -225,7 +224,8 @@ class UnitOfWork:
             await self._append(table, new)
         self._rows.clear()
         if self._recorded and self._surroundings.source:
-            await append(self.connection, self._surroundings.source, self._recorded)
+            here = self._surroundings
+            self.logged = await append(self.connection, self._surroundings.source, self._recorded, here.lease)
 
     async def _append(self, table: str, new: list[dict[str, Any]]) -> None:
         names = ", ".join(new[0])

@@ -3,7 +3,7 @@ idempotency key: the same key gives the same answer, also after a crash.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar, cast
 
@@ -16,6 +16,7 @@ from shared.auth.principal import Principal
 from shared.auth.roles import Role
 from shared.clock import Clock
 from shared.errors import Invalid
+from shared.messaging.outbox import Logged
 from shared.persistence.database import Database, rows, run
 from shared.persistence.unit_of_work import UnitOfWork
 from shared.programme import Programme
@@ -50,7 +51,7 @@ class Desk:
     unit: Callable[[AsyncConnection, str], UnitOfWork]
     clock: Clock
     programme: Programme
-    committed: Callable[[], None]
+    committed: Callable[[Sequence[Logged]], None]
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,13 @@ class Command(Generic[U]):
         """Run the use case, or give the answer stored under the key. ``content`` stands for a body that is a file."""
         body = content if content is not None else await self.request.body()
         fingerprint = hashlib.sha256(f"{self.request.method} {self.request.url.path}\n".encode() + body).digest()
-        answer, recorded = await self.desk.database.retried(lambda each: self._attempt(each, usecase, fingerprint))
-        if recorded:
-            self.desk.committed()
+        answer, logged = await self.desk.database.retried(lambda each: self._attempt(each, usecase, fingerprint))
+        self.desk.committed(logged)
         return answer
 
     async def _attempt(
         self, connection: AsyncConnection, usecase: Callable[[U], Awaitable[T]], fingerprint: bytes
-    ) -> tuple[T, int]:
+    ) -> tuple[T, Sequence[Logged]]:
         mine = await run(
             connection,
             "INSERT INTO idempotency (actor, key, fingerprint) VALUES (:actor, :key, :print) ON CONFLICT DO NOTHING",
@@ -82,7 +82,7 @@ class Command(Generic[U]):
             print=fingerprint,
         )
         if not mine:
-            return cast(T, await self._stored(connection, fingerprint)), 0
+            return cast(T, await self._stored(connection, fingerprint)), ()
         unit = self.desk.unit(connection, self.principal.id)
         answer = await usecase(cast(U, unit))
         await unit.flush()
@@ -93,7 +93,7 @@ class Command(Generic[U]):
             actor=self.principal.id,
             key=self.key,
         )
-        return answer, unit.recorded
+        return answer, unit.logged
 
     async def _stored(self, connection: AsyncConnection, fingerprint: bytes) -> Any:
         statement = "SELECT fingerprint, answer FROM idempotency WHERE actor = :actor AND key = :key"

@@ -144,7 +144,8 @@ class Bench:
         made = [DeclarationSigned(signed_on=each) if isinstance(each, date) else each for each in data]
         async with self.databases[0].transaction() as connection:
             now = datetime.now(UTC)
-            return await append(connection, PRODUCER, [Recorded(Outgoing(subject, each), now, None) for each in made])
+            recorded = [Recorded(Outgoing(subject, each), now, None) for each in made]
+            return [logged.event for logged in await append(connection, PRODUCER, recorded)]
 
     async def many(self, subjects: int, each: int) -> list[UUID]:
         """Record ``each`` events for as many subjects, interleaved."""

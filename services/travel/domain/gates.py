@@ -52,7 +52,9 @@ class Fitness:
 
 def evaluation(on: date, flight: bool, now: dict[Gate, bool], then: dict[Gate, bool]) -> Evaluation:
     """What holds ``then``, on the day ``on``; what holds ``now`` but not then is lapsing."""
-    met, missing, lapsing = [], [], []
+    met: list[Gate] = []
+    missing: list[Gate] = []
+    lapsing: list[Gate] = []
     for gate in _GATES:
         if gate in then:
             (met if then[gate] else lapsing if now[gate] else missing).append(gate)

@@ -84,7 +84,7 @@ class Stage:
             unit = service.unit(connection)
             unit.record(Outgoing(subject, data))
             await unit.flush()
-        service.committed()
+        service.committed(unit.logged)
 
     async def settle(self) -> None:
         """Wait until all that was told is handled."""

@@ -73,7 +73,7 @@ class Office(Stage):
             unit = service.unit(connection)
             unit.record(*(Outgoing(subject, each) for each in data))
             await unit.flush()
-        service.committed()
+        service.committed(unit.logged)
         await self.settle()
 
     async def person(
