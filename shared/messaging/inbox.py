@@ -162,7 +162,7 @@ async def lock(connection: AsyncConnection, keys: Iterable[Key]) -> dict[Key, Su
     """
     wanted = sorted(set(keys))
     names = {"sources": [source for source, _ in wanted], "subjects": [subject for _, subject in wanted]}
-    # What is new is made first, by all in one order; to lock it by updating it to what it is would write every row twice.
+    # What is new is made first, by all in one order; to lock by an update that changes nothing wrote every row twice.
     await run(
         connection,
         """INSERT INTO inbox_position (source, subject, sequence, hash)

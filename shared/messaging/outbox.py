@@ -120,7 +120,8 @@ async def _write(connection: AsyncConnection, events: list[Event], heads: list[H
            unstamped AS (INSERT INTO event_unstamped SELECT insert_id FROM written),
            unpublished AS (
                INSERT INTO event_unpublished
-               SELECT insert_id, CAST(:owner AS uuid), clock_timestamp() + make_interval(secs => :seconds) FROM written),
+               SELECT insert_id, CAST(:owner AS uuid), clock_timestamp() + make_interval(secs => :seconds)
+               FROM written),
            ahead AS (
                UPDATE log_head SET sequence = new.sequence, hash = new.hash
                FROM unnest(CAST(:heads AS text[]), CAST(:head_sequences AS bigint[]), CAST(:head_hashes AS bytea[]))

@@ -13,7 +13,6 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.contracts.envelope import Event
 from shared.ids import new_id
 from shared.messaging.bus import Bus, PublishFailed, exchange_of
 from shared.messaging.codec import pack
