@@ -28,6 +28,7 @@ from shared.messaging.producer_log import HttpProducerLog
 from shared.messaging.rabbitmq import RabbitBus
 from shared.messaging.reconciler import Reconciler
 from shared.messaging.relay import Relay
+from shared.messaging.unreadable import Unreadables
 from shared.persistence import migrations
 from shared.persistence.database import Database, rows, run
 from shared.persistence.unit_of_work import Surroundings, UnitOfWork
@@ -35,7 +36,7 @@ from shared.programme import load_programme
 from shared.scheduler import Scheduled, Scheduler
 from shared.settings import ServiceSettings
 from shared.telemetry import RunningAs, Telemetry, configure_logging, running_as
-from shared.web import internal
+from shared.web import internal, repair
 from shared.web.clients import Connect, connect_over_http
 from shared.web.commands import Desk
 from shared.web.internal import RealClock
@@ -96,18 +97,23 @@ class Service:
         return self._unit(connection, self._surroundings, actor)
 
     def client(self, service: str) -> httpx.AsyncClient:
-        """The client with which this service calls another."""
+        """The client with which this service calls another, or itself as others do."""
         if service not in self._clients:
-            self._clients[service] = self.connect(service)
+            self._clients[service] = self._itself() if service == self.name else self.connect(service)
         return self._clients[service]
+
+    def _itself(self) -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url=f"http://{self.name}")
 
     def _compose(self, handlers: Handlers, scheduled: Sequence[Scheduled]) -> None:
         self.consumer = Consumer(self.queue, self.database, self.unit, handlers, self.telemetry, system=self.bus.system)
         self.consumer.after_commit(lambda _, logged: self.committed(logged))
-        producers = {source: HttpProducerLog(self.client(source.removeprefix(_PREFIX))) for source in self.follows}
-        self.reconciler = Reconciler(self.consumer, producers, self.telemetry)
+        self.producers = {source: HttpProducerLog(self.client(source.removeprefix(_PREFIX))) for source in self.follows}
+        self.reconciler = Reconciler(self.consumer, self.producers, self.telemetry)
         self.scheduler = Scheduler(scheduled, self.database, self.unit, self.clock, self.committed)
         self.dead_letters = DeadLetters(self.database)
+        self.unreadables = Unreadables(self.database)
         self.health = Health(self)
 
     def _face(self, routers: Sequence[APIRouter]) -> FastAPI:
@@ -125,7 +131,7 @@ class Service:
         app.state.desk = Desk(self.database, self.unit, self.clock, self.programme, self.committed)
         if self.settings.public_key:
             app.state.verifier = Verifier(read_public_key(self.settings.public_key))
-        for router in (*routers, internal.router):
+        for router in (*routers, repair.router, internal.router):
             app.include_router(router)
         return app
 

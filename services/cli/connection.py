@@ -85,8 +85,12 @@ def problem(content: Any, status: int) -> str:
     if not isinstance(content, dict):
         return f"{status}: {content}"
     sentence = str(content.get("detail") or content.get("title") or "")
-    errors = content.get("errors") or content.get("missing") or ""
-    return f"{status}: {sentence}{f' ({errors})' if errors else ''}"
+    more = "; ".join(map(_fault, content.get("errors") or content.get("missing") or content.get("reasons") or ()))
+    return f"{status}: {sentence}{f' ({more})' if more else ''}"
+
+
+def _fault(each: Any) -> str:
+    return f"{each.get('pointer')}: {each.get('detail')}" if isinstance(each, dict) else str(each)
 
 
 def _sign_in(connection: Connection, data: Path, role: str) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.gateway import api, console, description, passing, sessions, suite
+from services.gateway import api, console, description, passing, repair, sessions, suite
 from services.gateway.clients import Neighbours
 from services.gateway.description import Description
 from services.gateway.handlers import FOLLOWS, HANDLERS
@@ -21,7 +21,7 @@ from shared.web.clients import Connect
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: In order: what passes requests on takes every path below /api that is left.
-ROUTERS = (description.router, sessions.router, suite.router, api.router, passing.router, console.router)
+ROUTERS = (description.router, sessions.router, suite.router, repair.router, api.router, passing.router, console.router)
 
 
 def create_app(

@@ -17,10 +17,12 @@ router = APIRouter(prefix="/api", include_in_schema=False)
 INTERNAL: dict[str, dict[str, tuple[Role, ...]]] = {
     "events": {"GET": (Role.ADMIN, Role.AUDITOR), "POST": (Role.ADMIN, Role.AUDITOR)},
     "positions": {"GET": (Role.ADMIN, Role.AUDITOR)},
+    "lag": {"GET": (Role.ADMIN, Role.AUDITOR)},
     "dead-letters": {"GET": (Role.ADMIN, Role.AUDITOR), "POST": (Role.ADMIN,)},
+    "unreadable": {"GET": (Role.ADMIN, Role.AUDITOR), "POST": (Role.ADMIN,)},
     "replay": {"POST": (Role.ADMIN,)},
 }
-HIDDEN = frozenset({"clock", "rest", "healthz", "readyz", "openapi.json", "docs", "redoc"})
+HIDDEN = frozenset({"clock", "rest", "health", "healthz", "readyz", "openapi.json", "docs", "redoc"})
 
 #: A registration list of some ten thousand rows.
 LARGEST_BODY = 16 * 1024 * 1024
@@ -55,9 +57,11 @@ def check_path(service: str, path: str, method: str, principal: Principal) -> No
     """Raise NotFound for what isn't served here and Forbidden for internal routes that are not the caller's."""
     segments = path.split("/")
     # Dots and empty segments could lead a service's router elsewhere than to what was checked here.
-    if service not in SERVICES or segments[0] in HIDDEN or not all(segment.strip(".") for segment in segments):
-        raise NotFound("There is no such address.")
     internal = INTERNAL.get(segments[0])
+    # What the gateway mends of its own is asked for like any other service's.
+    known = service in SERVICES or (service == "gateway" and internal is not None)
+    if not known or segments[0] in HIDDEN or not all(segment.strip(".") for segment in segments):
+        raise NotFound("There is no such address.")
     if internal is not None and not principal.may(internal.get(method, ())):
         raise Forbidden("This is for those who run the suite.")
 

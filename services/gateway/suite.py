@@ -107,7 +107,7 @@ class Suite:
         while True:
             body = {"after": after, "limit": _PAGE}
             reply = await self.neighbours.send(service, "POST", "/events/heads", token=self.token, json=body)
-            page = _content(service, reply)["heads"]
+            page = content(service, reply)["heads"]
             heads |= {each["subject"]: (each["sequence"], each["hash"]) for each in page}
             if len(page) < _PAGE:
                 return heads
@@ -129,7 +129,7 @@ class Suite:
         if service == "gateway":
             return await self.gateway.health.positions(after, _PAGE)
         url = str(httpx.URL("/positions", params={"after": after, "limit": _PAGE}))
-        page: Mapping[str, Any] = _content(service, await self.neighbours.send(service, "GET", url, token=self.token))
+        page: Mapping[str, Any] = content(service, await self.neighbours.send(service, "GET", url, token=self.token))
         return page
 
 
@@ -172,7 +172,8 @@ async def accounting(whole: Whole) -> dict[str, Any]:
     return await whole.accounting()
 
 
-def _content(service: str, reply: httpx.Response) -> Any:
+def content(service: str, reply: httpx.Response) -> Any:
+    """The JSON of an answer that is none of a refusal. Raises ServiceDown, Forbidden or RuleBroken."""
     _refusal(service, reply)
     return reply.json()
 

@@ -1,6 +1,7 @@
 """Another service's log, read over its internal HTTP API."""
 
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -16,6 +17,8 @@ class HttpProducerLog:
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
+        #: When (monotonic) everything recorded before was seen to have come; None until then.
+        self.even_at: float | None = None
 
     async def of_subjects(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[Event]:
         """For each (subject, sequence): the events after that sequence."""
@@ -24,14 +27,23 @@ class HttpProducerLog:
 
     async def settled(self, position: int, seconds: float, limit: int) -> list[Head]:
         """Which events have positions above ``position`` and were recorded more than ``seconds`` ago."""
-        return _heads(
+        asked_at = monotonic()
+        found = _heads(
             await self._ask("GET", "/events/settled", params={"after": position, "seconds": seconds, "limit": limit})
         )
+        if not found:
+            # Whoever asks has worked off everything before: all that is older is handled or parked.
+            self.even_at = asked_at - seconds
+        return found
 
     async def heads(self, after: str, limit: int, subjects: Sequence[str] | None = None) -> list[Head]:
         """Heads in order of subject."""
         wanted = {"after": after, "limit": limit, "subjects": None if subjects is None else list(subjects)}
         return _heads(await self._ask("POST", "/events/heads", json=wanted))
+
+    async def oldest(self, wanted: Sequence[tuple[str, int]]) -> float:
+        """Seconds since the oldest of the events was recorded that follow on these (subject, sequence)."""
+        return float((await self._ask("POST", "/events/oldest", json={"wanted": list(wanted)}))["seconds"])
 
     async def last_position(self) -> int:
         """The highest position."""

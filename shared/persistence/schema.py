@@ -1,5 +1,6 @@
 """The tables that messaging, commands and the clock need in every service's database."""
 
+import re
 from typing import Protocol
 
 
@@ -87,8 +88,22 @@ _SLIM_LOG = """
 
 
 def slim_log(op: Operations) -> None:
-    """Move what comes and goes with an event out of a log that was made with it; others are left as they are."""
+    """Move what comes and goes with an event out of a log that was made with it; others are left as they are.
+
+    Of the same age is the record of decisions.
+    """
     op.execute(_SLIM_LOG)
+    for statement in (
+        _TABLES["inbox_decision"],
+        *(index for index in _INDEXES if "decision" in index or "dead" in index),
+    ):
+        op.execute(re.sub(r"CREATE (TABLE|INDEX)", r"CREATE \1 IF NOT EXISTS", statement))
+
+
+def keep_states_as_written(op: Operations, *tables: str) -> None:
+    """Make the states of aggregates ``json``: the text that was written, not what PostgreSQL makes of it."""
+    for table in tables:
+        op.execute(f"ALTER TABLE {table} ALTER COLUMN state TYPE json USING state::text::json")
 
 
 def create_machinery(op: Operations) -> None:

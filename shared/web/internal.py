@@ -1,6 +1,7 @@
-"""What every service offers to the other services and to those who run it: log, positions, dead letters, clock."""
+"""What every service offers to the other services and to those who run it: log, positions, clock, health."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from pydantic import AwareDatetime, Field
 from shared.auth.principal import Principal
 from shared.auth.roles import Role
 from shared.errors import RuleBroken
+from shared.messaging import lag, verification
 from shared.messaging.codec import encode
 from shared.messaging.outbox import Head
 from shared.web.access import open_to_all, require
@@ -19,7 +21,6 @@ from shared.web.bodies import Body
 router = APIRouter(tags=["internal"])
 
 Peer = Annotated[Principal, Depends(require(Role.SERVICE, Role.ADMIN, Role.AUDITOR))]
-Admin = Annotated[Principal, Depends(require(Role.ADMIN))]
 Conductor = Annotated[Principal, Depends(require(Role.SERVICE, Role.ADMIN))]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
@@ -41,26 +42,18 @@ class SubjectsWanted(Body):
     limit: int = Field(default=500, ge=1, le=5000)
 
 
+class Followers(Body):
+    """Pairs of a subject and the sequence of the event before the one that is meant."""
+
+    wanted: list[tuple[str, int]] = Field(max_length=5000)
+
+
 class HeadsWanted(Body):
     """A page of heads: after a subject, of all subjects or of these."""
 
     after: str = ""
     limit: int = Field(default=500, ge=1, le=5000)
     subjects: list[str] | None = Field(default=None, max_length=5000)
-
-
-class Letter(Body):
-    """Which dead letter."""
-
-    source: str
-    subject: str
-    sequence: int
-
-
-class SkippedLetter(Letter):
-    """Which dead letter, and why it is never to be handled."""
-
-    reason: str = Field(min_length=5, max_length=500)
 
 
 @router.get("/events")
@@ -98,6 +91,23 @@ async def last_position(request: Request, _: Peer) -> dict[str, int]:
     return {"position": await request.app.state.service.log.last_position()}
 
 
+@router.post("/events/oldest", dependencies=[Depends(require(Role.SERVICE))])
+async def oldest(request: Request, body: Followers) -> dict[str, float]:
+    """Seconds since the oldest of these events was recorded."""
+    return {"seconds": await lag.oldest(request.app.state.service.database, body.wanted)}
+
+
+@router.get("/events/verification")
+async def verified(
+    request: Request, _: Peer, subject: str = "", sequence: int = 0, limit: Annotated[int, Query(ge=1, le=5000)] = 1000
+) -> dict[str, Any]:
+    """The next events of the log after this one, hashed again: what is broken, and where to go on."""
+    log = request.app.state.service.log
+    page = await verification.verify(log, (subject, sequence), limit=limit)
+    total = {} if subject else {"total": await verification.total(log)}
+    return {**asdict(page), "next": page.next and {"subject": page.next[0], "sequence": page.next[1]}, **total}
+
+
 @router.get("/positions")
 async def positions(request: Request, _: Peer, after: str = "", limit: Limit = 1000) -> dict[str, Any]:
     """What this service has handled, per source and subject, in order of ``source subject``."""
@@ -121,36 +131,6 @@ async def set_clock(request: Request, _: Conductor, body: NewTime) -> dict[str, 
     """Set the programme's time; what falls due is done before the answer."""
     await request.app.state.service.set_clock(body.now)
     return {"now": request.app.state.service.clock.now()}
-
-
-@router.get("/dead-letters")
-async def dead_letters(request: Request, _: Peer, limit: Limit = 200) -> dict[str, Any]:
-    """Events that failed for good, without their data."""
-    return {"dead_letters": await request.app.state.service.dead_letters.list(limit=limit)}
-
-
-@router.post("/dead-letters/replay")
-async def replay_letter(request: Request, principal: Admin, body: Letter) -> dict[str, str]:
-    """Try a dead letter again."""
-    letters = request.app.state.service.dead_letters
-    await letters.replay(body.source, body.subject, body.sequence, by=principal.id)
-    await request.app.state.service.consumer.retry_parked()
-    return {"decided": "replay"}
-
-
-@router.post("/dead-letters/skip")
-async def skip_letter(request: Request, principal: Admin, body: SkippedLetter) -> dict[str, str]:
-    """Never handle a dead letter; what waits behind it goes on."""
-    letters = request.app.state.service.dead_letters
-    await letters.skip(body.source, body.subject, body.sequence, by=principal.id, reason=body.reason)
-    await request.app.state.service.consumer.retry_parked()
-    return {"decided": "skip"}
-
-
-@router.post("/replay")
-async def replay(request: Request, _: Admin) -> dict[str, int]:
-    """Compare every producer's log with what was handled here, and handle what is missing."""
-    return {"fetched": await request.app.state.service.replay()}
 
 
 @router.get("/healthz", dependencies=[Depends(open_to_all)])

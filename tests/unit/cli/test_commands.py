@@ -102,29 +102,6 @@ def test_a_problem_of_the_gateway_is_told_as_its_sentence(gateway: dict[str, htt
     assert str(result.exception) == "404: No case TRI-9."
 
 
-def test_dead_letters_of_every_service_are_listed(gateway: dict[str, httpx.Response]) -> None:
-    letter = {
-        "source": "/homeward/screening",
-        "subject": "a-case",
-        "sequence": 4,
-        "type": "org.homeward.screening.cleared.v1",
-        "attempts": 8,
-        "waiting": 2,
-        "reason": "ValueError",
-    }
-    for service in ("screening", "travel", "reintegration", "monitoring"):
-        found = [letter] if service == "travel" else []
-        gateway[f"GET /api/{service}/dead-letters"] = httpx.Response(200, json={"dead_letters": found})
-    gateway["GET /dead-letters"] = httpx.Response(200, json={"dead_letters": []})
-    shown = runner.invoke(app, ["dead-letters", "list"]).stdout
-    assert "travel" in shown
-    assert "a-case" in shown
-    shown = runner.invoke(app, ["dead-letters", "show", "travel", "screening", "a-case", "4"]).stdout
-    assert "waiting: 2" in shown
-    missing = runner.invoke(app, ["dead-letters", "show", "travel", "screening", "a-case", "5"])
-    assert "has no dead letter" in str(missing.exception)
-
-
 def test_events_are_told_in_order_of_time(gateway: dict[str, httpx.Response]) -> None:
     for number, service in enumerate(("screening", "travel", "reintegration", "monitoring")):
         event = {

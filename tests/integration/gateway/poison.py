@@ -1,0 +1,27 @@
+"""Events that nobody can handle, written to screening's log as screening would write them."""
+
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+from shared.contracts.screening import DeclarationSigned
+from shared.messaging.outbox import Outgoing, Recorded, append
+from tests.integration.gateway.suite import Suite
+
+SCREENING = "/homeward/screening"
+TYPE = DeclarationSigned.type
+
+
+async def poison(suite: Suite, subject: str) -> None:
+    """Another event of the subject; its data does not fit its type."""
+    await _record(suite, subject, DeclarationSigned.model_construct(signed_on="never"))
+
+
+async def declare(suite: Suite, subject: str) -> None:
+    """Another event of the subject, which can be handled."""
+    await _record(suite, subject, DeclarationSigned(signed_on=date(2026, 1, 6)))
+
+
+async def _record(suite: Suite, subject: str, data: DeclarationSigned) -> None:
+    database = suite.apps["screening"].state.service.database
+    async with database.transaction() as connection:
+        await append(connection, SCREENING, [Recorded(Outgoing(UUID(subject), data), datetime.now(UTC), None)])
