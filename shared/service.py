@@ -169,6 +169,7 @@ class Service:
             self.reconciler.run(),
             self.scheduler.run(),
             self._follow_clock(),
+            self.health.watch(),
         ]
         if self.relay:
             loops.append(self.relay.run())

@@ -63,6 +63,15 @@ class Suite:
         refused = [name for name in SERVICES if name not in asked.answers]
         return {name: RestReport.model_validate(report) for name, report in reports.items()}, refused
 
+    async def health(self) -> dict[str, Any]:
+        """What each service says of its health. A service that is down is a gap, and an alarm."""
+        asked = await self.neighbours.ask_each(dict.fromkeys(SERVICES, "/health"), token=self.token)
+        services = {**asked.answers, "gateway": await self.gateway.health.report()}
+        alarms = [f"{name}: no answer" for name in asked.gaps]
+        alarms += [f"{name}: {alarm}" for name, report in services.items() for alarm in report["alarms"]]
+        ready = not asked.gaps and all(report["ready"] for report in services.values())
+        return {"ready": ready, "alarms": alarms, "services": services, "gaps": asked.gaps}
+
     async def clocks(self) -> dict[str, Any]:
         """The programme's time, here and in every service."""
         asked = await self.neighbours.ask_each(dict.fromkeys(SERVICES, "/clock"), token=self.token)
@@ -145,6 +154,12 @@ Whole = Annotated[Suite, Depends(suite)]
 async def rest(whole: Whole) -> dict[str, Any]:
     """Whether nothing is under way: what is unpublished, waits or is not handled yet, per service."""
     return await whole.rest()
+
+
+@router.get("/health", dependencies=[READERS])
+async def health(whole: Whole) -> dict[str, Any]:
+    """Per service: whether it is ready, what should alarm somebody, and what was measured."""
+    return await whole.health()
 
 
 @router.get("/clock", dependencies=[Depends(require(*Role))])

@@ -120,6 +120,12 @@ async def rest(request: Request, _: Peer) -> dict[str, Any]:
     return await request.app.state.service.health.rest()  # type: ignore[no-any-return]
 
 
+@router.get("/health")
+async def health(request: Request, _: Peer) -> dict[str, Any]:
+    """Whether it is ready, what should alarm somebody, and the figures behind it."""
+    return await request.app.state.service.health.report()  # type: ignore[no-any-return]
+
+
 @router.get("/clock")
 async def clock(request: Request, _: Peer) -> dict[str, datetime]:
     """The programme's time."""
