@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from services.cli import cases, contracts, dead_letters, demo, events, migrate, up
+from services.cli import cases, contracts, dead_letters, demo, events, migrate, repair, up
 
 #: Set to see where an error comes from.
 DEBUG = "HOMEWARD_DEBUG"
@@ -16,7 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for each in (up.app, demo.app, cases.app, migrate.app):
+for each in (up.app, demo.app, cases.app, repair.app, migrate.app):
     app.registered_commands += each.registered_commands
 app.add_typer(events.app, name="events")
 app.add_typer(dead_letters.app, name="dead-letters")

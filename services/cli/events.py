@@ -2,7 +2,6 @@
 
 import json
 import time
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -11,22 +10,15 @@ from rich.table import Table
 
 from services.cli.connection import DEFAULT_DATA, DEFAULT_URL, Connection, Data, Token, Url, connected
 from services.cli.failure import Failure
-from services.cli.services import Service
+from services.cli.repair import verify
+from services.cli.services import Producer, Service
 
 app = typer.Typer(help="Look into the logs of events, and have consumers catch up.", no_args_is_help=True)
+app.command()(verify)
 
 #: Seconds between two looks at the logs while following.
 _PAUSE = 1.0
 _PAGE = 500
-
-
-class Producer(StrEnum):
-    """Who publishes events."""
-
-    SCREENING = "screening"
-    TRAVEL = "travel"
-    REINTEGRATION = "reintegration"
-    MONITORING = "monitoring"
 
 
 def route(service: str, path: str) -> str:

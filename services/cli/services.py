@@ -11,3 +11,12 @@ class Service(StrEnum):
     REINTEGRATION = "reintegration"
     MONITORING = "monitoring"
     GATEWAY = "gateway"
+
+
+class Producer(StrEnum):
+    """A service that publishes events."""
+
+    SCREENING = "screening"
+    TRAVEL = "travel"
+    REINTEGRATION = "reintegration"
+    MONITORING = "monitoring"
