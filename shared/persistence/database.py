@@ -21,9 +21,12 @@ TRIES = 6
 
 
 class Database:
-    """Connections to one database; every transaction is READ COMMITTED and ends with its block."""
+    """Connections to one database; every transaction is READ COMMITTED and ends with its block.
 
-    def __init__(self, url: str, *, name: str = "homeward", pool_size: int = 6) -> None:
+    ``schema``: where its tables are, when not in the database's own.
+    """
+
+    def __init__(self, url: str, *, name: str = "homeward", pool_size: int = 6, schema: str | None = None) -> None:
         self.url = url
         self.engine = create_async_engine(
             url,
@@ -40,6 +43,7 @@ class Database:
                     # What a vanished client has locked is free again after this.
                     "idle_in_transaction_session_timeout": "60s",
                     "tcp_user_timeout": "30s",
+                    **({"search_path": schema} if schema else {}),
                 },
             },
         )
