@@ -5,9 +5,11 @@ Publishing and consuming have a connection each: a broker that runs short of mem
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any
 
 import aio_pika
@@ -47,12 +49,13 @@ class _Link:
         while True:
             try:
                 connection = await aio_pika.connect(
-                    self._url, timeout=10, client_properties={"connection_name": self._name}
+                    next(self._nodes), timeout=10, client_properties={"connection_name": self._name}
                 )
                 try:
-                    await self._opened(connection)
+                    async with asyncio.timeout(OPENING):
+                        await self._opened(connection)
                     self.connection, failures = connection, 0
-                    await connection.closed()
+                    await _lost(connection)
                 finally:
                     self.connection = None
                     await connection.close()
@@ -70,6 +73,12 @@ class _Link:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+
+async def _lost(connection: AbstractConnection) -> None:
+    """Until the connection is gone: its own ``closed`` tells only of one that we have closed ourselves."""
+    if connection.transport is not None:
+        await asyncio.wait([connection.transport.connection.closing])
 
 
 @dataclass(eq=False)
@@ -160,7 +169,10 @@ class _Subscription:
 
 
 class RabbitBus:
-    """Publishes with pipelined confirms; consumes in batches; keeps its topology and its connections."""
+    """Publishes with pipelined confirms; consumes in batches; keeps its topology and its connections.
+
+    ``url`` may name several nodes of one cluster, with commas between them.
+    """
 
     system = "rabbitmq"
 
