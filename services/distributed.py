@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +27,31 @@ _READY = 60.0
 
 class ServiceFailed(Exception):
     """A service did not start; the message holds the end of its log."""
+
+
+def environment_of(
+    name: str,
+    accounts: Credentials,
+    data: Path,
+    port: int,
+    urls: Mapping[str, str],
+    simulated: datetime | None,
+    servers: Mapping[str, str],
+) -> dict[str, str]:
+    """The variables with which one service's process is started; ``servers`` are DATABASE_URL and AMQP_URL."""
+    values = {
+        "PUBLIC_KEY": str(data / "token.pub"),
+        "SERVICE_TOKEN": accounts.service_token(name),
+        "ENVIRONMENT": "demo" if simulated else "production",
+        "PORT": str(port),
+        **servers,
+        **{f"{other.upper()}_URL": urls[other] for other in SERVICES[:-1]},
+    }
+    if simulated:
+        values["CLOCK_START"] = simulated.isoformat()
+    if name == "gateway":
+        values |= {"PRIVATE_KEY": str(accounts.key_file), "ACCOUNTS": str(accounts.accounts_file)}
+    return {f"HOMEWARD_{name.upper()}_{key}": value for key, value in values.items()}
 
 
 class DistributedSuite:
@@ -80,19 +105,8 @@ class DistributedSuite:
 
     def start_service(self, name: str, servers: dict[str, str]) -> None:
         """Start the process of one service."""
-        values = {
-            "PUBLIC_KEY": str(self.data / "token.pub"),
-            "SERVICE_TOKEN": self.accounts.service_token(name),
-            "ENVIRONMENT": "demo" if self.simulated else "production",
-            "PORT": str(self.ports[name]),
-            **servers,
-            **{f"{other.upper()}_URL": f"http://127.0.0.1:{self.ports[other]}" for other in SERVICES[:-1]},
-        }
-        if self.simulated:
-            values["CLOCK_START"] = self.simulated.isoformat()
-        if name == "gateway":
-            values |= {"PRIVATE_KEY": str(self.accounts.key_file), "ACCOUNTS": str(self.accounts.accounts_file)}
-        own = {f"HOMEWARD_{name.upper()}_{key}": value for key, value in values.items()}
+        urls = {other: f"http://127.0.0.1:{port}" for other, port in self.ports.items()}
+        own = environment_of(name, self.accounts, self.data, self.ports[name], urls, self.simulated, servers)
         with (self.data / "logs" / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", f"services.{name}"],

@@ -18,7 +18,16 @@ from services.servers.postgres import LocalPostgres, WheelPostgres, installed_po
 from services.servers.rabbitmq import LocalRabbitMQ, install_rabbitmq, installed_rabbitmq
 from services.servers.server import ExternalServer, Server, ServerUnavailable, in_own_loop, plain
 
-__all__ = ["Server", "ServerUnavailable", "fresh_database", "postgres_server", "rabbitmq_server"]
+__all__ = [
+    "LocalRabbitMQ",
+    "Server",
+    "ServerUnavailable",
+    "fresh_database",
+    "local_postgres",
+    "local_rabbitmq",
+    "postgres_server",
+    "rabbitmq_server",
+]
 
 Rung = tuple[str, Callable[[], Server]]
 
@@ -34,6 +43,18 @@ def postgres_server() -> Iterator[Server]:
 def rabbitmq_server() -> Iterator[Server]:
     with _first_that_starts(rabbitmq_rungs(), "install Docker or RabbitMQ 3.10 or newer") as server:
         yield server
+
+
+def local_postgres() -> Server:
+    """One of this machine's own programs, started: what is to be killed and watched must be a process of ours."""
+    return _climb(_local_postgres_rungs(), "install PostgreSQL 15 or newer")
+
+
+def local_rabbitmq() -> LocalRabbitMQ:
+    """RabbitMQ's programs on this machine, started; installed before when we may."""
+    server = _climb(_local_rabbitmq_rungs(), "install RabbitMQ 3.10 or newer")
+    assert isinstance(server, LocalRabbitMQ)
+    return server
 
 
 def fresh_database(server_url: str) -> str:
@@ -57,6 +78,10 @@ def postgres_rungs() -> Iterator[Rung]:
         return
     if docker_works():
         yield "Docker", docker_postgres
+    yield from _local_postgres_rungs()
+
+
+def _local_postgres_rungs() -> Iterator[Rung]:
     for folder in installed_postgres():
         yield str(folder), lambda folder=folder: LocalPostgres(folder)  # type: ignore[misc]
     yield "the wheel", WheelPostgres
@@ -68,6 +93,10 @@ def rabbitmq_rungs() -> Iterator[Rung]:
         return
     if docker_works():
         yield "Docker", docker_rabbitmq
+    yield from _local_rabbitmq_rungs()
+
+
+def _local_rabbitmq_rungs() -> Iterator[Rung]:
     if script := installed_rabbitmq():
         yield str(script), lambda: LocalRabbitMQ(script)
     elif may_install():

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from services.servers.debian import NotInstalled, install
 from services.servers.server import (
@@ -22,6 +23,10 @@ from services.servers.server import (
 from shared.persistence.embedded.programs import Account, die_with_parent, unprivileged_account
 
 DEBIAN_SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one on PATH switches user and directories
+
+
+class ControlFailed(Exception):
+    """rabbitmqctl could not do what was asked."""
 
 
 def installed_rabbitmq() -> Path | None:
@@ -56,6 +61,7 @@ class LocalRabbitMQ(Server):
         self._script = script
         self._home = PrivateDirectory(_account())
         self._port, self._distribution_port, self._mapper_port = free_ports(3)
+        self._data = self._home.path / "data"
         self._node: subprocess.Popen[bytes] | None = None
         self._mapper: subprocess.Popen[bytes] | None = None
         self._environment = self._configure()
@@ -83,6 +89,30 @@ class LocalRabbitMQ(Server):
         end(self._mapper, signal.SIGTERM)
         self._home.remove()
 
+    def control(self, *arguments: str) -> str:
+        """What rabbitmqctl says, asked about this node. Raises ControlFailed."""
+        command = [str(self._script.resolve().with_name("rabbitmqctl")), *arguments]
+        try:
+            done = subprocess.run(
+                command,
+                env=self._environment,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+                **self._as_owner(),
+            )
+        except subprocess.TimeoutExpired:
+            raise ControlFailed(f"rabbitmqctl {arguments[0]} did not end") from None
+        if done.returncode:
+            raise ControlFailed(f"rabbitmqctl {arguments[0]}: {done.stderr.strip()[-300:]}")
+        return str(done.stdout)
+
+    def wipe(self) -> None:
+        """Lose the disk: SIGKILL, and everything that the node has kept is gone; ``start`` gives an empty broker."""
+        self.kill()
+        shutil.rmtree(self._data)
+
     def _configure(self) -> dict[str, str]:
         home = self._home
         home.write(".erlang.cookie", secrets.token_hex(20), mode=0o400)
@@ -103,15 +133,18 @@ class LocalRabbitMQ(Server):
             "RABBITMQ_ADVANCED_CONFIG_FILE": home.path / "advanced.config",
             "RABBITMQ_CONF_ENV_FILE": home.write("rabbitmq-env.conf", ""),
             "RABBITMQ_ENABLED_PLUGINS_FILE": home.write("enabled_plugins", "[].\n"),
-            "RABBITMQ_MNESIA_BASE": home.path / "data",
+            "RABBITMQ_MNESIA_BASE": self._data,
             "RABBITMQ_LOG_BASE": home.path / "logs",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
         }
         others = {name: value for name, value in os.environ.items() if not name.startswith("RABBITMQ_")}
         return others | {name: str(value) for name, value in own.items()}
 
-    def _launch(self, *command: str) -> subprocess.Popen[bytes]:
+    def _as_owner(self) -> dict[str, Any]:
         account = self._home.account
+        return {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
+
+    def _launch(self, *command: str) -> subprocess.Popen[bytes]:
         with (self._home.path / "output").open("ab") as output:
             return subprocess.Popen(
                 command,
@@ -121,10 +154,8 @@ class LocalRabbitMQ(Server):
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                user=account.uid if account else None,
-                group=account.gid if account else None,
-                extra_groups=[] if account else None,
                 preexec_fn=die_with_parent(signal.SIGKILL),  # noqa: PLW1509  it makes two system calls and takes no lock
+                **self._as_owner(),
             )
 
 

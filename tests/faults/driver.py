@@ -1,0 +1,62 @@
+"""Several operators at work at once."""
+
+import asyncio
+import random
+from collections import Counter
+
+from tests.faults.charter import Charters
+from tests.faults.desk import Closed, Desk
+from tests.faults.journeys import Journeys, Unit
+
+#: Donors' envelopes, in cents: too small for all who come.
+FUNDS = (1_500_00, 2_500_00)
+
+
+class Driver:
+    """Takes unit after unit through the programme until it is told to end."""
+
+    def __init__(self, desk: Desk, seed: int, *, operators: int = 10) -> None:
+        self.desk = desk
+        self._seed, self._operators = seed, operators
+        self._charters = Charters(desk, seed)
+        self._journeys = Journeys(desk, self._charters)
+        self._begun = 0
+        self.units: list[Unit] = []
+
+    async def run(self) -> None:
+        """Work until the desk is closed and every command under way is known or given up."""
+        try:
+            await self._open_funds()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._charters.run())
+                for _ in range(self._operators):
+                    group.create_task(self._operate())
+        except Closed:
+            pass
+
+    async def _open_funds(self) -> None:
+        for number, amount in enumerate(FUNDS, start=1):
+            body = {
+                "code": f"FUND-{number}",
+                "donor": "European Union",
+                "currency": "EUR",
+                "amount": amount,
+                "starts_on": "2026-01-01",
+                "ends_on": "2026-12-31",
+            }
+            record = await self.desk.command("fund", "finance", "/api/reintegration/funds", body, amount=amount)
+            self._journeys.fund_ids.append(record.answer["fund_id"])
+
+    async def _operate(self) -> None:
+        try:
+            while not self.desk.closed:
+                self._begun += 1
+                unit = Unit(self._begun, random.Random(self._seed * 100_000 + self._begun))
+                self.units.append(unit)
+                await self._journeys.travel(unit)
+        except Closed:
+            pass
+
+    def figures(self) -> dict[str, int]:
+        """How many commands came to which end."""
+        return dict(Counter(record.outcome.value for record in self.desk.records))

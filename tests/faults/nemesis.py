@@ -1,0 +1,188 @@
+"""Carries out the schedule against a suite, and heals everything in the end."""
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import ClassVar
+
+from services.servers.rabbitmq import ControlFailed
+from tests.faults.hooks import arm
+from tests.faults.injection import Injection
+from tests.faults.proxy import Fault as Hurt
+from tests.faults.proxy import Proxy
+from tests.faults.schedule import Fault, Kind
+from tests.faults.suite import FaultySuite, Replica
+
+#: Seconds that a replica is given to reach a point before another one is asked to.
+_REACH = 4.0
+
+
+class Nemesis:
+    """Hurts a suite."""
+
+    def __init__(self, suite: FaultySuite, schedule: list[Fault], tell: Callable[[str], None]) -> None:
+        self.suite, self.schedule = suite, schedule
+        self.injection = Injection(suite, len(schedule))
+        #: What has happened, by name.
+        self.done: Counter[str] = Counter()
+        #: What could not be done, and why.
+        self.failed: list[str] = []
+        self._tell = tell
+        self._broker, self._postgres = asyncio.Lock(), asyncio.Lock()
+        self._arming = {replica.name: asyncio.Lock() for replica in suite.replicas}
+
+    async def run(self, length: float) -> None:
+        """All of the schedule; returns when the last fault is over and ``length`` seconds have passed."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with asyncio.TaskGroup() as group:
+            for fault in self.schedule:
+                await asyncio.sleep(max(0.0, began + fault.at - loop.time()))
+                self._tell(str(fault))
+                group.create_task(self._do(fault))
+            await asyncio.sleep(max(0.0, began + length - loop.time()))
+        await self.heal()
+
+    async def _do(self, fault: Fault) -> None:
+        try:
+            if await self._ACTIONS[fault.kind](self, fault):
+                self.done[fault.name] += 1
+            else:
+                self.failed.append(f"{fault.name}: nobody came to it")
+        except (ControlFailed, OSError, TimeoutError) as error:
+            self.failed.append(f"{fault.name}: {type(error).__name__} {error}")
+
+    async def heal(self) -> None:
+        """Everything runs, and everything passes."""
+        for proxy in self.suite.proxies:
+            proxy.heal()
+        for replica in self.suite.replicas:
+            (self.suite.control / f"{replica.name}.armed").unlink(missing_ok=True)
+            replica.send(signal.SIGCONT)
+
+    def _replica(self, fault: Fault) -> Replica:
+        return self.suite.of(fault.service)[fault.replica - 1]
+
+    def _proxy(self, fault: Fault) -> Proxy:
+        if fault.link == "http":
+            return self.suite.balancers[fault.service]
+        replica = self._replica(fault)
+        return replica.database if fault.link == "database" else replica.broker
+
+    async def _kill(self, fault: Fault) -> bool:
+        return self._replica(fault).send(signal.SIGKILL)
+
+    async def _kill_service(self, fault: Fault) -> bool:
+        killed = [each.send(signal.SIGKILL) for each in self.suite.of(fault.service)]
+        return all(killed)
+
+    async def _stop(self, fault: Fault) -> bool:
+        replica = self._replica(fault)
+        stopped = replica.send(signal.SIGSTOP)
+        await asyncio.sleep(fault.seconds)
+        replica.send(signal.SIGCONT)
+        return stopped
+
+    async def _at_point(self, fault: Fault) -> bool:
+        number = signal.SIGKILL if fault.kind is Kind.CRASH else signal.SIGSTOP
+        first = self._replica(fault)
+        others = [each for each in self.suite.replicas if each is not first and self._comes_to(each, fault.point)]
+        for replica in [first, *others]:
+            async with self._arming[replica.name]:
+                if await self._reached(replica, fault.point, number):
+                    await asyncio.sleep(fault.seconds)
+                    replica.send(signal.SIGCONT)
+                    return True
+        return False
+
+    def _comes_to(self, replica: Replica, point: str) -> bool:
+        return replica.service != "gateway" or point.startswith("consumer")
+
+    async def _reached(self, replica: Replica, point: str, number: signal.Signals) -> bool:
+        fired, armed = (self.suite.control / f"{replica.name}.{each}" for each in ("fired", "armed"))
+        fired.unlink(missing_ok=True)
+        arm(self.suite.control, replica.name, point, number)
+        ends = asyncio.get_running_loop().time() + _REACH
+        while asyncio.get_running_loop().time() < ends:
+            await asyncio.sleep(0.05)
+            # The supervisor clears both when it starts a replica again.
+            if fired.exists() or not armed.exists():
+                return True
+        armed.unlink(missing_ok=True)
+        await asyncio.sleep(0.05)
+        return fired.exists()
+
+    async def _broker_kill(self, _: Fault) -> bool:
+        async with self._broker:
+            await self.suite.with_broker(self.suite.broker.kill)
+            await self.suite.with_broker(self.suite.broker.start)
+        return True
+
+    async def _broker_wipe(self, _: Fault) -> bool:
+        async with self._broker:
+            await self.suite.with_broker(self.suite.broker.wipe)
+            await self.suite.with_broker(self.suite.broker.start)
+        return True
+
+    async def _broker_alarm(self, fault: Fault) -> bool:
+        async with self._broker:
+            control = self.suite.broker.control
+            await asyncio.to_thread(control, "set_vm_memory_high_watermark", "0.0000001")
+            await asyncio.sleep(fault.seconds)
+            await asyncio.to_thread(control, "set_vm_memory_high_watermark", "0.4")
+        return True
+
+    async def _queue_delete(self, fault: Fault) -> bool:
+        async with self._broker:
+            return await self.injection.delete_queue(f"homeward.{fault.service}")
+
+    async def _postgres_kill(self, _: Fault) -> bool:
+        async with self._postgres:
+            await self.suite.with_postgres(self.suite.postgres.kill)
+            await self.suite.with_postgres(self.suite.postgres.start)
+        return True
+
+    async def _backends_terminate(self, fault: Fault) -> bool:
+        async with self._postgres:
+            statement = """SELECT count(pg_terminate_backend(pid)) AS ended FROM pg_stat_activity
+                           WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+            [found] = await self.suite.sql(fault.service, statement)
+        return bool(found["ended"])
+
+    async def _reset(self, fault: Fault) -> bool:
+        return self._proxy(fault).reset() > 0
+
+    async def _hurt(self, fault: Fault) -> bool:
+        proxy = self._proxy(fault)
+        proxy.hurt({Kind.HALF_OPEN: Hurt.HALF_OPEN, Kind.SLOW: Hurt.SLOW, Kind.CUT: Hurt.CUT}[fault.kind])
+        await asyncio.sleep(fault.seconds or 0.5)
+        proxy.heal()
+        return True
+
+    async def _inject(self, fault: Fault) -> bool:
+        # Poison goes into a producer's log, the others to the broker.
+        async with self._postgres if fault.kind is Kind.POISON else self._broker:
+            return await self.injection.inject(fault.kind)
+
+    _ACTIONS: ClassVar[dict[Kind, Callable[["Nemesis", Fault], Awaitable[bool]]]] = {
+        Kind.KILL: _kill,
+        Kind.STOP: _stop,
+        Kind.CRASH: _at_point,
+        Kind.FREEZE: _at_point,
+        Kind.KILL_SERVICE: _kill_service,
+        Kind.BROKER_KILL: _broker_kill,
+        Kind.BROKER_WIPE: _broker_wipe,
+        Kind.BROKER_ALARM: _broker_alarm,
+        Kind.QUEUE_DELETE: _queue_delete,
+        Kind.POSTGRES_KILL: _postgres_kill,
+        Kind.BACKENDS_TERMINATE: _backends_terminate,
+        Kind.RESET: _reset,
+        Kind.HALF_OPEN: _hurt,
+        Kind.SLOW: _hurt,
+        Kind.CUT: _hurt,
+        Kind.DUPLICATES: _inject,
+        Kind.REORDERED: _inject,
+        Kind.UNDECODABLE: _inject,
+        Kind.POISON: _inject,
+    }
