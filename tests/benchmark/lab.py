@@ -176,12 +176,15 @@ class Lab:
         environment = {f"HOMEWARD_{name.upper()}_{key}": value for key, value in values.items()}
         return self.start([sys.executable, "-m", module, *arguments], environment, port)
 
-    def start(self, command: Sequence[str], environment: Mapping[str, str], port: int = 0) -> "Process":
+    def start(
+        self, command: Sequence[str], environment: Mapping[str, str], port: int = 0, *, folder: Path | None = None
+    ) -> "Process":
         """Start a process that ends with the lab at the latest."""
         log = self.folder / f"{Path(command[-1]).name}-{secrets.token_hex(3)}.log"
         with log.open("ab") as output:
             started = subprocess.Popen(
                 command,
+                cwd=folder,
                 env=os.environ | environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

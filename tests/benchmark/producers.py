@@ -1,6 +1,7 @@
 """Producers: databases that hold logs, and the way of those logs to the bus."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -9,8 +10,9 @@ from typing import Any, Self
 
 import aio_pika
 
-from shared.messaging.bus import exchange_of
-from shared.messaging.codec import encode
+from shared.contracts.envelope import Event
+from shared.messaging.bus import Message
+from shared.messaging.codec import encode, pack, unpack
 from shared.messaging.outbox import Log, append
 from shared.messaging.rabbitmq import RabbitBus
 from shared.messaging.relay import Relay
@@ -47,9 +49,8 @@ class Producer:
 class Producers:
     """The logs of these sources, on a bus of their own. Use with ``async with``."""
 
-    def __init__(self, lab: Lab, sources: Sequence[str]) -> None:
-        self.lab = lab
-        self.urls = {source: lab.database() for source in sources}
+    def __init__(self, lab: Lab, sources: Sequence[str], urls: Mapping[str, str] | None = None) -> None:
+        self.urls = dict(urls or {source: lab.database() for source in sources})
         self.bus = RabbitBus(lab.amqp_url, "homeward benchmark")
         self._telemetry = Telemetry("benchmark")
         self.each = {source: self._producer(source) for source in sources}
@@ -85,11 +86,23 @@ class Producers:
         for producer in self.each.values():
             await producer.publish()
 
-    async def backlog(self, told: Sequence[Told]) -> None:
+    async def backlog(self, told: Sequence[Told], *, packed: bool = True) -> None:
         """Write and publish chunk by chunk, so that the sources meet in the queue as they would in life."""
+        bus = self.bus if packed else Unpacking(self.bus)
+        for producer in self.each.values():
+            producer.relay.bus = bus
         for start in range(0, len(told), CHUNK):
             await self.record(told[start : start + CHUNK])
             await self.publish()
+
+    async def at_once(self, told: Sequence[Told]) -> None:
+        """Write all of it, then publish all of it in one burst."""
+        bus = Holding(self.bus)
+        for producer in self.each.values():
+            producer.relay.bus = bus
+        await self.record(told)
+        await self.publish()
+        await bus.let_go()
 
     async def average_bytes(self) -> float:
         """Of an event on the wire, by the first thousand of each source."""
@@ -97,6 +110,39 @@ class Producers:
             len(encode(event)) for producer in self.each.values() for _, event in await producer.log.after(0, CHUNK)
         ]
         return sum(sizes) / max(1, len(sizes))
+
+
+class Unpacking:
+    """A bus that gives each event a message of its own."""
+
+    def __init__(self, bus: RabbitBus) -> None:
+        self.bus = bus
+        self.system = bus.system
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.bus, name)
+
+    async def publish(self, exchange: str, messages: Sequence[Message]) -> None:
+        """Publish each event alone."""
+        events = [each for message in messages for each in unpack(message)]
+        await self.bus.publish(exchange, [one for event in events if isinstance(event, Event) for one in pack([event])])
+
+
+class Holding(Unpacking):
+    """A bus that keeps what it is given until it is told to let go."""
+
+    def __init__(self, bus: RabbitBus) -> None:
+        super().__init__(bus)
+        self.held: list[tuple[str, Sequence[Message]]] = []
+
+    async def publish(self, exchange: str, messages: Sequence[Message]) -> None:
+        """Keep."""
+        self.held.append((exchange, messages))
+
+    async def let_go(self) -> None:
+        """Publish in the order in which it came."""
+        for exchange, messages in self.held:
+            await self.bus.publish(exchange, messages)
 
 
 class Broker:
@@ -114,14 +160,25 @@ class Broker:
     ) -> None:
         await self._connection.close()
 
-    async def bind(self, queue: str, sources: Sequence[str]) -> None:
-        """Have an empty quorum queue that takes everything of these sources, as the service itself would make it."""
+    async def bind(self, queue: str, exchanges: Sequence[str]) -> None:
+        """Have an empty quorum queue that takes everything of these exchanges, as a service itself would make it."""
         async with await self._connection.channel() as channel:
             await channel.queue_delete(queue)
             made = await channel.declare_queue(queue, durable=True, arguments=self._arguments())
-            for source in sources:
-                exchange = await channel.declare_exchange(exchange_of(source), "topic", durable=True)
+            for name in exchanges:
+                exchange = await channel.declare_exchange(name, "topic", durable=True)
                 await made.bind(exchange, "#")
+
+    async def fill(self, exchange: str, bodies: Sequence[bytes]) -> None:
+        """Publish persistent JSON messages, one for each body."""
+        async with await self._connection.channel() as channel:
+            target = await channel.get_exchange(exchange, ensure=False)
+            for start in range(0, len(bodies), CHUNK):
+                messages = [
+                    aio_pika.Message(body, content_type="application/json", delivery_mode=2)
+                    for body in bodies[start : start + CHUNK]
+                ]
+                await asyncio.gather(*(target.publish(message, "event") for message in messages))
 
     def _arguments(self) -> dict[str, Any]:
         properties = self._connection.transport.connection.server_properties  # type: ignore[union-attr]
