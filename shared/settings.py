@@ -17,7 +17,7 @@ class ServiceSettings(BaseSettings):
 
     #: SQLAlchemy address of the service's own database: ``postgresql+asyncpg://user:password@host/homeward_travel``.
     database_url: str = ""
-    #: Address of the broker: ``amqp://user:password@host/``.
+    #: Address of the broker, ``amqp://user:password@host/``; of several nodes of a cluster with commas between them.
     amqp_url: str = ""
     #: The programme's policy; the file beside the services when empty.
     programme: Path | None = None

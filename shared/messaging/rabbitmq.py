@@ -29,15 +29,18 @@ PREFETCH = 200
 BATCH_MESSAGES, BATCH_BYTES = 200, 256 * 1024
 #: Seconds for what is being handled to end when we stop: longer than the slowest batch, within a pod's grace period.
 DRAIN = 15.0
+#: Seconds for channels, queues and consumers to be there: a node that has lost its cluster answers nothing.
+OPENING = 20.0
 #: Seconds between looks whether the broker still knows our consumers.
 WATCH = 5.0
 
 
 class _Link:
-    """A connection that is made anew, after a jittered wait, whenever it is lost."""
+    """A connection that is made anew, after a jittered wait and to the next node, whenever it is lost."""
 
     def __init__(self, url: str, name: str, opened: Callable[[AbstractConnection], Awaitable[None]]) -> None:
-        self._url, self._name, self._opened = url, name, opened
+        self._name, self._opened = name, opened
+        self._nodes = cycle(re.split(",(?=amqps?://)", url))
         self.connection: AbstractConnection | None = None
         self._task: asyncio.Task[None] | None = None
 
