@@ -18,6 +18,7 @@ from services.credentials import Credentials
 from shared.auth.keys import public_pem
 from shared.messaging.inprocess import InProcessBus
 from shared.persistence.embedded import EmbeddedPostgres
+from shared.service import collect_rarely
 from shared.telemetry import Telemetry
 
 SERVICES = ("screening", "travel", "reintegration", "monitoring", "gateway")
@@ -74,6 +75,7 @@ class EmbeddedSuite:
             self.progress(f"starting {name}")
             await self._stack.enter_async_context(self.apps[name].router.lifespan_context(self.apps[name]))
         self.gateway = await self._stack.enter_async_context(self._client("gateway"))
+        collect_rarely()
         if listening:
             await self._serve(listening)
 

@@ -8,7 +8,7 @@ from services.gateway import api, console, description, passing, repair, session
 from services.gateway.clients import Neighbours
 from services.gateway.description import Description
 from services.gateway.handlers import FOLLOWS, HANDLERS
-from services.gateway.repository import Unit
+from services.gateway.repository import PROJECTION, Unit
 from services.gateway.settings import Settings
 from services.gateway.stream import Stream
 from shared.clock import ProgrammeClock
@@ -42,6 +42,7 @@ def create_app(
         follows=FOLLOWS,
         migrations=MIGRATIONS,
         routers=ROUTERS,
+        projection=PROJECTION,
         bus=bus,
         database=database,
         clock=clock,

@@ -12,6 +12,8 @@ from services.gateway.projection import CaseView, FlightView, HouseholdView
 from services.gateway.stages import stage
 from services.gateway.vocabulary import Boarding
 from shared.auth.principal import EVERY_OFFICE, Principal
+from shared.messaging.rebuild import Projection
+from shared.messaging.swap import SHADOW
 from shared.persistence.database import rows, scalar
 from shared.persistence.unit_of_work import Collection, Column, Store, UnitOfWork
 from shared.programme import Programme
@@ -48,6 +50,19 @@ FLIGHTS = Store(
     },
 )
 HOUSEHOLDS = Store("households", "household_view", HouseholdView)
+
+
+#: What has come further in a rebuild is told to who follows the live stream, as if it were written when it is shown.
+PROJECTION = Projection(
+    ("case_view", "flight_view", "household_view", "timeline"),
+    f"""UPDATE {SHADOW}.timeline SET recorded = pg_current_xact_id()
+        FROM (SELECT new.source, CAST(new.subject AS uuid) AS subject, coalesce(old.sequence, 0) AS sequence
+              FROM {SHADOW}.inbox_position AS new LEFT JOIN inbox_position AS old
+                ON old.source = new.source AND old.subject = new.subject
+              WHERE new.sequence > coalesce(old.sequence, 0) AND new.subject ~ '^[0-9a-f-]{{36}}$') AS ahead
+        WHERE timeline.source = ahead.source AND timeline.subject = ahead.subject
+          AND timeline.sequence > ahead.sequence""",
+)
 
 
 class Unit(UnitOfWork):
@@ -191,7 +206,7 @@ async def family_of(connection: AsyncConnection, case_id: UUID) -> tuple[UUID | 
     found = await rows(
         connection,
         """SELECT id, state -> 'case_ids' AS members FROM household_view
-           WHERE state -> 'case_ids' @> jsonb_build_array(CAST(:case AS text)) ORDER BY id DESC LIMIT 1""",
+           WHERE (state -> 'case_ids')::jsonb @> jsonb_build_array(CAST(:case AS text)) ORDER BY id DESC LIMIT 1""",
         case=str(case_id),
     )
     if not found:

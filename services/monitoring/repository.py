@@ -65,8 +65,8 @@ async def visits_to_make(
         connection,
         """SELECT monitoring_case.id AS case_id, visit -> 'planned' ->> 'code' AS code,
                   visit -> 'planned' ->> 'method' AS method, (visit ->> 'due_on')::date AS due_on,
-                  visit ->> 'status' AS status, jsonb_array_length(visit -> 'attempts') AS attempts
-           FROM monitoring_case, jsonb_array_elements(state -> 'visits') AS visit
+                  visit ->> 'status' AS status, json_array_length(visit -> 'attempts') AS attempts
+           FROM monitoring_case, json_array_elements(state -> 'visits') AS visit
            WHERE next_due_on <= :before AND (visit ->> 'due_on')::date <= :before
              AND visit ->> 'status' = ANY(:statuses)
            ORDER BY due_on, case_id LIMIT :limit""",

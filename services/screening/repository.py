@@ -90,7 +90,7 @@ async def listed(connection: AsyncConnection, office: str, entries: Sequence[str
         connection,
         """SELECT entry, case_id, household_id, fingerprint, screening_case.reference,
                   coalesce((SELECT array_agg(CAST(suspicion ->> 'other_case_id' AS uuid))
-                            FROM jsonb_array_elements(state -> 'suspicions') AS suspicion
+                            FROM json_array_elements(state -> 'suspicions') AS suspicion
                             WHERE suspicion ->> 'same_person' IS NULL
                               AND coalesce(CAST(suspicion ->> 'of_elder' AS boolean), true)), '{}') AS suspected
            FROM list_entry JOIN screening_case ON screening_case.id = case_id

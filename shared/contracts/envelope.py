@@ -36,9 +36,12 @@ class Contract(Part):
         REGISTRY[type] = cls
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Event:
-    """One event of a producer's log: the envelope, and the data as the bytes that were hashed."""
+    """One event of a producer's log: the envelope, and the data as the bytes that were hashed.
+
+    Nobody changes one. It isn't frozen because nine guarded assignments took as long as reading it from JSON.
+    """
 
     id: UUID
     source: str
@@ -68,10 +71,9 @@ class Event:
 
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with microseconds: ``2026-03-27T09:30:00.000000Z``."""
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    # A quarter of strftime's time, and every event is hashed with one.
-    return moment.isoformat(timespec="microseconds")[:-6] + "Z"
+    # A tenth of strftime's time, and every event is hashed with one.
+    text = orjson.dumps(moment.astimezone(UTC), option=orjson.OPT_UTC_Z)[1:-1].decode()
+    return text if moment.microsecond else text[:-1] + ".000000Z"
 
 
 def encode_data(contract: Contract) -> bytes:

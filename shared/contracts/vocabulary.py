@@ -6,6 +6,9 @@ from enum import IntEnum, StrEnum
 class Gate(StrEnum):
     """What must hold before a person may fly."""
 
+    # Members are looked up in tables many times per event, and an enumeration's own hash is ten times as slow.
+    __hash__ = str.__hash__
+
     #: The voluntary declaration is signed and consent not withdrawn.
     CONSENT = "consent"
     #: The vulnerability screening has a result.

@@ -22,7 +22,7 @@ class BadData(Exception):
     """The envelope can be read, but the data doesn't fit the type's schema: a dead letter at its place."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Received(Generic[C]):
     """An event as a handler sees it."""
 

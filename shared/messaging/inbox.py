@@ -161,8 +161,22 @@ async def lock(connection: AsyncConnection, keys: Iterable[Key]) -> dict[Key, Su
     An earlier read would miss what another replica has parked while we waited for the lock: a lost wake-up.
     """
     wanted = sorted(set(keys))
-    names = {"sources": [source for source, _ in wanted], "subjects": [subject for _, subject in wanted]}
-    # What is new is made first, by all in one order; to lock by an update that changes nothing wrote every row twice.
+    subjects = await _lock(connection, wanted)
+    if len(subjects) < len(wanted):
+        subjects |= await _create(connection, [key for key in wanted if key not in subjects])
+    for source, subject, sequence, event, state, attempts, due in await rows(connection, _PARKED, **_columns(wanted)):
+        position = subjects[source, subject]
+        if sequence > position.sequence:
+            position.parked[sequence] = Parked(decode(event), State(state), attempts, due)
+    return subjects
+
+
+async def _lock(connection: AsyncConnection, keys: Sequence[Key]) -> dict[Key, Subject]:
+    return {(row[0], row[1]): Subject(*row[2:]) for row in await rows(connection, _LOCKED, **_columns(keys))}
+
+
+async def _create(connection: AsyncConnection, keys: Sequence[Key]) -> dict[Key, Subject]:
+    """Make positions in sorted order, and lock them: another replica may have made some of them first."""
     await run(
         connection,
         """INSERT INTO inbox_position (source, subject, sequence, hash)
@@ -170,14 +184,13 @@ async def lock(connection: AsyncConnection, keys: Iterable[Key]) -> dict[Key, Su
            FROM unnest(CAST(:sources AS text[]), CAST(:subjects AS text[])) AS new (source, subject)
            ORDER BY source, subject ON CONFLICT (source, subject) DO NOTHING""",
         genesis=GENESIS,
-        **names,
+        **_columns(keys),
     )
-    subjects = {(row[0], row[1]): Subject(*row[2:]) for row in await rows(connection, _LOCKED, **names)}
-    for row in await rows(connection, _PARKED, **names):
-        subject = subjects[row.source, row.subject]
-        if row.sequence > subject.sequence:
-            subject.parked[row.sequence] = Parked(decode(row.event), State(row.state), row.attempts, row.due)
-    return subjects
+    return await _lock(connection, keys)
+
+
+def _columns(keys: Sequence[Key]) -> dict[str, list[str]]:
+    return {"sources": [source for source, _ in keys], "subjects": [subject for _, subject in keys]}
 
 
 _LOCKED = """

@@ -7,9 +7,8 @@ would fetch from the table again.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,16 +21,14 @@ from shared.persistence.database import Database, rows, run
 _STAMPING = 0x686F6D65
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """An event that a service publishes: its subject and its data."""
 
     subject: UUID
     data: Contract
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """An outgoing event with the programme's time and the trace context in which it was made."""
 
     outgoing: Outgoing
@@ -39,8 +36,7 @@ class Recorded:
     traceparent: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """A subject's last event in a log, or a consumer's last handled one."""
 
     subject: str
@@ -49,16 +45,14 @@ class Head:
     position: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Logged:
+class Logged(NamedTuple):
     """An event with its place in the log's table."""
 
     insert_id: int
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """Whose unpublished events are, and for how many seconds."""
 
     owner: UUID
@@ -92,17 +86,24 @@ async def append(
 
 
 async def _lock_heads(connection: AsyncConnection, subjects: list[str]) -> dict[str, Head]:
-    await run(
-        connection,
-        """INSERT INTO log_head (subject, sequence, hash)
-           SELECT subject, 0, CAST(:genesis AS bytea) FROM unnest(CAST(:subjects AS text[])) AS new (subject)
-           ORDER BY subject ON CONFLICT (subject) DO NOTHING""",
-        subjects=subjects,
-        genesis=GENESIS,
-    )
+    heads = await _lock(connection, subjects)
+    if new := [subject for subject in subjects if subject not in heads]:
+        await run(
+            connection,
+            """INSERT INTO log_head (subject, sequence, hash)
+               SELECT subject, 0, CAST(:genesis AS bytea) FROM unnest(CAST(:subjects AS text[])) AS new (subject)
+               ORDER BY subject ON CONFLICT (subject) DO NOTHING""",
+            subjects=new,
+            genesis=GENESIS,
+        )
+        heads |= await _lock(connection, new)
+    return heads
+
+
+async def _lock(connection: AsyncConnection, subjects: list[str]) -> dict[str, Head]:
     statement = """SELECT subject, sequence, hash FROM log_head WHERE subject = ANY(CAST(:subjects AS text[]))
                    ORDER BY subject FOR UPDATE"""
-    return {row.subject: Head(*row) for row in await rows(connection, statement, subjects=subjects)}
+    return {row[0]: Head(*row) for row in await rows(connection, statement, subjects=subjects)}
 
 
 async def _write(connection: AsyncConnection, events: list[Event], heads: list[Head], lease: Lease | None) -> list[int]:

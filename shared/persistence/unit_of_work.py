@@ -54,7 +54,10 @@ def _collected(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Store(Generic[A]):
-    """One kind of aggregate in one table: ``id uuid primary key, state jsonb`` and the columns named here."""
+    """One kind of aggregate in one table: ``id uuid primary key, state json`` and the columns named here.
+
+    ``json`` keeps a state as it was written, so that what has changed is seen without writing it once more.
+    """
 
     kind: str
     table: str
@@ -111,10 +114,8 @@ class Collection(Generic[A]):
     async def fetch(self, connection: AsyncConnection, ids: list[UUID]) -> None:
         """Lock and load them, in order of id."""
         statement = f"SELECT id, state::text FROM {self.store.table} WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"
-        for row in await rows(connection, statement, ids=ids):
-            self._present[row.id] = self.store.load(row.state)
-            # What a newer build reads back may differ from what an older one wrote, so compare what this one writes.
-            self._loaded[row.id] = self.store.dump(self._present[row.id])
+        for id, state in await rows(connection, statement, ids=ids):
+            self._present[id], self._loaded[id] = self.store.load(state), state
         self._asked.update(ids)
 
     async def save(self, connection: AsyncConnection) -> None:
@@ -143,11 +144,11 @@ class Collection(Generic[A]):
 
 _NEW = "unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]){arrays}) AS new (id, state{names})"
 _INSERT = (
-    "INSERT INTO {table} (id, state{names}) SELECT new.id, new.state::jsonb{values} FROM "
+    "INSERT INTO {table} (id, state{names}) SELECT new.id, new.state::json{values} FROM "
     + _NEW
     + " ON CONFLICT (id) DO NOTHING"
 )
-_UPDATE = "UPDATE {table} SET state = new.state::jsonb{sets} FROM " + _NEW + " WHERE {table}.id = new.id"
+_UPDATE = "UPDATE {table} SET state = new.state::json{sets} FROM " + _NEW + " WHERE {table}.id = new.id"
 
 
 @dataclass

@@ -1,9 +1,12 @@
 """What those who run a service mend it with: dead letters, what could not be read, how far it is behind."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
+import orjson
 import structlog
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from shared.auth.principal import Principal
@@ -12,6 +15,7 @@ from shared.errors import Invalid, NotFound, Unavailable
 from shared.messaging import lag
 from shared.messaging.deadletters import Decision, Selection
 from shared.messaging.lag import Lag
+from shared.messaging.rebuild import Progress
 from shared.messaging.reconciler import Unreachable
 from shared.persistence.database import is_transient
 from shared.web.access import require
@@ -154,10 +158,27 @@ async def dismiss(request: Request, principal: Admin, id: int, body: Dismissed) 
     return {"decided": "dismiss"}
 
 
-@router.post("/replay")
-async def replay(request: Request, _: Admin) -> dict[str, int]:
-    """Compare every producer's log with what was handled here, and handle what is missing."""
-    return {"fetched": await request.app.state.service.replay()}
+@router.post("/replay", response_model=None)
+async def replay(
+    request: Request,
+    principal: Admin,
+    from_nothing: Annotated[bool, Query(description="Rebuild a projection beside the one that serves")] = False,
+) -> dict[str, int] | StreamingResponse:
+    """Compare every producer's log with what was handled here, and handle what is missing.
+
+    From nothing: a line of JSON each second with how far the rebuild is, the last one with its end.
+    """
+    service = request.app.state.service
+    if not from_nothing:
+        return {"fetched": await service.replay()}
+    reports = await service.rebuild.follow()
+    log.info("rebuild asked for", by=principal.id)
+    return StreamingResponse(_lines(reports), media_type="application/x-ndjson")
+
+
+async def _lines(reports: AsyncIterator[Progress]) -> AsyncIterator[bytes]:
+    async for report in reports:
+        yield orjson.dumps(report) + b"\n"
 
 
 async def _decided(

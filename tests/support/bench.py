@@ -127,7 +127,7 @@ class Bench:
                 for statement in statements:
                     await connection.execute(text(statement))
         async with self.databases[1].transaction() as connection:
-            await connection.execute(text("CREATE TABLE tally (id uuid PRIMARY KEY, state jsonb NOT NULL)"))
+            await connection.execute(text("CREATE TABLE tally (id uuid PRIMARY KEY, state json NOT NULL)"))
 
     async def join(self, consumer: Consumer | None = None, bus: Bus | None = None) -> None:
         """Connect the consumer to the bus, and wait until it is there."""
