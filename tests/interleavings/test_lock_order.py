@@ -215,16 +215,12 @@ async def _reintegration(storm: Storm) -> tuple[list[Event], list[Command]]:
     choice, events = random.Random(4), []
     for _ in range(16):
         for each in cases:
-            person, other = choice.sample(people, 2)
-            events.append(
-                told.tells(each, screening.DuplicateDecided(other_case_id=new_id(), same_person=True, person_id=person))
-            )
-            del other
+            decided = {"other_case_id": new_id(), "same_person": True, "person_id": choice.choice(people)}
+            events.append(told.tells(each, screening.DuplicateDecided.model_validate(decided)))
     wanted = [Wanted("equipment", "tools", "supplier", 10_000)]
     plans: list[Command] = [
         lambda uow, choice: reintegrating.submit_plan(uow, choice.choice(cases), choice.choice(funds), wanted),
         lambda uow, choice: reintegrating.reject_plan(uow, choice.choice(cases), "no"),
-        lambda uow, choice: reintegrating.drop_out(uow, choice.choice(cases), "gone"),
     ]
     return events, plans
 
