@@ -58,7 +58,9 @@ def _show(report: Report) -> None:
     for each in report.not_done:
         print("  not done:", each)
     print(f"Deaths of replicas: {report.deaths}. At rest {report.seconds_to_rest:.1f} s after the last fault.")
-    print("Commands:", ", ".join(f"{name} {number}" for name, number in report.commands.items()))
+    print(
+        f"Cases: {report.cases}. Commands:", ", ".join(f"{name} {number}" for name, number in report.commands.items())
+    )
     print(f"\n{'service':15}" + "".join(f"{name:>12}" for name in COUNTED))
     for service, counted in report.counted.items():
         print(f"{service:15}" + "".join(f"{counted[name]:12}" for name in COUNTED))

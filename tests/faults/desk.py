@@ -14,6 +14,8 @@ import httpx
 PATIENCE = 8.0
 #: Seconds for which a command is repeated.
 PERSISTENCE = 90.0
+#: Commands about dead letters, which carry no key.
+REPAIR = "repair"
 
 
 class Outcome(StrEnum):
@@ -77,6 +79,10 @@ class Desk:
         await asyncio.sleep(self._random.uniform(0.3, 1.7) * self._pause)
         if self.closed:
             raise Closed
+        return await self.send(kind, role, path, body, **about)
+
+    async def send(self, kind: str, role: str, path: str, body: Mapping[str, Any] = {}, **about: Any) -> Record:
+        """The same at once, and also when the desk is closed."""
         record = Record(kind, about, role, path, body)
         self.records.append(record)
         await self._persist(record)

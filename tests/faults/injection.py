@@ -75,7 +75,7 @@ class Injection:
         """Bytes that are no event, alone and in the middle of a batch of real ones."""
         service = self._random.choice(PRODUCERS)
         rows = await self.suite.sql(service, "SELECT * FROM event_log ORDER BY insert_id DESC LIMIT 2")
-        noise = f'{{"noise": "{uuid4()}"}}'.encode()
+        noise = f'{{"noise":"{uuid4()}"}}'.encode()
         real = [next(iter(pack([event_of(service, row)] * 2))).body[1:-1] for row in rows[:1]]
         self.undecodable += [noise, alone := os.urandom(64)]
         batch = Message(b"[" + b",".join([*real, noise, *real]) + b"]", BATCH)

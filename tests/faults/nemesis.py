@@ -15,7 +15,7 @@ from tests.faults.schedule import Fault, Kind
 from tests.faults.suite import FaultySuite, Replica
 
 #: Seconds that a replica is given to reach a point before another one is asked to.
-_REACH = 4.0
+_REACH = 6.0
 
 
 class Nemesis:
@@ -87,31 +87,42 @@ class Nemesis:
     async def _at_point(self, fault: Fault) -> bool:
         number = signal.SIGKILL if fault.kind is Kind.CRASH else signal.SIGSTOP
         first = self._replica(fault)
-        others = [each for each in self.suite.replicas if each is not first and self._comes_to(each, fault.point)]
-        for replica in [first, *others]:
-            async with self._arming[replica.name]:
-                if await self._reached(replica, fault.point, number):
-                    await asyncio.sleep(fault.seconds)
-                    replica.send(signal.SIGCONT)
-                    return True
-        return False
+        others = [each for each in self.suite.replicas if each is not first and _comes_to(each, fault.point)]
+        reached = await self._first([first], fault.point, number) or await self._first(others, fault.point, number)
+        if reached is not None:
+            await asyncio.sleep(fault.seconds)
+            reached.send(signal.SIGCONT)
+        return reached is not None
 
-    def _comes_to(self, replica: Replica, point: str) -> bool:
-        return replica.service != "gateway" or point.startswith("consumer")
+    async def _first(self, replicas: list[Replica], point: str, number: signal.Signals) -> Replica | None:
+        """The first of them that comes to the point and hurts itself."""
+        waiting = [asyncio.create_task(self._reaches(each, point, number)) for each in replicas]
+        for done in asyncio.as_completed(waiting):
+            if reached := await done:
+                for each in waiting:
+                    each.cancel()
+                await asyncio.gather(*waiting, return_exceptions=True)
+                return reached
+        return None
 
-    async def _reached(self, replica: Replica, point: str, number: signal.Signals) -> bool:
-        fired, armed = (self.suite.control / f"{replica.name}.{each}" for each in ("fired", "armed"))
-        fired.unlink(missing_ok=True)
-        arm(self.suite.control, replica.name, point, number)
-        ends = asyncio.get_running_loop().time() + _REACH
-        while asyncio.get_running_loop().time() < ends:
-            await asyncio.sleep(0.05)
-            # The supervisor clears both when it starts a replica again.
-            if fired.exists() or not armed.exists():
-                return True
-        armed.unlink(missing_ok=True)
-        await asyncio.sleep(0.05)
-        return fired.exists()
+    async def _reaches(self, replica: Replica, point: str, number: signal.Signals) -> Replica | None:
+        async with self._arming[replica.name]:
+            deaths = replica.starts
+            arm(self.suite.control, replica.name, point, number)
+            fired, armed = (self.suite.control / f"{replica.name}.{each}" for each in ("fired", "armed"))
+            try:
+                ends = asyncio.get_running_loop().time() + _REACH
+                while asyncio.get_running_loop().time() < ends and replica.starts == deaths:
+                    await asyncio.sleep(0.05)
+                    if fired.exists() and fired.read_text() == point:
+                        return replica
+            except asyncio.CancelledError:
+                # It may have stopped itself in this very moment, and nobody else would wake it.
+                replica.send(signal.SIGCONT)
+                raise
+            finally:
+                armed.unlink(missing_ok=True)
+            return None
 
     async def _broker_kill(self, _: Fault) -> bool:
         async with self._broker:
@@ -186,3 +197,7 @@ class Nemesis:
         Kind.UNDECODABLE: _inject,
         Kind.POISON: _inject,
     }
+
+
+def _comes_to(replica: Replica, point: str) -> bool:
+    return replica.service != "gateway" or point.startswith("consumer")

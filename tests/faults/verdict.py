@@ -1,0 +1,132 @@
+"""Puts the checker, the model and the rules together: what is wrong with a run, one sentence each."""
+
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from operator import itemgetter
+from typing import Any
+
+import httpx
+
+from shared.contracts import screening
+from shared.programme import load_programme
+from tests.faults.checker import Delivery, account, broken_links
+from tests.faults.comparison import broken_rules, compare, uncounted
+from tests.faults.desk import REPAIR, Desk, Outcome, Record
+from tests.faults.inspection import Findings
+from tests.faults.model import Executed, world
+
+#: Sentences of one kind; and commands that are sent once more in the end.
+_NAMED, _REPEATED = 8, 40
+
+
+@dataclass(frozen=True)
+class Planted:
+    """What was put among the events on purpose."""
+
+    #: Subjects of screening's log whose second event doesn't fit its type.
+    poisoned: Sequence[str]
+    undecodable: Sequence[bytes]
+
+    #: Who follows screening, and so has a dead letter of each.
+    consumers = ("travel", "reintegration", "gateway")
+
+    def letters(self, findings: Findings) -> list[str]:
+        """Dead letters are exactly the poisons, and no bytes were kept but those that were sent."""
+        expected = {(name, screening.SOURCE, subject, 2) for name in self.consumers for subject in self.poisoned}
+        found = {
+            (name, source, subject, sequence)
+            for name, sources in findings.in_state("dead").items()
+            for source, places in sources.items()
+            for subject, sequence in places
+        }
+        kept = {body for bodies in findings.unreadable.values() for body in bodies}
+        return [
+            *(f"a dead letter that nobody planted: {each}" for each in sorted(found - expected)),
+            *(f"a poison that is no dead letter: {each}" for each in sorted(expected - found)),
+            *(f"kept as unreadable, and never sent: {body[:80]!r}" for body in kept - set(self.undecodable)),
+        ]
+
+
+def verdict(
+    findings: Findings, records: Sequence[Record], planted: Planted, follows: Mapping[str, list[str]]
+) -> tuple[dict[tuple[str, str], Delivery], list[str]]:
+    """The account of every consumer and source, and all that is wrong."""
+    deliveries = account(findings.logs(), findings.effects, follows, findings.in_state("skipped"))
+    sentences = (
+        _deliveries(deliveries),
+        _chains(findings),
+        _records(findings, records),
+        _states(findings, records, planted),
+        broken_rules(findings.states, load_programme(None).reintegration.ceiling),
+    )
+    return deliveries, [each for some in sentences for each in islice(some, _NAMED)]
+
+
+def _deliveries(deliveries: Mapping[tuple[str, str], Delivery]) -> Iterator[str]:
+    for (consumer, source), delivery in deliveries.items():
+        for word, number in delivery.faults().items():
+            places = ", ".join(f"{subject} {sequence}" for subject, sequence in delivery.examples[word])
+            yield f"{consumer} of {source}: {number} {word} ({places})"
+
+
+def _chains(findings: Findings) -> Iterator[str]:
+    for source, events in findings.events.items():
+        if broken := broken_links(events):
+            yield f"{source}: the chain is broken at {broken[:3]}"
+    yield from (f"{name}: {count} subjects diverged" for name, count in findings.diverged.items() if count)
+
+
+def _records(findings: Findings, records: Sequence[Record]) -> Iterator[str]:
+    for record in [each for each in records if each.kind != REPAIR]:
+        done = record.key in findings.executed
+        if record.outcome is Outcome.ACKNOWLEDGED and not done:
+            yield f"{record.kind} {record.about} was acknowledged and has left no trace"
+        if record.outcome is Outcome.REFUSED and done:
+            yield f"{record.kind} {record.about} was refused with {record.status} and has taken effect"
+
+
+def _states(findings: Findings, records: Sequence[Record], planted: Planted) -> Iterator[str]:
+    executed = list(_executed(findings, records))
+    yield from compare(world(executed), findings.states)
+    events = {
+        source: [event for event, _ in of_source if event.subject not in planted.poisoned]
+        for source, of_source in findings.events.items()
+    }
+    yield from uncounted(((each.kind, subject) for each in executed for subject in _subjects(each)), events)
+
+
+def _executed(findings: Findings, records: Sequence[Record]) -> Iterator[Executed]:
+    """In the order in which they took effect; what is unknown at the desk is known to the service."""
+    done = [(findings.executed[each.key][1], each) for each in records if each.key in findings.executed]
+    for _, record in sorted(done, key=itemgetter(0)):
+        yield Executed(record.kind, record.about, findings.executed[record.key][0])
+
+
+def _subjects(done: Executed) -> Iterable[str]:
+    match done.kind:
+        case "household":
+            return [each["case_id"] for each in done.answer["cases"]]
+        case "register":
+            return [done.answer["case_id"]]
+        case "flight" | "fund":
+            return [done.answer[f"{done.kind}_id"]]
+        case "lock" | "validate" | "departure":
+            return [done.about["flight_id"]]
+        case _:
+            return [done.about["case_id"]] if "case_id" in done.about else []
+
+
+async def repeated(desk: Desk, seed: int) -> list[str]:
+    """Some acknowledged commands once more, with their keys: the answer must be the same."""
+    known = [each for each in desk.records if each.accepted and each.kind != REPAIR]
+    wrong = []
+    for record in random.Random(seed).sample(known, min(_REPEATED, len(known))):
+        try:
+            answer: Any = (await desk.repeat(record)).json()
+        except httpx.TransportError as error:
+            answer = type(error).__name__
+        if answer != record.answer:
+            wrong.append(f"{record.kind} was answered {record.answer}, and repeated with its key {answer}")
+    return wrong
