@@ -27,6 +27,7 @@ from tests.benchmark.story import Told
 from tests.benchmark.tally import Noted
 
 Tell = Callable[[str], None]
+Figures = dict[str, Any]
 
 _ROOT = Path(__file__).parents[2]
 #: Seconds between looks at the database while a process works.
@@ -196,6 +197,12 @@ class Run:
             self._check_processes()
             await asyncio.sleep(0.02)
 
+    def stop(self) -> None:
+        """Stop the service's processes."""
+        for process in self.processes:
+            process.stop()
+        self.processes.clear()
+
     async def ready(self, process: Process) -> None:
         """Wait until a process says that it is ready."""
         async with httpx.AsyncClient(base_url=process.url, timeout=5) as client:
@@ -207,6 +214,29 @@ class Run:
                 except httpx.TransportError:
                     pass
                 await asyncio.sleep(LOOK)
+
+    async def offer(self, source: str, rate: float, seconds: float, *, seed: int) -> Figures:
+        """Have a producer's process commit events at a rate, whatever becomes of them; returns when it has."""
+        async with httpx.AsyncClient(base_url=self.logs[source.split("/")[-1]].url, timeout=None) as client:
+            answer = await client.post("/offer", json={"rate": rate, "seconds": seconds, "seed": seed})
+            answer.raise_for_status()
+            return dict(answer.json())
+
+    async def caught_up(self, source: str, tell: Tell = lambda _: None) -> None:
+        """Wait until everything in a producer's log is handled, and check that it took effect once."""
+        producer = self.producers.each[source].log.database
+        while True:
+            self._check_processes()
+            async with producer.transaction() as connection:
+                told = await scalar(connection, "SELECT coalesce(sum(sequence), 0) FROM log_head")
+            async with self.database.transaction() as connection:
+                found = await rows(connection, _TOTALS, source=source)
+            if found[0].sequences == told:
+                break
+            tell(f"{told - found[0].sequences:,} events behind")
+            await asyncio.sleep(2 * LOOK)
+        if found[0].handled != told or found[0].parked:
+            raise NotExactlyOnce(f"{found[0].handled} of {told} effects, {found[0].parked} parked")
 
     async def handled(self, expected: Expected, before: Snapshot, tell: Tell = lambda _: None) -> Measured:
         """See the processes through what is expected of them, and check that all of it took effect once."""
@@ -295,6 +325,11 @@ _POSITIONS = """
     FROM unnest(CAST(:sources AS text[]), CAST(:subjects AS text[]), CAST(:sequences AS bigint[]))
         AS wanted (source, subject, sequence)
     JOIN inbox_position AS position ON position.source = wanted.source AND position.subject = wanted.subject"""
+
+
+_TOTALS = """
+    SELECT coalesce(sum(sequence), 0) AS sequences, coalesce(sum(handled), 0) AS handled,
+           (SELECT count(*) FROM inbox_parked) AS parked FROM inbox_position WHERE source = :source"""
 
 
 async def checkpoint(database: Database) -> None:

@@ -1,6 +1,7 @@
 """Producers: databases that hold logs, and the way of those logs to the bus."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,9 @@ class Producer:
     async def record(self, told: Sequence[Told], random: Random) -> None:
         """Write events to the log, in one transaction."""
         async with self.log.database.transaction() as connection:
-            await append(connection, self.log.source, [each.recorded(random) for each in told])
+            for start in range(0, len(told), CHUNK):
+                part = told[start : start + CHUNK]
+                await append(connection, self.log.source, [each.recorded(random) for each in part])
 
     async def publish(self) -> None:
         """Publish what is in the log."""
@@ -95,14 +98,16 @@ class Producers:
             await self.record(told[start : start + CHUNK])
             await self.publish()
 
-    async def at_once(self, told: Sequence[Told]) -> None:
-        """Write all of it, then publish all of it in one burst."""
+    async def at_once(self, told: Sequence[Told]) -> float:
+        """Write all of it, then publish all of it in one burst; when that began."""
         bus = Holding(self.bus)
         for producer in self.each.values():
             producer.relay.bus = bus
         await self.record(told)
         await self.publish()
+        begun = time.time()
         await bus.let_go()
+        return begun
 
     async def average_bytes(self) -> float:
         """Of an event on the wire, by the first thousand of each source."""
