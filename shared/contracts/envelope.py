@@ -85,7 +85,9 @@ _CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
 
 
 def _members(part: Any) -> Any:
-    """What orjson doesn't know: our models inside others."""
+    """What orjson doesn't know: our models inside others, and the database driver's own UUIDs."""
+    if isinstance(part, UUID):
+        return str(part)
     if not isinstance(part, Part):
         raise TypeError(f"{type(part).__name__} has no form in an event")
     return part.__dict__

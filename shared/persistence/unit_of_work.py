@@ -46,7 +46,11 @@ class Column:
 
 
 def _collected(value: Any) -> Any:
-    """What orjson doesn't know: sets, in one order so that a state which hasn't changed is written the same."""
+    """What orjson doesn't know: the driver's own UUIDs, and sets, in one order so that a state which hasn't changed is
+    written the same.
+    """
+    if isinstance(value, UUID):
+        return str(value)
     if not isinstance(value, set | frozenset):
         raise TypeError(f"{type(value).__name__} has no form in a state")
     return sorted(value, key=str)
