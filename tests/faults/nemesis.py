@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
+import asyncpg  # type: ignore[import-untyped]
+
 from services.servers.rabbitmq import ControlFailed
 from tests.faults.hooks import arm
 from tests.faults.injection import Injection
@@ -16,6 +18,8 @@ from tests.faults.suite import FaultySuite, Replica
 
 #: Seconds that a replica is given to reach a point before another one is asked to.
 _REACH = 6.0
+#: Seconds that an injection waits for a broker with exchanges and a log with events.
+_INJECTING = 20.0
 
 
 class Nemesis:
@@ -50,7 +54,7 @@ class Nemesis:
                 self.done[fault.name] += 1
             else:
                 self.failed.append(f"{fault.name}: nobody came to it")
-        except (ControlFailed, OSError, TimeoutError) as error:
+        except (ControlFailed, OSError, asyncpg.PostgresError) as error:
             self.failed.append(f"{fault.name}: {type(error).__name__} {error}")
 
     async def heal(self) -> None:
@@ -162,7 +166,10 @@ class Nemesis:
         return bool(found["ended"])
 
     async def _reset(self, fault: Fault) -> bool:
-        return self._proxy(fault).reset() > 0
+        ends = asyncio.get_running_loop().time() + _REACH
+        while not (ended := self._proxy(fault).reset()) and asyncio.get_running_loop().time() < ends:
+            await asyncio.sleep(0.2)
+        return ended > 0
 
     async def _hurt(self, fault: Fault) -> bool:
         proxy = self._proxy(fault)
@@ -172,9 +179,17 @@ class Nemesis:
         return True
 
     async def _inject(self, fault: Fault) -> bool:
-        # Poison goes into a producer's log, the others to the broker.
-        async with self._postgres if fault.kind is Kind.POISON else self._broker:
-            return await self.injection.inject(fault.kind)
+        """As soon as broker and database are there; both may come back empty-handed for a while."""
+        ends = asyncio.get_running_loop().time() + _INJECTING
+        while True:
+            try:
+                async with self._postgres, self._broker:
+                    done = await self.injection.inject(fault.kind)
+            except (OSError, asyncpg.PostgresError):
+                done = False
+            if done or asyncio.get_running_loop().time() > ends:
+                return done
+            await asyncio.sleep(0.5)
 
     _ACTIONS: ClassVar[dict[Kind, Callable[["Nemesis", Fault], Awaitable[bool]]]] = {
         Kind.KILL: _kill,

@@ -51,11 +51,11 @@ async def run(
     async with FaultySuite(data, replicas=replicas, mutations=mutations, seed=seed, progress=tell) as suite:
         desk = Desk(suite.gateway, suite.accounts.by_role, seed)
         driver, nemesis = Driver(desk, seed), Nemesis(suite, schedule(seed, length, replicas), tell)
-        working = asyncio.create_task(driver.run())
-        await nemesis.run(length)
-        tell("everything is healed")
-        desk.closed = True
-        await working
+        async with asyncio.TaskGroup() as group:
+            group.create_task(driver.run())
+            await nemesis.run(length)
+            tell("everything is healed")
+            desk.closed = True
         report.commands, report.deaths = driver.figures(), suite.deaths
         for record in [each for each in desk.records if each.outcome is Outcome.UNKNOWN]:
             tell(f"unknown: {record.kind} {record.about}: {record.attempts} attempts, {record.status} {record.answer}")
