@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo up test lint lock clean
+.PHONY: help demo up test faults lint lock clean
 
 help: ## List what can be made
 	@echo "Homeward: make TARGET [ARGS=...] [PYTHON=python3.12]"
@@ -25,6 +25,12 @@ up: $(READY) ## Run the whole suite in one process, data kept between runs (ARGS
 # By file, for a file's tests may share a server; in their order, as the long files hold few tests and would come last.
 test: $(READY) ## Run every test (ARGS="tests/unit -k family", "-n 0" for one at a time)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+SEED ?= 1
+# Seconds under fault: from 60 on every kind of fault occurs.
+LENGTH ?= 60
+faults: $(READY) ## Hurt the suite's processes and servers, and account for every event (SEED=7 LENGTH=120, ARGS="--replicas 3")
+	@$(BIN)/python -m tests.faults --seed $(SEED) --length $(LENGTH) $(ARGS)
 
 lint: $(READY) ## Check style, types, boundaries and contracts
 	$(BIN)/ruff check .

@@ -20,6 +20,7 @@ from typing import Any, Self, TypeVar
 import aio_pika
 import asyncpg  # type: ignore[import-untyped]
 import psutil  # type: ignore[import-untyped]
+from aio_pika.connection import make_url
 from aio_pika.exceptions import AMQPException
 
 from shared.persistence.embedded.programs import Account, hand_over
@@ -156,11 +157,14 @@ async def postgres_answers(url: str) -> bool:
 async def rabbitmq_answers(url: str) -> bool:
     # Its client logs each refused connection as an error, and a server that starts refuses some.
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)
+    # Closed by us also when it never came about: left to itself it would be collected after its loop has ended.
+    connection = aio_pika.Connection(make_url(url))
     try:
-        connection = await aio_pika.connect(url, timeout=5)
+        await connection.connect(timeout=5)
     except (OSError, AMQPException, TimeoutError):
         return False
-    await connection.close()
+    finally:
+        await connection.close()
     return True
 
 

@@ -42,8 +42,9 @@ class Kind(StrEnum):
     POISON = "poison"
 
 
-#: What a proxy stands in front of.
+#: What a proxy stands in front of, and what it can do.
 LINKS = ("database", "broker", "http")
+LINKED = (Kind.RESET, Kind.HALF_OPEN, Kind.SLOW, Kind.CUT)
 
 #: Who reaches which points; who does so most often comes first.
 _WORKERS = {
@@ -89,13 +90,13 @@ def schedule(seed: int, length: float, replicas: int = 2) -> list[Fault]:
 
 
 def _whole(chance: random.Random, length: float, replicas: int) -> Iterator[Fault]:
-    light = [kind for kind in Kind if kind not in (*_HEAVY, Kind.CRASH, Kind.FREEZE, *_LINKED)]
+    light = [kind for kind in Kind if kind not in (*_HEAVY, Kind.CRASH, Kind.FREEZE, *LINKED)]
     for kind, share in _HEAVY.items():
         yield _fault(chance, kind, length * (share + chance.uniform(0, 0.05)), replicas)
     for point in POINTS:
         for kind in (Kind.CRASH, Kind.FREEZE):
             yield _fault(chance, kind, chance.uniform(1, length), replicas, point=point)
-    for kind in _LINKED:
+    for kind in LINKED:
         for link in LINKS:
             yield _fault(chance, kind, chance.uniform(1, length), replicas, link=link)
     for kind in light:
@@ -106,14 +107,11 @@ def _whole(chance: random.Random, length: float, replicas: int) -> Iterator[Faul
             yield _fault(chance, kind, chance.uniform(1, length), replicas)
 
 
-_LINKED = (Kind.RESET, Kind.HALF_OPEN, Kind.SLOW, Kind.CUT)
-
-
 def _short(chance: random.Random, length: float, replicas: int) -> Iterator[Fault]:
     yield _fault(chance, Kind.BROKER_WIPE, length * 0.2, replicas)
     yield _fault(chance, Kind.POSTGRES_KILL, length * 0.6, replicas)
     chosen = [Kind.KILL, Kind.STOP, Kind.QUEUE_DELETE, Kind.DUPLICATES, Kind.REORDERED, Kind.UNDECODABLE, Kind.POISON]
-    for kind in (*chosen, Kind.BACKENDS_TERMINATE, *_LINKED, *[Kind.DUPLICATES] * 2):
+    for kind in (*chosen, Kind.BACKENDS_TERMINATE, *LINKED, *[Kind.DUPLICATES] * 2):
         yield _fault(chance, kind, chance.uniform(1, length), replicas)
     for point in chance.sample(POINTS, 6):
         yield _fault(chance, Kind.CRASH, chance.uniform(1, length), replicas, point=point)
@@ -125,7 +123,7 @@ def _fault(chance: random.Random, kind: Kind, at: float, replicas: int, *, point
         point = point or chance.choice(POINTS)
         service = chance.choice(_WORKERS[point.split(".")[0]])
         return Fault(at, kind, service, replica, point=point, seconds=seconds if kind is Kind.FREEZE else 0.0)
-    if kind in _LINKED:
+    if kind in LINKED:
         link, lasting = link or chance.choice(LINKS), kind in (Kind.HALF_OPEN, Kind.SLOW)
         return Fault(at, kind, chance.choice(SERVICES), replica, link=link, seconds=seconds if lasting else 0.0)
     if kind in (Kind.KILL, Kind.KILL_SERVICE, Kind.QUEUE_DELETE, Kind.BACKENDS_TERMINATE):
