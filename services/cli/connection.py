@@ -47,6 +47,17 @@ class Connection:
             more["json"] = body
         return self._content(self._send("POST", path, headers={"Idempotency-Key": str(uuid4())}, **more))
 
+    def lines(self, path: str, **params: Any) -> Iterator[Any]:
+        """Give a command that answers line by line while it is carried out. Raises Failure."""
+        try:
+            with self.client.stream("POST", path, params=params) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    self._content(answer)
+                yield from (json.loads(line) for line in answer.iter_lines())
+        except httpx.TransportError as error:
+            raise Failure(f"{self.client.base_url} went away ({error or type(error).__name__}): ask again") from error
+
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             return self.client.request(method, path, **request)

@@ -1,6 +1,7 @@
 """``homeward events``: the producers' logs and what consumers made of them."""
 
 import json
+import sys
 import time
 from typing import Annotated, Any
 
@@ -69,6 +70,9 @@ def show(
 @app.command()
 def replay(
     service: Annotated[list[Service] | None, typer.Argument(help="Who is to catch up; all without it.")] = None,
+    from_nothing: Annotated[
+        bool, typer.Option("--from-nothing", help="Rebuild a projection beside the one that serves, then swap them.")
+    ] = False,
     url: Url = DEFAULT_URL,
     token: Token = "",
     data: Data = DEFAULT_DATA,
@@ -76,9 +80,24 @@ def replay(
     """Have consumers compare the logs with what they have handled, and handle what is missing."""
     table = Table("Consumer", "Events fetched", box=None)
     with connected(url, token, data, "admin") as gateway:
+        if from_nothing:
+            if service != [Service.GATEWAY]:
+                raise Failure("only the gateway's projection is rebuilt from nothing: others only move forward")
+            _rebuild(gateway)
+            return
         for each in service or list(Service):
             table.add_row(each, str(gateway.post(route(each, "/replay"))["fetched"]))
     Console(highlight=False).print(table)
+
+
+def _rebuild(gateway: Connection) -> None:
+    report: dict[str, Any] = {"state": "failed", "error": "the answer broke off; ask again to see how far it is"}
+    for report in gateway.lines("/replay", from_nothing=True):
+        if report["state"] == "running" and sys.stderr.isatty():
+            typer.echo(f"{report['events']} of about {report['total']} events", err=True)
+    if report["state"] != "done":
+        raise Failure(str(report["error"]))
+    typer.echo(f"rebuilt from {report['events']} events in {report['seconds']:.1f} s")
 
 
 def _last(gateway: Connection, service: Producer) -> int:

@@ -1,0 +1,131 @@
+"""``homeward events verify``, ``reconcile`` and ``events replay --from-nothing`` against a running suite."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+import uvicorn
+from typer.testing import CliRunner
+
+from services.__main__ import app
+from shared.auth.principal import Principal
+from shared.auth.roles import Role
+from shared.persistence.database import run
+from tests.integration.gateway.poison import poison
+from tests.integration.gateway.suite import Suite
+from tests.support.bench import eventually
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def admin(suite: Suite) -> httpx.AsyncClient:
+    return suite.user(Role.ADMIN, Role.CASEWORKER)
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def homeward(suite: Suite) -> AsyncIterator[Command]:
+    """A command line that reaches the suite's gateway over a real socket."""
+    config = uvicorn.Config(suite.apps["gateway"], port=0, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    serving = asyncio.create_task(server.serve())
+    await eventually(lambda: _listens(server))
+    port = server.servers[0].sockets[0].getsockname()[1]
+    token = suite.signer.issue(Principal("user:amina", "amina", frozenset({Role.ADMIN}), frozenset({"*"})))
+    where = {"HOMEWARD_URL": f"http://127.0.0.1:{port}", "HOMEWARD_TOKEN": token}
+
+    async def command(*words: str) -> Any:
+        return await asyncio.to_thread(CliRunner().invoke, app, list(words), env=where)
+
+    yield command
+    server.should_exit = True
+    await serving
+
+
+async def _listens(server: uvicorn.Server) -> bool:
+    return server.started
+
+
+@asynccontextmanager
+async def _tampered(suite: Suite, case: str) -> AsyncIterator[None]:
+    """Somebody has changed the hour of a registration."""
+    database = suite.apps["screening"].state.service.database
+    change = "UPDATE event_log SET time = time + :by * interval '1 hour' WHERE subject = :case AND sequence = 1"
+    async with database.transaction() as connection:
+        await run(connection, change, case=case, by=1)
+    yield
+    async with database.transaction() as connection:
+        await run(connection, change, case=case, by=-1)
+
+
+async def test_a_row_that_was_tampered_with_is_named(suite: Suite, admin: httpx.AsyncClient, homeward: Command) -> None:
+    case = (await suite.register(admin, given_name="Tampered"))["case_id"]
+    sound = await homeward("events", "verify")
+    assert sound.exit_code == 0, sound.output
+    assert [line.split(":")[0] for line in sound.stdout.splitlines()] == [
+        "screening", "travel", "reintegration", "monitoring",
+    ]  # fmt: skip
+    async with _tampered(suite, case):
+        broken = await homeward("events", "verify", "screening")
+    assert broken.exit_code == 1
+    first, last = broken.stdout.splitlines()
+    assert first == f"/homeward/screening {case} 1: its hash is not that of its content"
+    assert last.endswith("1 broken chains")
+
+
+async def test_an_even_suite_reconciles_and_one_that_is_behind_does_not(
+    suite: Suite, admin: httpx.AsyncClient, homeward: Command
+) -> None:
+    await suite.at_rest(admin)
+    even = await homeward("reconcile", "--wait", "10")
+    assert even.exit_code == 0, even.output
+    assert len(even.stdout.splitlines()) == 1 + 1 + 1 + 2 + 1 + 4
+    case = (await suite.register(admin, given_name="Behind"))["case_id"]
+    await poison(suite, case)
+    await eventually(lambda: _buried(admin, case))
+    behind = await homeward("reconcile", "--json")
+    assert behind.exit_code == 1
+    told = {each["consumer"]: each["sources"] for each in json.loads(behind.stdout)["consumers"]}
+    found = told["gateway"]["/homeward/screening"]
+    assert (found["events_behind"], found["subjects_behind"], found["dead"]) == (1, 1, 1)
+    assert found["oldest_seconds"] > 0
+    assert told["monitoring"]["/homeward/reintegration"]["events_behind"] == 0
+    skipped = await homeward("dead-letters", "skip", "--case", case, "--reason", "recorded by a test", "--yes")
+    assert skipped.stdout == "2 skipped\n"
+    assert (await homeward("reconcile", "--wait", "10")).exit_code == 0
+
+
+async def _buried(admin: httpx.AsyncClient, case: str) -> bool:
+    return len((await admin.get("/api/dead-letters", params={"case": case})).json()["dead_letters"]) == 2
+
+
+async def test_a_diverged_subject_is_told(suite: Suite, admin: httpx.AsyncClient, homeward: Command) -> None:
+    case = (await suite.register(admin, given_name="Diverged"))["case_id"]
+    await suite.at_rest(admin)
+    database = suite.apps["travel"].state.service.database
+    mark = "UPDATE inbox_position SET diverged = :reason WHERE subject = :case"
+    async with database.transaction() as connection:
+        await run(connection, mark, case=case, reason="the log ends at 0, we have handled 1")
+    told = await homeward("reconcile", "travel")
+    async with database.transaction() as connection:
+        await run(connection, mark, case=case, reason=None)
+    assert told.exit_code == 1
+    assert f"travel has stopped at /homeward/screening {case} 1: the log ends at 0" in told.stdout
+
+
+async def test_the_gateways_projection_is_rebuilt_by_a_command_and_no_other_service(
+    suite: Suite, admin: httpx.AsyncClient, homeward: Command
+) -> None:
+    await suite.at_rest(admin)
+    assert (await homeward("events", "replay", "gateway", "--from-nothing")).stdout.startswith("rebuilt from ")
+    refused = await homeward("events", "replay", "travel", "--from-nothing")
+    assert (refused.exit_code, str(refused.exception)[:27]) == (1, "only the gateway's projection"[:27])
+    assert (await homeward("events", "replay", "travel")).exit_code == 0
