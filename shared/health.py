@@ -81,7 +81,7 @@ class Signals:
 
 
 #: Each signal's gauge: its name, its unit, and whether it is about what we publish.
-_GAUGES = {
+GAUGES = {
     "unpublished": ("homeward.outbox.backlog", "{event}", True),
     "oldest_unpublished": ("homeward.outbox.oldest_age", "s", True),
     "expired_leases": ("homeward.outbox.expired_leases", "{event}", True),
@@ -105,7 +105,7 @@ class Health:
             self._observe(each.name)
 
     def _observe(self, signal: str) -> None:
-        name, unit, publishing = _GAUGES[signal]
+        name, unit, publishing = GAUGES[signal]
         source = self._service.source
         if publishing and not source:
             return

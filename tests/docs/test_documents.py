@@ -16,13 +16,17 @@ from services.__main__ import app
 from services.cli import event_table
 from services.gateway.clients import SERVICES
 from services.gateway.stages import Stage
+from shared.auth.roles import Role
 from shared.contracts.vocabulary import Gate
-from shared.web import internal
+from shared.health import GAUGES
+from shared.web import internal, repair
 from shared.web.access import MARKER
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 OPERATORS = ROOT / "docs" / "operators.md"
+RUNBOOK = ROOT / "docs" / "runbook.md"
+_ROUTE = r"\| `(GET|POST) (\S+)` \| ([^|]+) \|$"
 _INTERNAL = {getattr(route, "path", "") for route in internal.router.routes}
 
 
@@ -129,6 +133,23 @@ def test_operators_are_told_who_may_give_each_command(service: str) -> None:
     assert told == dict(_commands_of(_create(service)))
 
 
+def test_operators_are_told_who_may_repair_what() -> None:
+    section = OPERATORS.read_text().split("## Dead letters\n")[1].split("\n## ")[0]
+    told = {(method, path, roles) for method, path, roles in re.findall(_ROUTE, section, re.MULTILINE)}
+    served = {
+        (method, route.path, ", ".join(sorted(role for role in _required(route) if role != Role.SERVICE)))
+        for route in iter_route_contexts(repair.router.routes)
+        for method in route.methods or ()
+    }
+    assert told == served
+
+
+def test_the_runbook_tells_of_every_gauge() -> None:
+    text = RUNBOOK.read_text()
+    told = dict(re.findall(r"^\| `(homeward\.[\w.]+)` \| (\S+) \|", text, re.MULTILINE))
+    assert told == {name: unit for name, unit, _ in GAUGES.values()}
+
+
 def test_operators_are_told_of_every_stage_and_gate() -> None:
     text = OPERATORS.read_text()
     assert [stage for stage in Stage if f"| {stage.value.replace('_', ' ')} |" not in text] == []
@@ -164,5 +185,9 @@ def _roles(service: FastAPI, path: str) -> frozenset[str]:
     [route] = [
         each for each in iter_route_contexts(service.routes) if each.path == path and "POST" in (each.methods or ())
     ]
+    return _required(route)
+
+
+def _required(route: Any) -> frozenset[str]:
     [roles] = {getattr(each.call, MARKER) for each in route.dependant.dependencies if hasattr(each.call, MARKER)}
     return frozenset(roles)
