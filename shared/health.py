@@ -20,8 +20,9 @@ log = structlog.get_logger()
 RELAY_LAG = 60.0
 #: Seconds for which a service waits to be ready until it has been compared with every producer.
 RECONCILING = 30.0
-#: Seconds that an event of another service may go unhandled before somebody should look: some rounds of the reconciler.
-UNHANDLED = 60.0
+#: Seconds that an event of another service may go unhandled before somebody should look: twice what the reconciler
+#: leaves to a busy bus.
+UNHANDLED = 120.0
 #: Seconds between two measurements for the gauges.
 MEASURING = 5.0
 

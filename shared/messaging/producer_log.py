@@ -19,6 +19,8 @@ class HttpProducerLog:
         self._client = client
         #: When (monotonic) everything recorded before was seen to have come; None until then.
         self.even_at: float | None = None
+        #: The last position of a page that was the log's last, and before when all of the log was in it.
+        self._page: tuple[int, float] | None = None
 
     async def of_subjects(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[Event]:
         """For each (subject, sequence): the events after that sequence."""
@@ -28,11 +30,15 @@ class HttpProducerLog:
     async def settled(self, position: int, seconds: float, limit: int) -> list[Head]:
         """Which events have positions above ``position`` and were recorded more than ``seconds`` ago."""
         asked_at = monotonic()
+        if self._page and position >= self._page[0]:
+            # Who asks for what follows on a page has worked it off: all of it is handled or parked.
+            self.even_at = self._page[1]
         found = _heads(
             await self._ask("GET", "/events/settled", params={"after": position, "seconds": seconds, "limit": limit})
         )
+        last = max((head.position or 0 for head in found), default=position)
+        self._page = (last, asked_at - seconds) if len(found) < limit else None
         if not found:
-            # Whoever asks has worked off everything before: all that is older is handled or parked.
             self.even_at = asked_at - seconds
         return found
 

@@ -84,7 +84,7 @@ async def test_a_service_that_is_down_is_told(suite: Suite, admin: httpx.AsyncCl
     [
         ("oldest_unpublished", 61.0, "an event has waited 61 s to be published"),
         ("expired_leases", 2, "2 events were claimed by a relay that did not publish them in time"),
-        ("oldest_unhandled", 90.0, "an event has waited 90 s to be handled"),
+        ("oldest_unhandled", 121.0, "an event has waited 121 s to be handled"),
         ("dead", 3, "3 dead letters"),
         ("diverged", 1, "1 diverged subjects"),
         ("unreadable", 4, "4 unreadable elements"),
