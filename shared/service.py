@@ -27,7 +27,7 @@ from shared.messaging.handlers import Handlers
 from shared.messaging.outbox import Log, Logged, Outgoing
 from shared.messaging.producer_log import HttpProducerLog
 from shared.messaging.rabbitmq import RabbitBus
-from shared.messaging.rebuild import Projection, Rebuild
+from shared.messaging.rebuild import NO_PROJECTION, Projection, Rebuild
 from shared.messaging.reconciler import Reconciler
 from shared.messaging.relay import Relay
 from shared.messaging.unreadable import Unreadables
@@ -64,7 +64,7 @@ class Service:
         source: str | None = None,
         publish: Callable[[Any], Outgoing | None] = lambda _: None,
         scheduled: Sequence[Scheduled] = (),
-        projection: Projection = Projection(),
+        projection: Projection = NO_PROJECTION,
         bus: Bus | None = None,
         database: Database | None = None,
         clock: ProgrammeClock | None = None,
@@ -113,7 +113,9 @@ class Service:
         self.consumer = Consumer(self.queue, self.database, self.unit, handlers, self.telemetry, system=self.bus.system)
         self.consumer.after_commit(lambda _, logged: self.committed(logged))
         self.producers = self._producers()
-        self.reconciler = Reconciler(self.consumer, self.producers, self.telemetry)
+        self.reconciler = Reconciler(
+            self.consumer, self.producers, self.telemetry, on_the_bus=lambda: self.bus.waiting(self.queue)
+        )
         self.rebuild = Rebuild(self.consumer, self.unit, self._producers(), self._migrations, projection)
         self.scheduler = Scheduler(scheduled, self.database, self.unit, self.clock, self.committed)
         self.dead_letters = DeadLetters(self.database)
@@ -170,7 +172,8 @@ class Service:
         if self.source:
             await self.bus.declare(exchange_of(self.source))
         if self.follows:
-            await self.bus.subscribe(self.queue, [exchange_of(each) for each in self.follows], self.consumer.receive)
+            exchanges = [exchange_of(each) for each in self.follows]
+            await self.bus.subscribe(self.queue, exchanges, self.consumer.receive, self.reconciler.takes_over)
         loops: list[Coroutine[Any, Any, None]] = [
             self.consumer.run(),
             self.reconciler.run(),

@@ -16,6 +16,8 @@ class Message:
     redelivered: bool = False
 
 
+#: Is told how many messages wait in a queue before they are delivered; true to have the queue emptied instead.
+TakesOver = Callable[[int], Awaitable[bool]]
 #: Takes messages; returns when their effects are committed, raises to have them delivered again.
 Deliver = Callable[[Sequence[Message]], Awaitable[None]]
 
@@ -39,8 +41,13 @@ class Bus(Protocol):
     async def publish(self, exchange: str, messages: Sequence[Message]) -> None:
         """Return when the bus has taken every message; raise PublishFailed when it is not known to have."""
 
-    async def subscribe(self, queue: str, exchanges: Sequence[str], deliver: Deliver) -> None:
+    async def subscribe(
+        self, queue: str, exchanges: Sequence[str], deliver: Deliver, takes_over: TakesOver | None = None
+    ) -> None:
         """Have a queue bound to everything of these exchanges, and deliver from it until ``unsubscribe``."""
+
+    async def waiting(self, queue: str) -> int:
+        """How many messages wait in the queue to be handled, as far as is known; 0 while the bus can't be reached."""
 
     async def unsubscribe(self, queue: str) -> None:
         """Take no more, and wait for what is being handled."""

@@ -35,6 +35,10 @@ from shared.telemetry import Telemetry, running_as, span_process
 log = structlog.get_logger()
 
 
+#: Events from which on a batch is handled in two transactions.
+SIDE_BY_SIDE = 100
+
+
 @dataclass(frozen=True)
 class RetryPolicy:
     """When a failed event is tried again, and when it becomes a dead letter."""
@@ -111,7 +115,22 @@ class Consumer:
                 await self._handle_again(readable)
             else:
                 events += readable
-        await self.handle(events)
+        await self.handle_side_by_side(events)
+
+    async def handle_side_by_side(self, events: Sequence[Event]) -> None:
+        """Many events in two transactions, each with its own subjects: one computes while the other waits for the
+        database, which was a third of the time.
+        """
+        if len(events) < SIDE_BY_SIDE:
+            await self.handle(events)
+            return
+        lanes: tuple[list[Event], list[Event]] = [], []
+        for event in events:
+            lanes[hash(event.subject) % 2].append(event)
+        ended = await asyncio.gather(*map(self.handle, lanes), return_exceptions=True)
+        for error in ended:
+            if isinstance(error, BaseException):
+                raise error
 
     async def handle(self, events: Sequence[Event], *, wake: bool = True) -> int:
         """Bring events to their handlers, in one transaction if all goes well; how many positions advanced."""

@@ -314,11 +314,12 @@ async def ready(connection: AsyncConnection, known: Sequence[str], limit: int) -
     return [decode(row.event) for row in found]
 
 
-async def gaps(connection: AsyncConnection, seconds: float, limit: int) -> list[tuple[str, str, int]]:
-    """Gaps that have stayed open for so long: (source, subject, the last sequence before the gap)."""
+async def gaps(connection: AsyncConnection, seconds: float, limit: int) -> list[tuple[str, str, int, int]]:
+    """Gaps that have stayed open for so long: (source, subject, the last sequence before the gap, its width)."""
     found = await rows(
         connection,
-        """SELECT position.source, position.subject, position.sequence FROM inbox_position AS position
+        """SELECT position.source, position.subject, position.sequence, parked.first - position.sequence - 1 AS width
+           FROM inbox_position AS position
            JOIN (SELECT source, subject, min(sequence) AS first, min(parked_at) AS since FROM inbox_parked
                  WHERE state <> 'skipped' GROUP BY source, subject) AS parked
              ON position.source = parked.source AND position.subject = parked.subject
@@ -328,4 +329,4 @@ async def gaps(connection: AsyncConnection, seconds: float, limit: int) -> list[
         seconds=seconds,
         limit=limit,
     )
-    return [(row.source, row.subject, row.sequence) for row in found]
+    return [(row.source, row.subject, row.sequence, row.width) for row in found]

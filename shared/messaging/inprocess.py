@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shared.messaging.bus import Deliver, Message, PublishFailed
+from shared.messaging.bus import Deliver, Message, PublishFailed, TakesOver
 
 
 @dataclass
@@ -56,12 +56,19 @@ class InProcessBus:
         task.add_done_callback(queue.handling.discard)
         return task
 
-    async def subscribe(self, queue: str, exchanges: Sequence[str], deliver: Deliver) -> None:
-        """Deliver what is published to these exchanges."""
+    async def subscribe(
+        self, queue: str, exchanges: Sequence[str], deliver: Deliver, takes_over: TakesOver | None = None
+    ) -> None:
+        """Deliver what is published to these exchanges. Nothing waits here, so there is nothing to take over."""
         for exchange in exchanges:
             await self.declare(exchange)
         known = self._queues.setdefault(queue, _Queue(frozenset(exchanges), []))
         known.replicas.append(deliver)
+
+    async def waiting(self, queue: str) -> int:
+        """What is being handled; the rest waits in the producers' logs."""
+        known = self._queues.get(queue)
+        return len(known.handling) if known else 0
 
     async def unsubscribe(self, queue: str) -> None:
         """Take no more, and wait for what is being handled."""

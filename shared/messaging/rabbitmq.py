@@ -17,14 +17,15 @@ import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 from aiormq.exceptions import AMQPError, ChannelPreconditionFailed
 
-from shared.messaging.bus import Deliver, Message, PublishFailed
+from shared.messaging.bus import Deliver, Message, PublishFailed, TakesOver
 
 log = structlog.get_logger()
 
 #: Messages in flight to the broker before its confirms are awaited.
 WINDOW = 200
-#: Unacknowledged messages per consumer; each may be packed with a hundred events.
-PREFETCH = 200
+#: Unacknowledged messages per consumer, each packed with up to a hundred events: few, so that what a replica holds
+#: back from its fellows is some seconds' work.
+PREFETCH = 40
 #: One batch for the consumer ends at this many messages or bytes.
 BATCH_MESSAGES, BATCH_BYTES = 200, 512 * 1024
 #: Seconds for what is being handled to end when we stop: longer than the slowest batch, within a pod's grace period.
@@ -89,6 +90,7 @@ class _Subscription:
     queue: str
     exchanges: Sequence[str]
     deliver: Deliver
+    takes_over: TakesOver | None = None
     channel: AbstractChannel | None = None
     tag: str | None = None
     waiting: asyncio.Queue[AbstractIncomingMessage] = field(default_factory=asyncio.Queue)
@@ -108,6 +110,8 @@ class _Subscription:
         for exchange in self.exchanges:
             await _declare_exchange(channel, exchange)
             await queue.bind(exchange, routing_key="#")
+        if self.takes_over and await self.takes_over(queue.declaration_result.message_count or 0):
+            await queue.purge()
         self.channel, self.waiting = channel, asyncio.Queue()
         self.worker = asyncio.create_task(self._work(self.waiting), name=f"consumer {self.queue}")
         self.tag = await queue.consume(self.waiting.put)
@@ -163,10 +167,13 @@ class _Subscription:
             return False
         if self.tag not in getattr(await self.channel.get_underlay_channel(), "consumers", ()):
             return False
+        return bool((await self.look(connection)).consumer_count)
+
+    async def look(self, connection: AbstractConnection) -> Any:
+        """What the broker says of the queue: its messages and consumers."""
         probe = await connection.channel(publisher_confirms=False)
         try:
-            found = await probe.declare_queue(self.queue, passive=True)
-            return bool(found.declaration_result.consumer_count)
+            return (await probe.declare_queue(self.queue, passive=True)).declaration_result
         finally:
             await probe.close()
 
@@ -224,11 +231,25 @@ class RabbitBus:
         except (AMQPError, OSError, RuntimeError) as error:
             raise PublishFailed(f"{type(error).__name__}") from error
 
-    async def subscribe(self, queue: str, exchanges: Sequence[str], deliver: Deliver) -> None:
+    async def subscribe(
+        self, queue: str, exchanges: Sequence[str], deliver: Deliver, takes_over: TakesOver | None = None
+    ) -> None:
         """Consume from the queue, now or as soon as the broker is there."""
-        subscription = self._subscriptions[queue] = _Subscription(queue, tuple(exchanges), deliver)
+        subscription = self._subscriptions[queue] = _Subscription(queue, tuple(exchanges), deliver, takes_over)
         if self._consuming.connection is not None:
             await subscription.open(self._consuming.connection)
+
+    async def waiting(self, queue: str) -> int:
+        """Messages in the queue, and those that were handed to us and not handled yet."""
+        subscription, connection = self._subscriptions.get(queue), self._consuming.connection
+        if subscription is None or connection is None:
+            return 0
+        try:
+            async with asyncio.timeout(WATCH):
+                ready = (await subscription.look(connection)).message_count or 0
+        except (AMQPError, OSError, TimeoutError, RuntimeError):
+            return 0
+        return ready + subscription.waiting.qsize() + (not subscription.idle.is_set())
 
     async def unsubscribe(self, queue: str) -> None:
         """Take no more, and wait for what is being handled."""

@@ -1,10 +1,12 @@
 """The log is the truth and the bus the fast path: what the bus did not bring is fetched from the producers' logs.
 
 Gaps that stay open are filled, heads are compared with positions, and a log that stands behind a position is alarmed.
+What the bus is still bringing is left to it, unless it is so much that the log is the faster path.
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 import structlog
@@ -21,8 +23,23 @@ log = structlog.get_logger()
 
 #: Seconds that the bus is given before the log is asked.
 GRACE = 3.0
-#: Heads in one page, events in one fetch.
+#: Heads in one page.
 PAGE = 500
+#: Events in one fetch, as far as is known beforehand, and at most.
+FETCH, FETCH_MOST = 800, 2000
+#: Seconds that the bus is given before the log is asked, while much is being caught up anyway.
+SHORT_GRACE = 0.2
+#: Messages on the bus, each with up to a hundred events, from which on the log is the faster path.
+LONG = 300
+#: Seconds for which what waits on the bus is left to the bus.
+PATIENCE = 60.0
+
+#: A subject, the last sequence that is here, and how many events are missing.
+Missing = tuple[str, int, int]
+
+
+async def _nothing() -> int:
+    return 0
 
 
 class Unreachable(Exception):
@@ -49,35 +66,81 @@ class Reconciler:
     """Compares one consumer with the producers that it follows."""
 
     def __init__(
-        self, consumer: Consumer, producers: Mapping[str, ProducerLog], telemetry: Telemetry, *, grace: float = GRACE
+        self,
+        consumer: Consumer,
+        producers: Mapping[str, ProducerLog],
+        telemetry: Telemetry,
+        *,
+        grace: float = GRACE,
+        on_the_bus: Callable[[], Awaitable[int]] = _nothing,
     ) -> None:
         self.consumer = consumer
         self.producers = producers
         self.grace = grace
         self.telemetry = telemetry
+        self._on_the_bus = on_the_bus
         self._cursors: dict[str, int] = {}
+        self._again = asyncio.Event()
 
     @property
     def complete(self) -> bool:
         """Every producer was compared in full since the start."""
         return self._cursors.keys() == self.producers.keys()
 
+    async def takes_over(self, messages: int) -> bool:
+        """Whether a queue with so many messages is to be emptied and caught up from the logs.
+
+        They give many events of one case at a time, where the queue has them mixed; and what is published from now on
+        doesn't wait behind them. Not while a log can't be read: then the queue is all there is.
+        """
+        if messages < LONG:
+            return False
+        try:
+            async with asyncio.timeout(5):
+                await asyncio.gather(*(producer.last_position() for producer in self.producers.values()))
+        except (Unreachable, TimeoutError):
+            return False
+        self._cursors.clear()
+        self._again.set()
+        log.info("a long queue is caught up from the logs", queue=self.consumer.queue, messages=messages)
+        return True
+
     async def run(self, *, interval: float = 5.0, full: float = 600.0) -> None:
         """Fill gaps and reconcile until cancelled; compare in full at the start and every ``full`` seconds."""
+        await asyncio.gather(self._reconcile(interval, full), self._watch_gaps())
+
+    async def _reconcile(self, interval: float, full: float) -> None:
         loop = asyncio.get_running_loop()
         next_full, pause = loop.time() + full, 0.2
         while True:
+            await self._leave_to_the_bus(loop.time() + PATIENCE)
             if loop.time() >= next_full:
                 next_full = loop.time() + full
                 self._cursors.clear()
+            self._again.clear()
             for source in self.producers.keys() - self._cursors.keys():
                 await self._guarded(source, self.compare(source))
-            for source in self._cursors:
+            for source in list(self._cursors):
                 await self._guarded(source, self.catch_up(source))
-            await self._guarded("gap repair", self.fill_gaps())
             # A producer that starts beside us is not there for some moments, and readiness waits for the comparison.
             pause = interval if self.complete else min(interval, 2 * pause)
-            await asyncio.sleep(pause)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._again.wait()
+
+    async def _leave_to_the_bus(self, until: float) -> None:
+        """Wait while there is something on the bus: it may be just what we would fetch."""
+        loop = asyncio.get_running_loop()
+        while loop.time() < until and await self._on_the_bus():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await self._again.wait()
+                    return
+
+    async def _watch_gaps(self) -> None:
+        while True:
+            await self._guarded("gap repair", self.fill_gaps())
+            await asyncio.sleep(1.0 if self.complete else SHORT_GRACE)
 
     async def _guarded(self, what: str, work: Coroutine[Any, Any, int]) -> None:
         try:
@@ -89,11 +152,12 @@ class Reconciler:
 
     async def fill_gaps(self) -> int:
         """Fetch what is missing before parked events, if the gap has stayed open; how many events came."""
+        grace = self.grace if self.complete else min(self.grace, SHORT_GRACE)
         async with self.consumer.database.transaction() as connection:
-            open_gaps = await inbox.gaps(connection, self.grace, PAGE)
+            open_gaps = await inbox.gaps(connection, grace, PAGE)
         fetched = 0
-        for source in {source for source, _, _ in open_gaps} & self.producers.keys():
-            fetched += await self._fetch(source, [(subject, at) for name, subject, at in open_gaps if name == source])
+        for source in {source for source, *_ in open_gaps} & self.producers.keys():
+            fetched += await self._fetch(source, [gap[1:] for gap in open_gaps if gap[0] == source])
         return fetched
 
     async def catch_up(self, source: str) -> int:
@@ -128,26 +192,40 @@ class Reconciler:
     async def _repair(self, source: str, heads: Sequence[Head]) -> int:
         """Fetch what lies between our positions and these heads."""
         ours = await self._positions(source, [head.subject for head in heads])
-        behind = [
-            (head.subject, ours.get(head.subject, 0)) for head in heads if ours.get(head.subject, 0) < head.sequence
-        ]
+        missing = [(head.subject, (at := ours.get(head.subject, 0)), head.sequence - at) for head in heads]
+        behind = [each for each in missing if each[2] > 0]
         fetched = await self._fetch(source, behind) if behind else 0
         if fetched:
             log.info("recovered from the log", source=source, queue=self.consumer.queue, events=fetched)
         return fetched
 
-    async def _fetch(self, source: str, wanted: Sequence[tuple[str, int]]) -> int:
+    async def _fetch(self, source: str, missing: Sequence[Missing]) -> int:
+        """Fetch and handle; what comes next is fetched while this is handled."""
         fetched = 0
-        while wanted:
-            events = await self.producers[source].of_subjects(wanted, PAGE)
-            await self.consumer.handle(events)
-            fetched += len(events)
-            if len(events) < PAGE:
-                break
-            reached = {event.subject: event.sequence for event in events}
-            wanted = [(subject, reached.get(subject, sequence)) for subject, sequence in wanted]
+        first, *later = _sliced(missing)
+        following: asyncio.Task[list[Event]] | None = asyncio.create_task(self._read(source, first))
+        try:
+            while following:
+                events = await following
+                following = asyncio.create_task(self._read(source, later.pop(0))) if later else None
+                await self.consumer.handle_side_by_side(events)
+                fetched += len(events)
+        finally:
+            if following:
+                following.cancel()
         self.telemetry.metrics.recovered.add(fetched, {"queue": self.consumer.queue})
         return fetched
+
+    async def _read(self, source: str, missing: Sequence[Missing]) -> list[Event]:
+        wanted = [(subject, after) for subject, after, _ in missing]
+        events: list[Event] = []
+        while True:
+            page = await self.producers[source].of_subjects(wanted, FETCH_MOST)
+            events += page
+            if len(page) < FETCH_MOST:
+                return events
+            reached = {event.subject: event.sequence for event in page}
+            wanted = [(subject, reached.get(subject, sequence)) for subject, sequence in wanted]
 
     async def _check(self, source: str, ours: Sequence[Head], heads: Mapping[str, Head]) -> None:
         """A log that ends before what we handled was restored to an earlier moment: stop these subjects, alarm."""
@@ -185,6 +263,18 @@ class Reconciler:
         async with self.consumer.database.transaction() as connection:
             found = await rows(connection, statement, source=source, subjects=list(subjects))
         return {row.subject: row.sequence for row in found}
+
+
+def _sliced(missing: Sequence[Missing]) -> Iterator[list[Missing]]:
+    """So many subjects at a time that some FETCH events are missing, each subject whole."""
+    piece: list[Missing] = []
+    for each in missing:
+        piece.append(each)
+        if sum(count for *_, count in piece) >= FETCH:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
 
 
 def _contradiction(ours: Head, head: Head | None) -> str | None:
