@@ -282,8 +282,15 @@ async def flight_ids(connection: AsyncConnection, ids: Sequence[UUID]) -> list[U
 
 
 async def effects(connection: AsyncConnection) -> dict[str, int]:
-    """How many events of each source have left their row in the timeline."""
-    counted = await rows(connection, "SELECT source, count(*) AS events FROM timeline GROUP BY source")
+    """How many events of each source have left their row in the timeline, or were skipped by a person."""
+    counted = await rows(
+        connection,
+        """SELECT source, count(*) AS events FROM (
+               SELECT source FROM timeline UNION ALL
+               SELECT source FROM inbox_parked AS parked JOIN inbox_position AS position USING (source, subject)
+               WHERE parked.state = 'skipped' AND position.sequence >= parked.sequence) AS each
+           GROUP BY source""",
+    )
     return {row.source: row.events for row in counted}
 
 
