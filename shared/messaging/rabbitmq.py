@@ -32,6 +32,8 @@ BATCH_MESSAGES, BATCH_BYTES = 200, 512 * 1024
 DRAIN = 15.0
 #: Seconds for channels, queues and consumers to be there: a node that has lost its cluster answers nothing.
 OPENING = 20.0
+#: Seconds for a queue to take a consumer: one that is led does so in a tenth of one.
+CONSUMING = 8.0
 #: Seconds between looks whether the broker still knows our consumers.
 WATCH = 5.0
 
@@ -114,7 +116,19 @@ class _Subscription:
             await queue.purge()
         self.channel, self.waiting = channel, asyncio.Queue()
         self.worker = asyncio.create_task(self._work(self.waiting), name=f"consumer {self.queue}")
-        self.tag = await queue.consume(self.waiting.put)
+        try:
+            self.tag = await queue.consume(self.waiting.put, timeout=CONSUMING)
+        except TimeoutError:
+            await self._give_up_queue(connection)
+            raise
+
+    async def _give_up_queue(self, connection: AbstractConnection) -> None:
+        """A node killed within a second of a declaration comes back with a queue that nobody leads: it takes no
+        consumer, confirms nothing to any producer, and stays so. What was in it is in the logs, so it goes.
+        """
+        log.error("a queue without a leader is deleted, to be declared anew", queue=self.queue)
+        channel = await connection.channel(publisher_confirms=False)
+        await channel.queue_delete(self.queue)
 
     async def _work(self, waiting: asyncio.Queue[AbstractIncomingMessage]) -> None:
         while True:

@@ -1,17 +1,19 @@
 """What becomes of a service's connections when the network, not the broker or the service, ends them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
+import aio_pika
 import pytest
 from sqlalchemy import make_url
 
+from services.servers import LocalRabbitMQ, ServerUnavailable, local_rabbitmq
 from shared.messaging.bus import Message, PublishFailed
 from shared.messaging.rabbitmq import RabbitBus
 from tests.faults.proxy import Proxy
 from tests.support.bench import eventually
 
-EXCHANGE = "faults.connections"
+EXCHANGE, QUEUE = "faults.connections", "faults.queue"
 EVENT = Message(b"{}", "application/json")
 
 
@@ -55,3 +57,43 @@ async def test_a_publisher_connects_anew_as_often_as_it_is_cut_off(bus: RabbitBu
         proxy.reset()
         await eventually(bus.accepting)
         await eventually(lambda: publishes(bus))
+
+
+async def test_a_queue_that_a_killed_broker_left_without_a_leader_is_declared_anew() -> None:
+    """RabbitMQ's log of the queue is not on disk yet when the node is killed, but the queue's name is."""
+    try:
+        # In this thread: a server ends with the thread that started it.
+        broker = local_rabbitmq()
+    except ServerUnavailable as error:
+        pytest.skip(f"RabbitMQ must be a process of this machine: {error}")
+    taken: list[Message] = []
+
+    async def take(messages: Sequence[Message]) -> None:
+        taken.extend(messages)
+
+    try:
+        await _kill_after_declaration(broker)
+        bus = RabbitBus(broker.url, "faults")
+        await bus.declare(EXCHANGE)
+        await bus.start()
+        await bus.subscribe(QUEUE, [EXCHANGE], take)
+        await eventually(lambda: publishes(bus), seconds=60)
+
+        async def arrived() -> bool:
+            return bool(taken)
+
+        await eventually(arrived, seconds=60)
+        await bus.close()
+    finally:
+        broker.close()
+
+
+async def _kill_after_declaration(broker: LocalRabbitMQ) -> None:
+    connection = await aio_pika.connect(broker.url)
+    async with connection:
+        channel = await connection.channel()
+        exchange = await channel.declare_exchange(EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
+        queue = await channel.declare_queue(QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
+        await queue.bind(exchange, "#")
+        broker.kill()
+    broker.start()
