@@ -165,11 +165,13 @@ class Reconciler:
         fetched = 0
         while source in self._cursors:
             settled = await self.producers[source].settled(self._cursors[source], self.grace, PAGE)
-            if not settled:
+            if settled:
+                newest = {head.subject: head for head in settled}
+                fetched += await self._repair(source, list(newest.values()))
+                self._cursors[source] = max(head.position or 0 for head in settled)
+            if len(settled) < PAGE:
+                # Under steady load there is always a little more, and other sources would wait for ever.
                 break
-            newest = {head.subject: head for head in settled}
-            fetched += await self._repair(source, list(newest.values()))
-            self._cursors[source] = max(head.position or 0 for head in settled)
         return fetched
 
     async def compare(self, source: str) -> int:
