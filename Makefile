@@ -8,9 +8,10 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH := .venv-bench
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo up test faults lint lock clean
+.PHONY: help demo up test faults bench lint lock clean
 
 help: ## List what can be made
 	@echo "Homeward: make TARGET [ARGS=...] [PYTHON=python3.12]"
@@ -32,6 +33,9 @@ LENGTH ?= 60
 faults: $(READY) ## Hurt the suite's processes and servers, and account for every event (SEED=7 LENGTH=120, ARGS="--replicas 3")
 	@$(BIN)/python -m tests.faults --seed $(SEED) --length $(LENGTH) $(ARGS)
 
+bench: $(READY) $(BENCH)/.ready ## Measure speed beside how others do it (QUICK=1, ARGS="--only growth")
+	@$(BIN)/python -m tests.benchmark $(if $(QUICK),--quick) $(ARGS)
+
 lint: $(READY) ## Check style, types, boundaries and contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,7 +52,7 @@ lock: ## Resolve the dependencies anew into requirements.lock
 	cp "$$tools/requirements.lock" requirements.lock && echo "requirements.lock: $$(grep -c '==' requirements.lock) packages"
 
 clean: ## Remove the environment and what the tools keep; a suite's data stays
-	@rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	@rm -rf $(VENV) $(BENCH) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build *.egg-info
 	@find services shared tests -name __pycache__ -prune -exec rm -rf {} +
 
 # Made anew only when the lock or the project's metadata changed.
@@ -62,4 +66,11 @@ $(READY): requirements.lock pyproject.toml
 	@echo "Installing the locked dependencies into $(VENV): about a minute the first time" >&2
 	@$(PIP) install --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Whom the benchmark compares with lives in an environment of its own.
+$(BENCH)/.ready: tests/benchmark/requirements.lock | $(READY)
+	@echo "Installing FastStream and Celery into $(BENCH)" >&2
+	@$(PYTHON) -m venv --clear $(BENCH)
+	@$(BENCH)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes -r tests/benchmark/requirements.lock
 	@touch $@

@@ -185,9 +185,13 @@ class Broker:
                 ]
                 await asyncio.gather(*(target.publish(message, "event") for message in messages))
 
+    @property
+    def version(self) -> str:
+        """The broker's."""
+        return str(self._connection.transport.connection.server_properties["version"])  # type: ignore[union-attr]
+
     def _arguments(self) -> dict[str, Any]:
-        properties = self._connection.transport.connection.server_properties  # type: ignore[union-attr]
-        limit = {"x-delivery-limit": -1} if int(str(properties["version"]).split(".")[0]) >= 4 else {}
+        limit = {"x-delivery-limit": -1} if int(self.version.split(".")[0]) >= 4 else {}
         return {"x-queue-type": "quorum", **limit}
 
     async def remove(self, queue: str) -> None:

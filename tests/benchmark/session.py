@@ -1,8 +1,8 @@
 """What every group of measurements has at hand."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tests.benchmark.consuming import Figures, Tell
 from tests.benchmark.lab import Lab
@@ -29,4 +29,4 @@ class Session:
         return float(self.figures.get("exactly_once", {}).get("events_per_second", 3000))
 
 
-Measure = Callable[[Session], Awaitable[Figures]]
+Measure = Callable[[Session], Coroutine[Any, Any, Figures]]
