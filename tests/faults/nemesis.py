@@ -16,10 +16,10 @@ from tests.faults.proxy import Proxy
 from tests.faults.schedule import Fault, Kind
 from tests.faults.suite import FaultySuite, Replica
 
-#: Seconds that a replica is given to reach a point before another one is asked to.
-_REACH = 6.0
-#: Seconds that an injection waits for a broker with exchanges and a log with events.
-_INJECTING = 20.0
+#: Seconds that a replica is given to reach a point before the others are asked to.
+_REACH = 5.0
+#: Seconds that a fault waits for what it needs: somebody at the point, a connection, a broker with exchanges.
+_PATIENCE = 20.0
 
 
 class Nemesis:
@@ -92,15 +92,18 @@ class Nemesis:
         number = signal.SIGKILL if fault.kind is Kind.CRASH else signal.SIGSTOP
         first = self._replica(fault)
         others = [each for each in self.suite.replicas if each is not first and _comes_to(each, fault.point)]
-        reached = await self._first([first], fault.point, number) or await self._first(others, fault.point, number)
+        reached = await self._first([first], fault.point, number, _REACH)
+        reached = reached or await self._first(others, fault.point, number, _PATIENCE)
         if reached is not None:
             await asyncio.sleep(fault.seconds)
             reached.send(signal.SIGCONT)
         return reached is not None
 
-    async def _first(self, replicas: list[Replica], point: str, number: signal.Signals) -> Replica | None:
+    async def _first(
+        self, replicas: list[Replica], point: str, number: signal.Signals, patience: float
+    ) -> Replica | None:
         """The first of them that comes to the point and hurts itself."""
-        waiting = [asyncio.create_task(self._reaches(each, point, number)) for each in replicas]
+        waiting = [asyncio.create_task(self._reaches(each, point, number, patience)) for each in replicas]
         for done in asyncio.as_completed(waiting):
             if reached := await done:
                 for each in waiting:
@@ -109,13 +112,13 @@ class Nemesis:
                 return reached
         return None
 
-    async def _reaches(self, replica: Replica, point: str, number: signal.Signals) -> Replica | None:
+    async def _reaches(self, replica: Replica, point: str, number: signal.Signals, patience: float) -> Replica | None:
         async with self._arming[replica.name]:
             deaths = replica.starts
             arm(self.suite.control, replica.name, point, number)
             fired, armed = (self.suite.control / f"{replica.name}.{each}" for each in ("fired", "armed"))
             try:
-                ends = asyncio.get_running_loop().time() + _REACH
+                ends = asyncio.get_running_loop().time() + patience
                 while asyncio.get_running_loop().time() < ends and replica.starts == deaths:
                     await asyncio.sleep(0.05)
                     if fired.exists() and fired.read_text() == point:
@@ -166,7 +169,7 @@ class Nemesis:
         return bool(found["ended"])
 
     async def _reset(self, fault: Fault) -> bool:
-        ends = asyncio.get_running_loop().time() + _REACH
+        ends = asyncio.get_running_loop().time() + _PATIENCE
         while not (ended := self._proxy(fault).reset()) and asyncio.get_running_loop().time() < ends:
             await asyncio.sleep(0.2)
         return ended > 0
@@ -180,7 +183,7 @@ class Nemesis:
 
     async def _inject(self, fault: Fault) -> bool:
         """As soon as broker and database are there; both may come back empty-handed for a while."""
-        ends = asyncio.get_running_loop().time() + _INJECTING
+        ends = asyncio.get_running_loop().time() + _PATIENCE
         while True:
             try:
                 async with self._postgres, self._broker:
