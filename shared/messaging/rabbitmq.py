@@ -161,6 +161,9 @@ class _Subscription:
         if worker is not None:
             worker.cancel()
             await asyncio.gather(worker, return_exceptions=True)
+        # A dead connection lies about until the garbage collector comes by: its messages must not.
+        while not self.waiting.empty():
+            self.waiting.get_nowait()
 
     async def drain(self) -> None:
         """Take no more; finish and acknowledge what is being handled; the rest goes back to the queue."""
