@@ -63,31 +63,25 @@ LEDGER = """CREATE TABLE IF NOT EXISTS test_effects (
 
 
 class Points:
-    """Reads what it is told from ``<replica>.armed`` (point, signal, how many times from now), and says in
-    ``<replica>.fired`` what it did.
+    """Reads what it is told for a point from ``<replica>.<point>.armed`` (the signal, and at which time from now on),
+    and leaves ``.fired`` in its place when it does it.
     """
 
     def __init__(self, folder: Path, replica: str) -> None:
-        self._armed, self._fired = folder / f"{replica}.armed", folder / f"{replica}.fired"
-        self._read_at = 0
-        self._point, self._signal, self._left = "", 0, 0
+        self._armed = {point: folder / f"{replica}.{point}.armed" for point in POINTS}
+        self._reached = dict.fromkeys(POINTS, 0)
 
     def reach(self, point: str) -> None:
         """Die or stop here if that was asked for."""
-        try:
-            changed = os.stat(self._armed).st_mtime_ns
-        except FileNotFoundError:
+        armed = self._armed[point]
+        if not os.path.exists(armed):
+            self._reached[point] = 0
             return
-        if changed != self._read_at:
-            self._point, number, left = self._armed.read_text().split()
-            self._read_at, self._signal, self._left = changed, int(number), int(left)
-        if point != self._point:
-            return
-        self._left -= 1
-        if self._left <= 0:
-            self._armed.unlink(missing_ok=True)
-            self._fired.write_text(point)
-            os.kill(os.getpid(), self._signal)
+        number, times = map(int, armed.read_text().split())
+        self._reached[point] += 1
+        if self._reached[point] >= times:
+            armed.rename(armed.with_suffix(".fired"))
+            os.kill(os.getpid(), number)
 
 
 class Counters:
@@ -112,11 +106,19 @@ def read_counters(path: Path) -> dict[str, int]:
     return dict(zip(COUNTED, struct.unpack(f"{len(COUNTED)}q", path.read_bytes()), strict=True))
 
 
-def arm(folder: Path, replica: str, point: str, number: signal.Signals, times: int = 1) -> None:
-    """Have a replica hurt itself when it reaches the point for so many times from now."""
-    draft = folder / f"{replica}.draft"
-    draft.write_text(f"{point} {int(number)} {times}")
-    draft.rename(folder / f"{replica}.armed")
+def arm(folder: Path, replica: str, point: str, number: signal.Signals, times: int = 1) -> Path:
+    """Have a replica hurt itself when it reaches the point for so many times from now; the file in which it says so."""
+    draft, armed = (folder / f"{replica}.{point}.{state}" for state in ("draft", "armed"))
+    draft.write_text(f"{int(number)} {times}")
+    draft.rename(armed)
+    return armed.with_suffix(".fired")
+
+
+def disarm(folder: Path, replica: str = "*", point: str = "*") -> None:
+    """Have it hurt itself no more; everybody and everywhere without a name."""
+    for state in ("armed", "fired"):
+        for path in folder.glob(f"{replica}.{point}.{state}"):
+            path.unlink(missing_ok=True)
 
 
 def install(folder: Path, replica: str) -> None:

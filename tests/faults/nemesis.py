@@ -2,14 +2,14 @@
 
 import asyncio
 import signal
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 import asyncpg  # type: ignore[import-untyped]
 
 from services.servers.rabbitmq import ControlFailed
-from tests.faults.hooks import arm
+from tests.faults.hooks import arm, disarm
 from tests.faults.injection import Injection
 from tests.faults.proxy import Fault as Hurt
 from tests.faults.proxy import Proxy
@@ -20,6 +20,8 @@ from tests.faults.suite import FaultySuite, Replica
 _REACH = 5.0
 #: Seconds that a fault waits for what it needs: somebody at the point, a connection, a broker with exchanges.
 _PATIENCE = 20.0
+#: Seconds after which a fault that is over is worth a line.
+_LONG = 8.0
 
 
 class Nemesis:
@@ -34,12 +36,14 @@ class Nemesis:
         self.failed: list[str] = []
         self._tell = tell
         self._broker, self._postgres = asyncio.Lock(), asyncio.Lock()
-        self._arming = {replica.name: asyncio.Lock() for replica in suite.replicas}
+        self._arming: dict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._ends = 0.0
 
     async def run(self, length: float) -> None:
         """All of the schedule; returns when the last fault is over and ``length`` seconds have passed."""
         loop = asyncio.get_running_loop()
         began = loop.time()
+        self._ends = began + length
         async with asyncio.TaskGroup() as group:
             for fault in self.schedule:
                 await asyncio.sleep(max(0.0, began + fault.at - loop.time()))
@@ -49,6 +53,8 @@ class Nemesis:
         await self.heal()
 
     async def _do(self, fault: Fault) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             if await self._ACTIONS[fault.kind](self, fault):
                 self.done[fault.name] += 1
@@ -56,13 +62,15 @@ class Nemesis:
                 self.failed.append(f"{fault.name}: nobody came to it")
         except (ControlFailed, OSError, asyncpg.PostgresError) as error:
             self.failed.append(f"{fault.name}: {type(error).__name__} {error}")
+        if loop.time() - began > _LONG:
+            self._tell(f"          {fault.name} took {loop.time() - began:.0f} s")
 
     async def heal(self) -> None:
         """Everything runs, and everything passes."""
         for proxy in self.suite.proxies:
             proxy.heal()
+        disarm(self.suite.control)
         for replica in self.suite.replicas:
-            (self.suite.control / f"{replica.name}.armed").unlink(missing_ok=True)
             replica.send(signal.SIGCONT)
 
     def _replica(self, fault: Fault) -> Replica:
@@ -79,7 +87,7 @@ class Nemesis:
 
     async def _kill_service(self, fault: Fault) -> bool:
         killed = [each.send(signal.SIGKILL) for each in self.suite.of(fault.service)]
-        return all(killed)
+        return any(killed)
 
     async def _stop(self, fault: Fault) -> bool:
         replica = self._replica(fault)
@@ -92,8 +100,9 @@ class Nemesis:
         number = signal.SIGKILL if fault.kind is Kind.CRASH else signal.SIGSTOP
         first = self._replica(fault)
         others = [each for each in self.suite.replicas if each is not first and _comes_to(each, fault.point)]
+        left = max(0.0, self._ends - asyncio.get_running_loop().time())
         reached = await self._first([first], fault.point, number, _REACH)
-        reached = reached or await self._first(others, fault.point, number, _PATIENCE)
+        reached = reached or await self._first(others, fault.point, number, left + _PATIENCE)
         if reached is not None:
             await asyncio.sleep(fault.seconds)
             reached.send(signal.SIGCONT)
@@ -113,22 +122,20 @@ class Nemesis:
         return None
 
     async def _reaches(self, replica: Replica, point: str, number: signal.Signals, patience: float) -> Replica | None:
-        async with self._arming[replica.name]:
-            deaths = replica.starts
-            arm(self.suite.control, replica.name, point, number)
-            fired, armed = (self.suite.control / f"{replica.name}.{each}" for each in ("fired", "armed"))
+        async with self._arming[replica.name, point]:
+            fired = arm(self.suite.control, replica.name, point, number)
+            ends = asyncio.get_running_loop().time() + patience
             try:
-                ends = asyncio.get_running_loop().time() + patience
-                while asyncio.get_running_loop().time() < ends and replica.starts == deaths:
+                while asyncio.get_running_loop().time() < ends:
                     await asyncio.sleep(0.05)
-                    if fired.exists() and fired.read_text() == point:
+                    if fired.exists():
                         return replica
             except asyncio.CancelledError:
                 # It may have stopped itself in this very moment, and nobody else would wake it.
                 replica.send(signal.SIGCONT)
                 raise
             finally:
-                armed.unlink(missing_ok=True)
+                disarm(self.suite.control, replica.name, point)
             return None
 
     async def _broker_kill(self, _: Fault) -> bool:

@@ -215,8 +215,6 @@ class FaultySuite:
     def start(self, replica: Replica) -> None:
         """Have the nursery start its process."""
         assert self._nursery is not None and self._nursery.stdin is not None
-        for left in ("armed", "fired"):
-            (self.control / f"{replica.name}.{left}").unlink(missing_ok=True)
         order = {
             "service": replica.service,
             "replica": replica.name,
