@@ -41,7 +41,7 @@ def axis(title: str, values: Sequence[float], *, log: bool = False) -> Axis:
     """An axis that holds these values: from zero, or over whole powers of ten."""
     if log:
         low = 10.0 ** math.floor(math.log10(max(min(values), 1e-3)))
-        return Axis(title, low, max(10.0 ** math.ceil(math.log10(max(values)) + 1e-9), low * 10), log=True)
+        return Axis(title, low, max(10.0 ** math.ceil(math.log10(max(values)) - 1e-9), low * 10), log=True)
     return Axis(title, 0, max(max(values) * 1.12, 1e-9))
 
 
@@ -118,7 +118,7 @@ def bars(title: str, subtitle: str, scale: str, given: Sequence[Bar]) -> str:
         color = OURS if each.ours else OTHERS
         canvas.text(left - 12, y + 16, each.name, anchor="end", extra='font-weight="600"' if each.ours else "")
         canvas.parts.append(f'<rect x="{left}" y="{y}" width="{reach:.1f}" height="23" rx="3" fill="{color}"/>')
-        canvas.text(left + reach + 8, y + 16, number(each.value) + (f"  {each.note}" if each.note else ""))
+        canvas.text(left + reach + 8, y + 16, number(each.value) + (f" · {each.note}" if each.note else ""))
     return canvas.svg()
 
 

@@ -57,7 +57,7 @@ def saturation(found: Figures) -> str:
     across, up = axis("events offered per second", offered), axis("events handled per second", offered)
     return lines(
         "Under more and more load",
-        "what is handled stays when more is offered than can be handled",
+        f"at the most, {number(found['ratio_saturated_to_best'])} of the best rate is handled",
         across,
         up,
         [
@@ -108,7 +108,7 @@ def catch_up(found: Figures) -> str:
         f"Catching up with {found['events']:,} events",
         f"at {number(found['events_per_second'])} events per second; new ones wait meanwhile",
         "milliseconds from commit to commit",
-        [Bar(name, new[key], "ms", ours=True) for key, name in waits],
+        [Bar(name, new[key], ours=True) for key, name in waits],
     )
 
 
