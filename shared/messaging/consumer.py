@@ -7,8 +7,8 @@ positions. A failing event is set aside with what follows it in its subject; the
 import asyncio
 import hashlib
 import traceback
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -277,11 +277,35 @@ class Consumer:
         The first time as one batch; when that ended badly too, event by event, so that only the killer is buried.
         """
         if not await self.database.retried(lambda connection: self._count(connection, events)):
-            await self.handle(events)
+            async with self._forgiving(events):
+                await self.handle(events)
             return
         for event in events:
             await self.database.retried(lambda connection, event=event: self._count(connection, [event], alone=True))  # type: ignore[misc]
-            await self.handle([event], wake=False)
+            async with self._forgiving([event]):
+                await self.handle([event], wake=False)
+
+    @asynccontextmanager
+    async def _forgiving(self, events: Sequence[Event]) -> AsyncIterator[None]:
+        """Who is called off lives: a cut connection is not the events' fault, and the count is taken back."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            await asyncio.shield(self.database.retried(partial(self._uncount, events=events)))
+            raise
+
+    async def _uncount(self, connection: AsyncConnection, events: Sequence[Event]) -> None:
+        await inbox.lock(connection, map(key_of, events))
+        await run(
+            connection,
+            """UPDATE inbox_parked SET attempts = attempts - 1
+               WHERE state = 'attempting' AND attempts > 0 AND (source, subject, sequence) IN (
+                   SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:subjects AS text[]),
+                       CAST(:sequences AS bigint[])))""",
+            sources=[event.source for event in events],
+            subjects=[event.subject for event in events],
+            sequences=[event.sequence for event in events],
+        )
 
     async def _count(self, connection: AsyncConnection, events: Sequence[Event], *, alone: bool = False) -> int:
         """Note that these events are about to be tried; how many of them were being tried before."""

@@ -91,7 +91,6 @@ async def test_a_poisoned_case_that_fails_again_and_again_holds_up_no_other_case
     assert parked[0][2] > 2
 
 
-@pytest.mark.xfail(reason="after five interruptions in a row the event counts as one that kills its consumer")
 async def test_an_innocent_event_survives_a_connection_that_is_cut_again_and_again(hurt: HurtBench) -> None:
     bench = hurt.bench
     [subject] = await bench.many(1, 1)
