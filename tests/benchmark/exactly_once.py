@@ -31,6 +31,8 @@ async def run(session: Session) -> Figures:
         "bare_publish": partial(publish_barely, lab, fast * 2),
         "tally_unpacked": partial(measure, lab, "tally", ours // 3, packed=False),
     }
+    if session.quick:
+        del turns["tally_unpacked"]
     runs: dict[str, list[Figures]] = {name: [] for name in turns}
     rounds = session.choose(1, 3)
     for number in range(1, rounds + 1):

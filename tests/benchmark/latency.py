@@ -21,12 +21,12 @@ async def run(session: Session) -> Figures:
         await _offered(suite, session, RATE, 3, seed=1)
         session.tell(f"{RATE} events a second")
         steady = await _offered(suite, session, RATE, session.choose(20, 60), seed=2)
-        loads = session.choose(LOADS[-1:], LOADS)
+        loads = session.choose(LOADS[-2:], LOADS)
         saturation = []
         for number, load in enumerate(loads):
             rate = load * session.capacity
             session.tell(f"{rate:,.0f} events a second")
-            found = await _offered(suite, session, rate, session.choose(10, 20), seed=3 + number)
+            found = await _offered(suite, session, rate, session.choose(8, 20), seed=3 + number)
             saturation.append(_loaded(load, rate, found))
             session.tell(f"{rate:,.0f} events a second: {saturation[-1]['handled_per_second']:,} handled")
     latency = [each.milliseconds for each in steady]

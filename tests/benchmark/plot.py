@@ -54,7 +54,7 @@ def number(value: float) -> str:
     """As people read it: 12,300 or 1.4."""
     if value >= 100 or value == int(value):
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 1 else f"{value:.2g}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 @dataclass
