@@ -55,13 +55,20 @@ class Nemesis:
     async def _do(self, fault: Fault) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        try:
-            if await self._ACTIONS[fault.kind](self, fault):
+        why = "nobody came to it"
+        while loop.time() < began + _PATIENCE:
+            done = False
+            try:
+                done = await self._ACTIONS[fault.kind](self, fault)
+            except (ControlFailed, OSError, asyncpg.PostgresError) as error:
+                why = f"{type(error).__name__} {error}"
+            if done:
                 self.done[fault.name] += 1
-            else:
-                self.failed.append(f"{fault.name}: nobody came to it")
-        except (ControlFailed, OSError, asyncpg.PostgresError) as error:
-            self.failed.append(f"{fault.name}: {type(error).__name__} {error}")
+                break
+            # Who is down, has no connection or no exchange yet will have one soon.
+            await asyncio.sleep(0.3)
+        else:
+            self.failed.append(f"{fault.name}: {why}")
         if loop.time() - began > _LONG:
             self._tell(f"          {fault.name} took {loop.time() - began:.0f} s")
 
@@ -91,9 +98,9 @@ class Nemesis:
 
     async def _stop(self, fault: Fault) -> bool:
         replica = self._replica(fault)
-        stopped = replica.send(signal.SIGSTOP)
-        await asyncio.sleep(fault.seconds)
-        replica.send(signal.SIGCONT)
+        if stopped := replica.send(signal.SIGSTOP):
+            await asyncio.sleep(fault.seconds)
+            replica.send(signal.SIGCONT)
         return stopped
 
     async def _at_point(self, fault: Fault) -> bool:
@@ -176,10 +183,7 @@ class Nemesis:
         return bool(found["ended"])
 
     async def _reset(self, fault: Fault) -> bool:
-        ends = asyncio.get_running_loop().time() + _PATIENCE
-        while not (ended := self._proxy(fault).reset()) and asyncio.get_running_loop().time() < ends:
-            await asyncio.sleep(0.2)
-        return ended > 0
+        return self._proxy(fault).reset() > 0
 
     async def _hurt(self, fault: Fault) -> bool:
         proxy = self._proxy(fault)
@@ -189,17 +193,8 @@ class Nemesis:
         return True
 
     async def _inject(self, fault: Fault) -> bool:
-        """As soon as broker and database are there; both may come back empty-handed for a while."""
-        ends = asyncio.get_running_loop().time() + _PATIENCE
-        while True:
-            try:
-                async with self._postgres, self._broker:
-                    done = await self.injection.inject(fault.kind)
-            except (OSError, asyncpg.PostgresError):
-                done = False
-            if done or asyncio.get_running_loop().time() > ends:
-                return done
-            await asyncio.sleep(0.5)
+        async with self._postgres, self._broker:
+            return await self.injection.inject(fault.kind)
 
     _ACTIONS: ClassVar[dict[Kind, Callable[["Nemesis", Fault], Awaitable[bool]]]] = {
         Kind.KILL: _kill,
