@@ -29,7 +29,7 @@ async def proxy(amqp_url: str) -> AsyncIterator[Proxy]:
 @pytest.fixture
 async def bus(amqp_url: str, proxy: Proxy) -> AsyncIterator[RabbitBus]:
     """Connected through the proxy."""
-    through = make_url(amqp_url).set(port=proxy.port).render_as_string(hide_password=False)
+    through = make_url(amqp_url).set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False)
     found = RabbitBus(through, "faults")
     await found.declare(EXCHANGE)
     await found.start()
@@ -77,12 +77,12 @@ async def test_a_queue_that_a_killed_broker_left_without_a_leader_is_declared_an
         await bus.declare(EXCHANGE)
         await bus.start()
         await bus.subscribe(QUEUE, [EXCHANGE], take)
-        await eventually(lambda: publishes(bus), seconds=60)
+        await eventually(lambda: publishes(bus), seconds=120)
 
         async def arrived() -> bool:
             return bool(taken)
 
-        await eventually(arrived, seconds=60)
+        await eventually(arrived, seconds=120)
         await bus.close()
     finally:
         broker.close()
