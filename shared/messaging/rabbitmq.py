@@ -68,7 +68,7 @@ class _Link:
             except (AMQPError, OSError, TimeoutError, RuntimeError) as error:
                 log.warning("no connection to the broker", connection=self._name, error=type(error).__name__)
             failures += 1
-            await asyncio.sleep(random.uniform(0.1, 0.5) * 2 ** min(failures, 5))  # noqa: S311
+            await asyncio.sleep(random.uniform(0.1, 0.5) * 2 ** min(failures, 3))  # noqa: S311
 
     async def drop(self) -> None:
         """Give the connection up; a new one is made."""
