@@ -37,11 +37,12 @@ async def run(session: Session) -> Figures:
     reached = sorted(each.taken for each in found[: len(told)])[-1]
     # What came while the backlog was there; what came later had nothing before it.
     behind = [each.milliseconds for each in new if each.committed < reached]
+    seconds = reached - before.at
     return {
         "events": len(told),
-        "seconds": round(reached - before.at, 2),
-        "events_per_second": round(len(told) / (reached - before.at)),
-        "new_events": {"count": len(behind), "offered_per_second": RATE, **percentiles(behind)},
+        "seconds": round(seconds, 2),
+        "events_per_second": round(len(told) / seconds),
+        "new_events": {"count": len(behind), "offered_per_second": round(len(behind) / seconds), **percentiles(behind)},
     }
 
 

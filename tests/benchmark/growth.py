@@ -22,6 +22,8 @@ TEMPLATE = 1_000
 _EVENTS_PER_CASE = 6.4
 #: Copies that one statement makes: it must end before the connection's timeout.
 _COPIES = 50
+#: Seconds without work after which nothing is thought to be under way.
+_STILL = 3
 _SHARED_TABLES = ("log_head", "event_log", "event_position")
 _CONSUMER_TABLES = ("travel_household", "travel_case", "inbox_position", *_SHARED_TABLES)
 #: Of the log, the last event of each subject is copied.
@@ -61,7 +63,7 @@ async def _handle(suite: Run, events: int, *, seed: int) -> Figures:
     await suite.start()
     await suite.ready(suite.processes[0])
     await _quiet(suite)
-    ready = time.monotonic() - begun
+    ready = time.monotonic() - begun - _STILL
     await checkpoint(suite.database)
     before, size = await suite.snapshot(), await _size(suite.database)
     released = await suite.producers.at_once(told)
@@ -73,13 +75,15 @@ async def _handle(suite: Run, events: int, *, seed: int) -> Figures:
 
 
 async def _quiet(suite: Run) -> None:
-    """Wait until the service asks nothing more of the producer's log."""
-    while True:
-        before = [each.usage() for each in (*suite.logs.values(), *suite.processes)]
+    """Wait until the service asks nothing more of the producer's log, and PostgreSQL has nothing left to tidy."""
+    still = 0
+    while still < _STILL:
+        before = await suite.snapshot()
         await asyncio.sleep(1)
-        after = [each.usage() for each in (*suite.logs.values(), *suite.processes)]
-        if all(late.since(early) < 0.1 for early, late in zip(before, after, strict=True)):
-            return
+        after = await suite.snapshot()
+        spent = [late.since(early) for early, late in zip(before.processes, after.processes, strict=True)]
+        spent += [after.producers.since(before.producers), after.postgres.since(before.postgres)]
+        still = still + 1 if max(spent) < 0.1 else 0
 
 
 async def _size(database: Database) -> int:
