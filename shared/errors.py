@@ -33,6 +33,10 @@ class Invalid(HomewardError):
     status = 422
 
 
+class Unstorable(Invalid):
+    """A value can't be stored: look for a zero character, or a number or date beyond all measure."""
+
+
 class Forbidden(HomewardError):
     """Your roles do not allow this; ask an administrator for the role that the route names."""
 

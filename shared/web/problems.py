@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import HomewardError, Invalid
+from shared.errors import HomewardError, Unstorable
 from shared.telemetry.context import trace_id
 
 log = structlog.get_logger()
@@ -27,10 +27,6 @@ log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
 #: SQLSTATE's class of values that a column can't hold: a zero character, a number or a date out of range.
 _DATA_EXCEPTION = "22"
-
-
-class Unstorable(Invalid):
-    """A value can't be stored: look for a zero character, or a number or date beyond all measure."""
 
 
 def install_problem_handlers(app: FastAPI) -> None:
