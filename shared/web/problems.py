@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import HomewardError, Unstorable
+from shared.errors import HomewardError, Invalid, Unstorable
 from shared.telemetry.context import trace_id
 
 log = structlog.get_logger()
