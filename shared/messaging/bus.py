@@ -46,8 +46,8 @@ class Bus(Protocol):
     ) -> None:
         """Have a queue bound to everything of these exchanges, and deliver from it until ``unsubscribe``."""
 
-    async def waiting(self, queue: str) -> int:
-        """How many messages wait in the queue to be handled, as far as is known; 0 while the bus can't be reached."""
+    async def waiting(self, queue: str) -> int | None:
+        """How many messages wait in the queue to be handled; None while the bus can't be reached."""
 
     async def unsubscribe(self, queue: str) -> None:
         """Take no more, and wait for what is being handled."""

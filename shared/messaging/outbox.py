@@ -185,9 +185,11 @@ class Log:
         async with self.database.transaction() as connection:
             found = await rows(
                 connection,
-                f"""SELECT {_EVENT} FROM event_log
-                    JOIN unnest(CAST(:subjects AS text[]), CAST(:after AS bigint[])) AS wanted (subject, after)
-                      USING (subject) WHERE sequence > after
+                # Subject by subject: joined, the limit lured the planner into reading the log from its beginning.
+                f"""SELECT {_EVENT} FROM unnest(CAST(:subjects AS text[]), CAST(:after AS bigint[])) AS wanted (key, after)
+                    CROSS JOIN LATERAL (
+                        SELECT * FROM event_log WHERE subject = wanted.key AND sequence > wanted.after
+                        ORDER BY sequence LIMIT :limit) AS found
                     ORDER BY insert_id LIMIT :limit""",
                 subjects=[subject for subject, _ in wanted],
                 after=[sequence for _, sequence in wanted],

@@ -256,16 +256,16 @@ class RabbitBus:
         if self._consuming.connection is not None:
             await subscription.open(self._consuming.connection)
 
-    async def waiting(self, queue: str) -> int:
+    async def waiting(self, queue: str) -> int | None:
         """Messages in the queue, and those that were handed to us and not handled yet."""
         subscription, connection = self._subscriptions.get(queue), self._consuming.connection
         if subscription is None or connection is None:
-            return 0
+            return None
         try:
             async with asyncio.timeout(WATCH):
                 ready = (await subscription.look(connection)).message_count or 0
         except (AMQPError, OSError, TimeoutError, RuntimeError):
-            return 0
+            return None
         return ready + subscription.waiting.qsize() + (not subscription.idle.is_set())
 
     async def unsubscribe(self, queue: str) -> None:

@@ -72,7 +72,7 @@ class Reconciler:
         telemetry: Telemetry,
         *,
         grace: float = GRACE,
-        on_the_bus: Callable[[], Awaitable[int]] = _nothing,
+        on_the_bus: Callable[[], Awaitable[int | None]] = _nothing,
     ) -> None:
         self.consumer = consumer
         self.producers = producers
@@ -113,7 +113,7 @@ class Reconciler:
         loop = asyncio.get_running_loop()
         next_full, pause = loop.time() + full, 0.2
         while True:
-            await self._leave_to_the_bus(loop.time() + PATIENCE)
+            await self._leave_to_the_bus(loop.time())
             if loop.time() >= next_full:
                 next_full = loop.time() + full
                 self._cursors.clear()
@@ -128,10 +128,12 @@ class Reconciler:
                 async with asyncio.timeout(pause):
                     await self._again.wait()
 
-    async def _leave_to_the_bus(self, until: float) -> None:
-        """Wait while there is something on the bus: it may be just what we would fetch."""
+    async def _leave_to_the_bus(self, since: float) -> None:
+        """Wait while there is something on the bus, or it is not reached yet: it may bring just what we would fetch."""
         loop = asyncio.get_running_loop()
-        while loop.time() < until and await self._on_the_bus():
+        while (waiting := await self._on_the_bus()) != 0:
+            if loop.time() > since + (self.grace if waiting is None else PATIENCE):
+                return
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.2):
                     await self._again.wait()
