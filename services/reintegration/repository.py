@@ -11,7 +11,7 @@ from services.reintegration.domain.person import Person
 from services.reintegration.domain.rules import FundCodeTaken
 from shared.errors import NotFound
 from shared.persistence.database import rows
-from shared.persistence.unit_of_work import Collection, Column, Store, UnitOfWork
+from shared.persistence.unit_of_work import Collection, Column, Ids, Store, Together, UnitOfWork
 
 FUNDS: Store[Fund] = Store("funds", "reintegration_fund", Fund, {"code": Column("text", lambda fund: fund.code)})
 PERSONS: Store[Person] = Store("persons", "reintegration_person", Person)
@@ -47,17 +47,16 @@ class Unit(UnitOfWork):
         """The loaded cases."""
         return self.collection(CASES)
 
-    async def related(self, wanted: dict[str, set[UUID]]) -> None:
+    async def related(self, wanted: Ids) -> list[Together]:
         """With a case come its person's ledger and the fund of its latest plan."""
         if not wanted.get("cases"):
-            return
+            return []
         found = await rows(
             self.connection,
-            "SELECT person_id, fund_id FROM reintegration_case WHERE id = ANY(:ids)",
+            "SELECT id, person_id, fund_id FROM reintegration_case WHERE id = ANY(:ids)",
             ids=sorted(wanted["cases"]),
         )
-        wanted.setdefault("persons", set()).update(row.person_id for row in found if row.person_id)
-        wanted.setdefault("funds", set()).update(row.fund_id for row in found if row.fund_id)
+        return [{"cases": case, "persons": person, "funds": fund} for case, person, fund in found]
 
     def ledger(self, person_id: UUID) -> Person:
         """The person's ledger, a new one at first."""

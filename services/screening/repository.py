@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.screening.domain.case import Case
 from services.screening.domain.household import Household
 from shared.persistence.database import rows
-from shared.persistence.unit_of_work import Collection, Column, Store, UnitOfWork
+from shared.persistence.unit_of_work import Collection, Column, Ids, Store, Together, UnitOfWork
 
 HOUSEHOLDS = Store("households", "household", Household, {})
 CASES = Store(
@@ -47,12 +47,13 @@ class Unit(UnitOfWork):
         """The loaded households."""
         return self.collection(HOUSEHOLDS)
 
-    async def related(self, wanted: dict[str, set[UUID]]) -> None:
+    async def related(self, wanted: Ids) -> list[Together]:
         """A household comes with all its members."""
-        if households := wanted.get("households"):
-            statement = "SELECT id FROM screening_case WHERE household_id = ANY(:households)"
-            members = await rows(self.connection, statement, households=list(households))
-            wanted.setdefault("cases", set()).update(row.id for row in members)
+        if not wanted.get("households"):
+            return []
+        statement = "SELECT id, household_id FROM screening_case WHERE household_id = ANY(:households)"
+        members = await rows(self.connection, statement, households=list(wanted["households"]))
+        return [{"cases": case, "households": household} for case, household in members]
 
     def remember(self, case: Case, entries: Iterable[tuple[str, str]], keys: Iterable[str]) -> None:
         """Have a new case found again: by its entry in a list, by what identifies the person, by search words."""

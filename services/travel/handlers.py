@@ -40,10 +40,10 @@ def household_changed(received: Received[HouseholdChanged], uow: Unit) -> None:
     stated = [uow.case(case_id) for case_id in received.data.case_ids]
     left = [uow.households.get(case.household_id) for case in stated if case.household_id]
     household = uow.household(received.subject)
-    homes = {home.id: home for home in uow.households}
-    known = {case.id: case for case in uow.cases}
-    concerned = restate(household, stated, known, homes, received.time)
-    behind = [known[member] for home in left for member in home.members]
+    homes = {home.id: home for home in left}
+    members = {case_id: uow.cases.get(case_id) for case_id in household.members}
+    concerned = restate(household, stated, members, homes, received.time)
+    behind = [uow.cases.get(case_id) for home in left for case_id in home.members]
     for party in uow.parties([*concerned, *behind]):
         uow.record(*party.settle(uow.clock.now()))
 

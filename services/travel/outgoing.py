@@ -3,10 +3,14 @@
 from typing import assert_never
 
 from services.travel.domain import events as domain
+from services.travel.domain import vocabulary
 from shared.contracts import travel as contracts
 from shared.contracts.envelope import Contract
 from shared.contracts.vocabulary import Gate, SeatReleaseReason
 from shared.messaging.outbox import Outgoing
+
+#: The published word for each of travel's gates.
+_GATES = {gate: Gate(gate.value) for gate in vocabulary.Gate}
 
 
 def publish(event: domain.TravelEvent) -> Outgoing:
@@ -21,9 +25,9 @@ def _of_case(event: domain.OfCase) -> Contract:
         case domain.GatesEvaluated():
             return contracts.GatesEvaluated(
                 on=event.on,
-                met=[Gate(gate.value) for gate in event.met],
-                missing=[Gate(gate.value) for gate in event.missing],
-                lapsing=[Gate(gate.value) for gate in event.lapsing],
+                met=[_GATES[gate] for gate in event.met],
+                missing=[_GATES[gate] for gate in event.missing],
+                lapsing=[_GATES[gate] for gate in event.lapsing],
                 ready=event.ready,
             )
         case domain.SeatBooked(flight_id=flight_id):

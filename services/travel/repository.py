@@ -1,6 +1,7 @@
 """Travel's tables, its unit of work, and how a travel unit is put together from what is loaded."""
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from services.travel.domain.household import Household
 from services.travel.domain.party import Party, Policy
 from shared.ids import new_id
 from shared.persistence.database import rows
-from shared.persistence.unit_of_work import Collection, Column, Store, UnitOfWork
+from shared.persistence.unit_of_work import Collection, Column, Ids, Store, Together, UnitOfWork
 from shared.programme import Programme
 
 FLIGHTS: Store[Flight] = Store(
@@ -54,6 +55,10 @@ class Unit(UnitOfWork):
 
     STORES: ClassVar[tuple[Store[Any], ...]] = (FLIGHTS, HOUSEHOLDS, CASES)
 
+    @cached_property
+    def _policy(self) -> Policy:
+        return policy_of(self.programme)
+
     @property
     def flights(self) -> Collection[Flight]:
         """The loaded flights."""
@@ -69,15 +74,13 @@ class Unit(UnitOfWork):
         """The loaded cases."""
         return self.collection(CASES)
 
-    async def related(self, wanted: dict[str, set[UUID]]) -> None:
+    async def related(self, wanted: Ids) -> list[Together]:
         """Cases bring their household, a household all its members, and they the flights they're on."""
         cases, households = wanted.get("cases", set()), wanted.get("households", set())
         if not cases and not households:
-            return
+            return []
         found = await rows(self.connection, _RELATED, cases=list(cases), households=list(households))
-        wanted["cases"] = cases | {row.id for row in found}
-        wanted["households"] = households | {row.household_id for row in found if row.household_id}
-        wanted["flights"] = wanted.get("flights", set()) | {row.flight_id for row in found if row.flight_id}
+        return [{"cases": case, "households": household, "flights": flight} for case, household, flight in found]
 
     async def load_flight(self, flight_id: UUID) -> Flight:
         """The flight with everybody who is on it."""
@@ -110,7 +113,7 @@ class Unit(UnitOfWork):
         if case.household_id:
             members = [self.cases.get(member) for member in self.households.get(case.household_id).members]
         flights = {each.flight_id: self.flights.get(each.flight_id) for each in members if each.flight_id}
-        return Party(members, flights, policy_of(self.programme))
+        return Party(members, flights, self._policy)
 
     def parties(self, cases: Iterable[Case]) -> list[Party]:
         """The travel units of these cases, each once."""

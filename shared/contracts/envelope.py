@@ -63,6 +63,11 @@ class Event:
         return f"/schemas/{self.type}.json"
 
     @cached_property
+    def contract(self) -> Contract:
+        """The data as its type's contract. Raises KeyError for an unknown type, ValidationError for data that don't fit."""
+        return REGISTRY[self.type].model_validate_json(self.data)
+
+    @cached_property
     def hash(self) -> bytes:
         """SHA-256 over the event before it and every attribute that has meaning; the trace context has none."""
         head = f"{self.id}\n{self.source}\n{self.type}\n{self.subject}\n{self.sequence}\n{timestamp(self.time)}\n"

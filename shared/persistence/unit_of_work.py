@@ -21,6 +21,11 @@ from shared.telemetry import current_traceparent
 
 A = TypeVar("A")
 
+#: Aggregates by kind.
+Ids = Mapping[str, set[UUID]]
+#: Aggregates that are loaded together, by kind.
+Together = Mapping[str, UUID | None]
+
 #: Positions come before all of these and log heads after: one order everywhere means no deadlocks.
 LOCK_ORDER = ("flights", "funds", "persons", "households", "cases")
 
@@ -104,9 +109,10 @@ class Collection(Generic[A]):
 
     def find(self, id: UUID) -> A | None:
         """The aggregate, or None when there is none."""
-        if id not in self._present and id not in self._asked:
+        found = self._present.get(id)
+        if found is None and id not in self._asked:
             raise NotLoaded(f"{self.store.kind} {id} was not loaded")
-        return self._present.get(id)
+        return found
 
     def add(self, aggregate: A) -> None:
         """A new aggregate, which is inserted when the unit of work ends."""
@@ -191,18 +197,22 @@ class UnitOfWork:
 
     def collection(self, store: Store[A]) -> Collection[A]:
         """The unit's aggregates of one kind."""
-        return cast(Collection[A], self._collections[store.kind])
+        return cast("Collection[A]", self._collections[store.kind])
 
-    async def related(self, wanted: dict[str, set[UUID]]) -> None:
-        """Widen what is to be loaded, by an unlocked look-up: a service overrides it where aggregates belong together.
+    async def related(self, wanted: Ids) -> list[Together]:
+        """What belongs together with these, by an unlocked look-up: a service overrides it where aggregates do.
 
         What changes between the look-up and the lock shows as NotLoaded, and the whole unit is tried again.
         """
+        return []
 
     async def load(self, **ids: Iterable[UUID]) -> None:
         """Lock and load aggregates by kind, in the one lock order; a later call may only go on in that order."""
         wanted = {kind: set(each) for kind, each in ids.items()}
-        await self.related(wanted)
+        for together in await self.related(wanted):
+            for kind, id in together.items():
+                if id is not None:
+                    wanted.setdefault(kind, set()).add(id)
         for kind in LOCK_ORDER:
             if not wanted.get(kind):
                 continue

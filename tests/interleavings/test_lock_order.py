@@ -133,7 +133,9 @@ def backwards(unit: type[UnitOfWork]) -> type[UnitOfWork]:
     class Backwards(unit):  # type: ignore[misc, valid-type]
         async def load(self, **ids: Iterable[UUID]) -> None:
             wanted = {kind: set(each) for kind, each in ids.items()}
-            await self.related(wanted)
+            for together in await self.related(wanted):
+                for kind, id in together.items():
+                    wanted.setdefault(kind, set()).update({id} - {None})
             for kind in reversed(LOCK_ORDER):
                 if wanted.get(kind) and (missing := self._collections[kind].missing(wanted[kind])):
                     await self._collections[kind].fetch(self.connection, missing)

@@ -1,9 +1,10 @@
 """One person's journey, from registration to arrival."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from itertools import compress
 from uuid import UUID
 
 from services.travel.domain import events as happened
@@ -47,6 +48,9 @@ class Status(StrEnum):
 
 class Action(StrEnum):
     """What can happen to a case."""
+
+    # As of Status.
+    __hash__ = str.__hash__
 
     #: The gates for readiness are met.
     GET_READY = "get_ready"
@@ -206,11 +210,12 @@ class Case:
 
     def firm_missing(self) -> list[Gate]:
         """The gates without which nobody holds a seat."""
-        return [gate for gate, holds in self._firm().items() if not holds]
+        held = self._firm()
+        return [gate for gate in FIRM_GATES if gate not in held]
 
     def bookable(self) -> bool:
         """Whether a seat may be given without an officer's choice."""
-        return self.status in (Status.PREPARING, Status.READY) and not self.firm_missing()
+        return self.status in (Status.PREPARING, Status.READY) and len(self._firm()) == len(FIRM_GATES)
 
     def papers_to_ask_for(self, after_booking: Collection[str]) -> list[Gate]:
         """The papers that must be asked for before it is the person's turn. Where the authority of the document
@@ -220,25 +225,25 @@ class Case:
         waits = Gate.DOCUMENT not in idle and self.papers[Gate.DOCUMENT].authority in after_booking
         return [] if waits else idle
 
-    def _firm(self) -> dict[Gate, bool]:
+    def _firm(self) -> set[Gate]:
+        """Those of the firm gates that hold."""
         care = self.care_arranged or not self.care_required
-        return dict(zip(FIRM_GATES, (self.consent, not self.holds, care, self.cleared), strict=True))
+        return set(compress(FIRM_GATES, (self.consent, not self.holds, care, self.cleared)))
 
-    def evaluate(self, now: datetime, departs_at: datetime | None, others: dict[Gate, bool]) -> Evaluation:
-        """The gates at the flight's time, or now without a flight; ``others`` are those that the unit decides."""
+    def evaluate(self, now: datetime, departs_at: datetime | None, others: Set[Gate]) -> Evaluation:
+        """The gates at the flight's time, or now without a flight; ``others`` hold as far as the unit decides."""
         then = departs_at or now
         firm = self._firm() | others
         at_flight = firm | self._timed(then)
         today = at_flight if then == now else firm | self._timed(now)
         return evaluation(then.date(), departs_at is not None, today, at_flight)
 
-    def _timed(self, moment: datetime) -> dict[Gate, bool]:
-        day = moment.date()
-        return {
-            Gate.DOCUMENT: Gate.DOCUMENT in self.papers and self.papers[Gate.DOCUMENT].valid_on(day),
-            Gate.EXIT_VISA: Gate.EXIT_VISA in self.papers and self.papers[Gate.EXIT_VISA].valid_on(day),
-            Gate.FITNESS: self.fitness is not None and self.fitness.holds_at(moment),
-        }
+    def _timed(self, moment: datetime) -> set[Gate]:
+        """What holds at that moment of what has a validity."""
+        held = {gate for gate, paper in self.papers.items() if paper.valid_on(moment.date())}
+        if self.fitness is not None and self.fitness.holds_at(moment):
+            held.add(Gate.FITNESS)
+        return held
 
     def judge(self, result: Evaluation) -> list[happened.TravelEvent]:
         """Take over an evaluation; it is news only when it says something else than the last."""

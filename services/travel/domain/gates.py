@@ -1,5 +1,6 @@
 """The gates of one person, evaluated at a day."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -20,7 +21,7 @@ class Evaluation:
     @property
     def ready(self) -> bool:
         """Whether only the flight, its seat and the last medical check are wanting."""
-        return all(gate in self.met for gate in READY_GATES)
+        return _READY.issubset(self.met)
 
     @property
     def absent(self) -> tuple[Gate, ...]:
@@ -50,16 +51,16 @@ class Fitness:
         return self.fit and self.valid_from <= moment <= self.valid_until
 
 
-def evaluation(on: date, flight: bool, now: dict[Gate, bool], then: dict[Gate, bool]) -> Evaluation:
+def evaluation(on: date, flight: bool, now: Set[Gate], then: Set[Gate]) -> Evaluation:
     """What holds ``then``, on the day ``on``; what holds ``now`` but not then is lapsing."""
     met: list[Gate] = []
     missing: list[Gate] = []
     lapsing: list[Gate] = []
     for gate in _GATES:
-        if gate in then:
-            (met if then[gate] else lapsing if now[gate] else missing).append(gate)
+        (met if gate in then else lapsing if gate in now else missing).append(gate)
     return Evaluation(on, tuple(met), tuple(missing), tuple(lapsing), flight)
 
 
 #: An enumeration is slow to walk through, and every event of screening has its person's gates evaluated.
 _GATES = tuple(Gate)
+_READY = frozenset(READY_GATES)

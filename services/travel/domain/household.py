@@ -30,7 +30,7 @@ class Household:
         return self.stated_at is not None and self.stated_at >= at and case_id not in self.members
 
 
-def restate(household: Household, stated: list[Case], known: Mapping[UUID, Case], homes: Mapping[UUID, Household],
+def restate(household: Household, stated: list[Case], members: Mapping[UUID, Case], homes: Mapping[UUID, Household],
             at: datetime) -> list[Case]:  # fmt: skip
     """Screening states who belongs to the household: the cases that joined, stayed or left.
 
@@ -43,8 +43,8 @@ def restate(household: Household, stated: list[Case], known: Mapping[UUID, Case]
     for case_id in household.members:
         if case_id not in concerned:
             household.dismiss(case_id)
-            concerned[case_id] = known[case_id]
-            known[case_id].belongs_to(None, at)
+            concerned[case_id] = members[case_id]
+            members[case_id].belongs_to(None, at)
     for case in stated:
         if not case.stated_after(at):
             _move(case, household, homes, at)

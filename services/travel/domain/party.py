@@ -4,6 +4,7 @@ here, because a family is never split.
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import compress
 from uuid import UUID
 
 from services.travel.domain import events as happened
@@ -170,19 +171,24 @@ class Party:
         return [*off_board, happened.SeatReleased(case.id, flight.id, reason)]
 
     def _judge(self, now: datetime) -> Events:
-        return [event for each in self.travelling for event in each.judge(self.evaluate(each, now))]
+        # Being judged makes nobody bookable or the contrary, so one look at them is good for all.
+        stuck = self._stuck()
+        return [event for each in self.travelling for event in each.judge(self._evaluate(each, now, None, stuck))]
+
+    def _stuck(self) -> set[UUID]:
+        """Who can't go, and keeps the others from going."""
+        return {each.id for each in self.travelling if not each.bookable() and each.status not in SEATED}
 
     def evaluate(self, case: Case, now: datetime, at: datetime | None = None) -> Evaluation:
         """The member's gates at the flight's time or ``at``, with those that depend on the unit and its seats."""
+        return self._evaluate(case, now, at, self._stuck())
+
+    def _evaluate(self, case: Case, now: datetime, at: datetime | None, stuck: set[UUID]) -> Evaluation:
         flight = self._flight_of(case) if case.status in SEATED else None
-        companions = [each for each in self.travelling if each is not case]
         line = flight.passengers.get(case.id) if flight else None
-        others = {
-            Gate.SEAT: case.status in SEATED,
-            Gate.FAMILY: all(each.bookable() or each.status in SEATED for each in companions),
-            Gate.ESCORT: not case.escort_needed or (line is not None and line.escorted),
-        }
-        return case.evaluate(now, at or (flight.departs_at if flight else None), others)
+        escort = not case.escort_needed or (line is not None and line.escorted)
+        held = set(compress((Gate.SEAT, Gate.FAMILY, Gate.ESCORT), (flight, stuck <= {case.id}, escort)))
+        return case.evaluate(now, at or (flight.departs_at if flight else None), held)
 
     def release(self, case: Case, flight: Flight, now: datetime) -> Events:
         """An officer takes the person's seat back, and with it the family's."""
