@@ -63,10 +63,10 @@ async def append(
     connection: AsyncConnection, source: str, recorded: Sequence[Recorded], lease: Lease | None = None
 ) -> list[Logged]:
     """Write the events to the log; their subjects' heads are locked in sorted order to the end of the transaction."""
-    heads = await _lock_heads(connection, sorted({str(each.outgoing.subject) for each in recorded}))
+    subjects = [str(each.outgoing.subject) for each in recorded]
+    heads = await _lock_heads(connection, sorted(set(subjects)))
     events = []
-    for each in recorded:
-        subject = str(each.outgoing.subject)
+    for each, subject in zip(recorded, subjects, strict=True):
         head = heads[subject]
         event = Event(
             id=new_id(),

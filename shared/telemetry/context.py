@@ -69,7 +69,8 @@ class RecordedSpan(NonRecordingSpan):
 def current_traceparent() -> str | None:
     """The current span as a W3C ``traceparent``; None outside any trace."""
     span = get_current_span()
-    if isinstance(span, RecordedSpan):
+    # Not isinstance, for which an abstract class is asked at length.
+    if type(span) is RecordedSpan:
         return span.traceparent
     context = span.get_span_context()
     if not context.is_valid:
