@@ -27,7 +27,7 @@ WINDOW = 200
 #: back from its fellows is some seconds' work.
 PREFETCH = 40
 #: One batch for the consumer ends at this many messages or bytes.
-BATCH_MESSAGES, BATCH_BYTES = 200, 512 * 1024
+BATCH_MESSAGES, BATCH_BYTES = 200, 1024 * 1024
 #: Seconds for what is being handled to end when we stop: longer than the slowest batch, within a pod's grace period.
 DRAIN = 15.0
 #: Seconds for channels, queues and consumers to be there: a node that has lost its cluster answers nothing.
