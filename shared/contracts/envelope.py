@@ -64,7 +64,7 @@ class Event:
 
     @cached_property
     def contract(self) -> Contract:
-        """The data as its type's contract. Raises KeyError for an unknown type, ValidationError for data that don't fit."""
+        """The data, checked. Raises KeyError when the type is unknown, ValidationError when the data don't fit it."""
         return REGISTRY[self.type].model_validate_json(self.data)
 
     @cached_property

@@ -7,11 +7,11 @@ positions. A failing event is set aside with what follows it in its subject; the
 import asyncio
 import hashlib
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.envelope import REGISTRY, Event
 from shared.errors import HomewardError
-from shared.messaging import inbox, lanes
+from shared.messaging import attempts, inbox, lanes
 from shared.messaging.bus import Message
 from shared.messaging.codec import Unreadable, encode, unpack
 from shared.messaging.handlers import BadData, Handlers, NotYet, Received, receive
@@ -126,22 +126,29 @@ class Consumer:
                 raise error
 
     async def _lanes(self, events: Sequence[Event]) -> list[list[Event]]:
-        groups: list[list[Any]] = [[event.subject] for event in events]
-        wanted: dict[str, set[UUID]] = {}
-        for event, group in zip(events, groups, strict=True):
-            # What can't be read touches nothing: it becomes a dead letter.
-            with suppress(BadData):
-                for kind, ids in self._touches(receive(event)) if event.type in self.handlers else ():
-                    wanted.setdefault(kind, set()).update(ids)
-                    group += ids
-        async with self.database.statement() as connection:
-            found = await self._unit(connection).related(wanted)
-        joints = [[id for id in together.values() if id is not None] for together in found]
-        return lanes.split(events, groups, joints)
+        try:
+            return await self._split(events)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            # Whose fault it is comes out when they are handled.
+            return [list(events)]
 
-    def _touches(self, received: Received[Any]) -> Iterator[tuple[str, list[UUID]]]:
-        for kind, ids in self.handlers[received.event.type].touches.items():
-            yield kind, list(ids(received))
+    async def _split(self, events: Sequence[Event]) -> list[list[Event]]:
+        touched = [self._touches(event) for event in events]
+        async with self.database.statement() as connection:
+            related = await self._unit(connection).related(_together(touched))
+        groups = [[event.subject, *chain(*each.values())] for event, each in zip(events, touched, strict=True)]
+        return lanes.split(events, groups, [filter(None, each.values()) for each in related])
+
+    def _touches(self, event: Event) -> dict[str, list[UUID]]:
+        """By kind what its handler touches; what can't be read touches nothing."""
+        try:
+            received = receive(event)
+        except (BadData, KeyError):
+            return {}
+        handler = self.handlers.get(event.type)
+        return {kind: list(ids(received)) for kind, ids in handler.touches.items()} if handler else {}
 
     async def handle(self, events: Sequence[Event], *, wake: bool = True) -> int:
         """Bring events to their handlers, in one transaction if all goes well; how many positions advanced."""
@@ -188,7 +195,7 @@ class Consumer:
         plan = inbox.plan(subjects, events, REGISTRY.__contains__, wake=wake, held=held)
         unit = self._unit(connection)
         received = self._received(plan.runnable)
-        await unit.load(**self._touched(received))
+        await unit.load(**_together(map(self._touches, plan.runnable)))
         self._run(received, unit)
         await unit.flush()
         await inbox.save(connection, plan)
@@ -205,13 +212,6 @@ class Consumer:
         if failures:
             raise HandlersFailed(failures)
         return received
-
-    def _touched(self, received: Sequence[Received[Any]]) -> dict[str, set[UUID]]:
-        touched: dict[str, set[UUID]] = {}
-        for each in received:
-            for kind, ids in self._touches(each):
-                touched.setdefault(kind, set()).update(ids)
-        return touched
 
     def _run(self, received: Sequence[Received[Any]], unit: UnitOfWork) -> None:
         waiting: dict[inbox.Key, Failure] = {}
@@ -257,29 +257,19 @@ class Consumer:
         if isinstance(cause, NotYet):
             await inbox.set_aside(connection, event, State.NOT_YET, delay=self.policy.not_yet, reason=describe(cause))
             return
-        attempts = await inbox.set_aside(
+        failures = await inbox.set_aside(
             connection, event, State.RETRY, delay=self.policy.delay, reason=describe(cause)
         )
-        if isinstance(cause, BadData) or attempts >= self.policy.attempts:
-            await self._bury(connection, event)
+        if isinstance(cause, BadData) or failures >= self.policy.attempts:
+            await inbox.bury(connection, event)
             self.telemetry.metrics.dead.add(1, {"queue": self.queue})
         log.warning(
             "event failed",
             queue=self.queue,
             event_id=str(event.id),
             type=event.type,
-            attempts=attempts,
+            attempts=failures,
             error=type(cause).__name__,
-        )
-
-    async def _bury(self, connection: AsyncConnection, event: Event) -> None:
-        await run(
-            connection,
-            """UPDATE inbox_parked SET state = 'dead', due_at = NULL
-               WHERE source = :source AND subject = :subject AND sequence = :sequence""",
-            source=event.source,
-            subject=event.subject,
-            sequence=event.sequence,
         )
 
     async def _handle_again(self, events: Sequence[Event]) -> None:
@@ -287,12 +277,13 @@ class Consumer:
 
         The first time as one batch; when that ended badly too, event by event, so that only the killer is buried.
         """
-        if not await self.database.retried(lambda connection: self._count(connection, events)):
+        count = partial(attempts.count, deliveries=self.policy.deliveries)
+        if not await self.database.retried(partial(count, events=events)):
             async with self._forgiving(events):
                 await self.handle(events)
             return
         for event in events:
-            await self.database.retried(lambda connection, event=event: self._count(connection, [event], alone=True))  # type: ignore[misc]
+            await self.database.retried(partial(count, events=[event], alone=True))
             async with self._forgiving([event]):
                 await self.handle([event], wake=False)
 
@@ -302,38 +293,8 @@ class Consumer:
         try:
             yield
         except asyncio.CancelledError:
-            await asyncio.shield(self.database.retried(partial(self._uncount, events=events)))
+            await asyncio.shield(self.database.retried(partial(attempts.uncount, events=events)))
             raise
-
-    async def _uncount(self, connection: AsyncConnection, events: Sequence[Event]) -> None:
-        await inbox.lock(connection, map(key_of, events))
-        await run(
-            connection,
-            """UPDATE inbox_parked SET attempts = attempts - 1
-               WHERE state = 'attempting' AND attempts > 0 AND (source, subject, sequence) IN (
-                   SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:subjects AS text[]),
-                       CAST(:sequences AS bigint[])))""",
-            sources=[event.source for event in events],
-            subjects=[event.subject for event in events],
-            sequences=[event.sequence for event in events],
-        )
-
-    async def _count(self, connection: AsyncConnection, events: Sequence[Event], *, alone: bool = False) -> int:
-        """Note that these events are about to be tried; how many of them were being tried before."""
-        subjects = await inbox.lock(connection, map(key_of, events))
-        before = 0
-        for event in events:
-            subject = subjects[key_of(event)]
-            row = subject.parked.get(event.sequence)
-            if event.sequence <= subject.sequence or (row and row.state is not State.ATTEMPTING):
-                continue
-            before += row is not None
-            if row is None or alone:
-                reason = "was being handled when a consumer stopped"
-                attempts = await inbox.set_aside(connection, event, State.ATTEMPTING, delay=30, reason=reason)
-                if attempts > self.policy.deliveries:
-                    await self._bury(connection, event)
-        return before
 
     async def _keep_unreadable(self, elements: Sequence[Unreadable]) -> None:
         for element in elements:
@@ -381,6 +342,14 @@ class Consumer:
             await _forever(self.retry_parked)
             # Lets a burst of commits share one look at the table.
             await asyncio.sleep(0.05)
+
+
+def _together(touched: Iterable[Mapping[str, Iterable[UUID]]]) -> dict[str, set[UUID]]:
+    all_of_them: dict[str, set[UUID]] = {}
+    for each in touched:
+        for kind, ids in each.items():
+            all_of_them.setdefault(kind, set()).update(ids)
+    return all_of_them
 
 
 def describe(error: Exception) -> str:

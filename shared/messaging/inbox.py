@@ -295,6 +295,18 @@ async def set_aside(connection: AsyncConnection, event: Event, state: State, *, 
     return int(found[0].attempts)
 
 
+async def bury(connection: AsyncConnection, event: Event) -> None:
+    """A parked event becomes a dead letter."""
+    await run(
+        connection,
+        """UPDATE inbox_parked SET state = 'dead', due_at = NULL
+           WHERE source = :source AND subject = :subject AND sequence = :sequence""",
+        source=event.source,
+        subject=event.subject,
+        sequence=event.sequence,
+    )
+
+
 async def ready(connection: AsyncConnection, known: Sequence[str], limit: int) -> list[Event]:
     """Parked events that stand right behind their position and may be tried now."""
     found = await rows(

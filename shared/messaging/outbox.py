@@ -186,7 +186,8 @@ class Log:
             found = await rows(
                 connection,
                 # Subject by subject: joined, the limit lured the planner into reading the log from its beginning.
-                f"""SELECT {_EVENT} FROM unnest(CAST(:subjects AS text[]), CAST(:after AS bigint[])) AS wanted (key, after)
+                f"""SELECT {_EVENT}
+                    FROM unnest(CAST(:subjects AS text[]), CAST(:after AS bigint[])) AS wanted (key, after)
                     CROSS JOIN LATERAL (
                         SELECT * FROM event_log WHERE subject = wanted.key AND sequence > wanted.after
                         ORDER BY sequence LIMIT :limit) AS found
