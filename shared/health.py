@@ -160,7 +160,10 @@ class Health:
 
     async def _checked(self) -> tuple[dict[str, dict[str, Any]], Signals | None]:
         service = self._service
-        found: dict[str, dict[str, Any]] = {"broker": {"ok": await service.bus.accepting()}}
+        found: dict[str, dict[str, Any]] = {
+            "broker": {"ok": await service.bus.accepting()},
+            "loops": {"ok": not service.ended, "ended": service.ended},
+        }
         if service.follows:
             found["consumer"] = {"ok": service.bus.consuming(service.queue)}
             # Two services that follow each other must not wait for each other for ever.

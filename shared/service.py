@@ -145,6 +145,11 @@ class Service:
         return app
 
     @property
+    def ended(self) -> list[str]:
+        """Which of the loops that run as long as the service have ended."""
+        return [task.get_name() for task in self._tasks if task.done()]
+
+    @property
     def seconds_up(self) -> float:
         """Seconds since it has started."""
         return monotonic() - self._started_at
@@ -184,7 +189,7 @@ class Service:
         if self.relay:
             loops.append(self.relay.run())
         with running_as(self.name):
-            self._tasks = [asyncio.create_task(loop, name=f"{self.name} loop") for loop in loops]
+            self._tasks = [asyncio.create_task(loop, name=getattr(loop, "__qualname__", "loop")) for loop in loops]
 
     async def stop(self) -> None:
         """Stop accepting, drain what is being handled, close."""

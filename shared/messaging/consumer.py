@@ -250,7 +250,9 @@ class Consumer:
             event, subject = failure.event, subjects[key_of(failure.event)]
             row = subject.parked.get(event.sequence)
             # Another replica has handled it meanwhile, or has noted the failure, or a person has decided.
-            if event.sequence > subject.sequence and (row is None or inbox.may_run(row, REGISTRY.__contains__)):
+            decided = row is not None and row.state is State.SKIPPED
+            known = REGISTRY.__contains__
+            if event.sequence > subject.sequence and not decided and (row is None or inbox.may_run(row, known)):
                 await self._note(connection, event, failure.cause)
 
     async def _note(self, connection: AsyncConnection, event: Event, cause: Exception) -> None:
@@ -277,23 +279,31 @@ class Consumer:
 
         The first time as one batch; when that ended badly too, event by event, so that only the killer is buried.
         """
-        count = partial(attempts.count, deliveries=self.policy.deliveries)
-        if not await self.database.retried(partial(count, events=events)):
+        count = partial(attempts.count, events=events, deliveries=self.policy.deliveries)
+        if not await self.database.retried(count):
             async with self._forgiving(events):
                 await self.handle(events)
             return
         for event in events:
-            await self.database.retried(partial(count, events=[event], alone=True))
-            async with self._forgiving([event]):
-                await self.handle([event], wake=False)
+            await self._handle_alone(event)
+
+    async def _handle_alone(self, event: Event) -> int:
+        """An event that may have killed a consumer; whether the position advanced."""
+        count = partial(attempts.count, events=[event], deliveries=self.policy.deliveries, alone=True)
+        await self.database.retried(count)
+        async with self._forgiving([event]):
+            return await self.handle([event], wake=False)
 
     @asynccontextmanager
     async def _forgiving(self, events: Sequence[Event]) -> AsyncIterator[None]:
-        """Who is called off lives: a cut connection is not the events' fault, and the count is taken back."""
+        """Who is called off lives, and so does who is tried again: a connection that was cut or a lock that was not
+        had is not the events' fault, and the count is taken back.
+        """
         try:
             yield
-        except asyncio.CancelledError:
-            await asyncio.shield(self.database.retried(partial(attempts.uncount, events=events)))
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) or is_transient(error):
+                await asyncio.shield(self.database.retried(partial(attempts.uncount, events=events)))
             raise
 
     async def _keep_unreadable(self, elements: Sequence[Unreadable]) -> None:
@@ -329,8 +339,9 @@ class Consumer:
     async def retry_parked(self, *, limit: int = 200) -> int:
         """Try what is parked right behind its position and is due; how many positions advanced."""
         async with self.database.transaction() as connection:
-            events = await inbox.ready(connection, list(REGISTRY), limit)
-        return await self.handle(events)
+            found = await inbox.ready(connection, list(REGISTRY), limit)
+        alone = [await self._handle_alone(event) for event, state in found if state is State.ATTEMPTING]
+        return sum(alone) + await self.handle([event for event, state in found if state is not State.ATTEMPTING])
 
     async def run(self, *, poll: float = 1.0) -> None:
         """Try parked events as they become due, until cancelled."""

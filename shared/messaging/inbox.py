@@ -307,11 +307,11 @@ async def bury(connection: AsyncConnection, event: Event) -> None:
     )
 
 
-async def ready(connection: AsyncConnection, known: Sequence[str], limit: int) -> list[Event]:
-    """Parked events that stand right behind their position and may be tried now."""
+async def ready(connection: AsyncConnection, known: Sequence[str], limit: int) -> list[tuple[Event, State]]:
+    """Parked events that stand right behind their position and may be tried now, and why they were parked."""
     found = await rows(
         connection,
-        """SELECT parked.event FROM inbox_parked AS parked JOIN inbox_position AS position
+        """SELECT parked.event, parked.state FROM inbox_parked AS parked JOIN inbox_position AS position
              ON position.source = parked.source AND position.subject = parked.subject
             AND position.sequence + 1 = parked.sequence
            WHERE position.diverged IS NULL
@@ -323,22 +323,23 @@ async def ready(connection: AsyncConnection, known: Sequence[str], limit: int) -
         known=list(known),
         limit=limit,
     )
-    return [decode(row.event) for row in found]
+    return [(decode(row.event), State(row.state)) for row in found]
 
 
-async def gaps(connection: AsyncConnection, seconds: float, limit: int) -> list[tuple[str, str, int, int]]:
-    """Gaps that have stayed open for so long: (source, subject, the last sequence before the gap, its width)."""
+async def gaps(connection: AsyncConnection, seconds: float, source: str, limit: int) -> list[tuple[str, int, int]]:
+    """A source's gaps that have stayed open for so long: (subject, the last sequence before the gap, its width)."""
     found = await rows(
         connection,
-        """SELECT position.source, position.subject, position.sequence, parked.first - position.sequence - 1 AS width
+        """SELECT position.subject, position.sequence, parked.first - position.sequence - 1 AS width
            FROM inbox_position AS position
-           JOIN (SELECT source, subject, min(sequence) AS first, min(parked_at) AS since FROM inbox_parked
-                 WHERE state <> 'skipped' GROUP BY source, subject) AS parked
-             ON position.source = parked.source AND position.subject = parked.subject
+           JOIN (SELECT subject, min(sequence) AS first, min(parked_at) AS since FROM inbox_parked
+                 WHERE source = :source AND state <> 'skipped' GROUP BY subject) AS parked
+             ON position.source = :source AND position.subject = parked.subject
            WHERE parked.first > position.sequence + 1 AND position.diverged IS NULL
              AND parked.since < clock_timestamp() - make_interval(secs => :seconds)
            ORDER BY parked.since LIMIT :limit""",
         seconds=seconds,
+        source=source,
         limit=limit,
     )
-    return [(row.source, row.subject, row.sequence, row.width) for row in found]
+    return [tuple(row) for row in found]

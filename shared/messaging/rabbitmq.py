@@ -65,7 +65,7 @@ class _Link:
                 finally:
                     self.connection = None
                     await connection.close()
-            except (AMQPError, OSError, TimeoutError, RuntimeError) as error:
+            except Exception as error:  # noqa: BLE001  whatever it was, without a connection there is no bus
                 log.warning("no connection to the broker", connection=self._name, error=type(error).__name__)
             failures += 1
             await asyncio.sleep(random.uniform(0.1, 0.5) * 2 ** min(failures, 3))  # noqa: S311
@@ -109,9 +109,7 @@ class _Subscription:
         channel = await connection.channel(publisher_confirms=False)
         await channel.set_qos(prefetch_count=PREFETCH)
         queue, channel = await _declare_queue(connection, channel, self.queue)
-        for exchange in self.exchanges:
-            await _declare_exchange(channel, exchange)
-            await queue.bind(exchange, routing_key="#")
+        await self._bind(channel, queue)
         if self.takes_over and await self.takes_over(queue.declaration_result.message_count or 0):
             await queue.purge()
         self.channel, self.waiting = channel, asyncio.Queue()
@@ -121,6 +119,11 @@ class _Subscription:
         except TimeoutError:
             await self._give_up_queue(connection)
             raise
+
+    async def _bind(self, channel: AbstractChannel, queue: Any) -> None:
+        for exchange in self.exchanges:
+            await _declare_exchange(channel, exchange)
+            await queue.bind(exchange, routing_key="#")
 
     async def _give_up_queue(self, connection: AbstractConnection) -> None:
         """A node killed within a second of a declaration comes back with a queue that nobody leads: it takes no
@@ -179,12 +182,20 @@ class _Subscription:
                 await self.channel.close()
 
     async def present(self, connection: AbstractConnection) -> bool:
-        """Whether the broker still has our queue and consumer: after a reconnect it may silently be gone."""
+        """Whether the broker still has our queue and consumer: after a reconnect it may silently be gone. So may what
+        the queue was bound to, which is bound again.
+        """
         if self.channel is None or self.channel.is_closed or self.tag is None:
             return False
         if self.tag not in getattr(await self.channel.get_underlay_channel(), "consumers", ()):
             return False
-        return bool((await self.look(connection)).consumer_count)
+        probe = await connection.channel(publisher_confirms=False)
+        try:
+            queue = await probe.declare_queue(self.queue, passive=True)
+            await self._bind(probe, queue)
+            return bool(queue.declaration_result.consumer_count)
+        finally:
+            await probe.close()
 
     async def look(self, connection: AbstractConnection) -> Any:
         """What the broker says of the queue: its messages and consumers."""
@@ -247,6 +258,10 @@ class RabbitBus:
                     raise PublishFailed(f"not confirmed: {type(failed[0]).__name__}") from failed[0]
         except (AMQPError, OSError, RuntimeError) as error:
             raise PublishFailed(f"{type(error).__name__}") from error
+        finally:
+            if channel.is_closed:
+                # The broker closes a channel whose exchange is gone; with a new connection it is declared anew.
+                await self._publishing.drop()
 
     async def subscribe(
         self, queue: str, exchanges: Sequence[str], deliver: Deliver, takes_over: TakesOver | None = None

@@ -113,7 +113,7 @@ class Reconciler:
         loop = asyncio.get_running_loop()
         next_full, pause = loop.time() + full, 0.2
         while True:
-            await self._leave_to_the_bus(loop.time())
+            await self._guarded("the bus", self._leave_to_the_bus(loop.time()))
             if loop.time() >= next_full:
                 next_full = loop.time() + full
                 self._cursors.clear()
@@ -141,26 +141,24 @@ class Reconciler:
 
     async def _watch_gaps(self) -> None:
         while True:
-            await self._guarded("gap repair", self.fill_gaps())
+            for source in self.producers:
+                await self._guarded(source, self.fill_gaps(source))
             await asyncio.sleep(1.0 if self.complete else SHORT_GRACE)
 
-    async def _guarded(self, what: str, work: Coroutine[Any, Any, int]) -> None:
+    async def _guarded(self, what: str, work: Coroutine[Any, Any, object]) -> None:
         try:
             await work
         except Unreachable as error:
-            log.info("producer's log can't be read", source=what, error=str(error))
+            log.info("producer's log can't be read", what=what, error=str(error))
         except Exception as error:  # noqa: BLE001  the next round tries again
-            log.warning("reconciling failed", source=what, error=describe(error))
+            log.warning("reconciling failed", what=what, error=describe(error))
 
-    async def fill_gaps(self) -> int:
-        """Fetch what is missing before parked events, if the gap has stayed open; how many events came."""
+    async def fill_gaps(self, source: str) -> int:
+        """Fetch what is missing before a source's parked events, if the gap has stayed open; how many events came."""
         grace = self.grace if self.complete else min(self.grace, SHORT_GRACE)
         async with self.consumer.database.transaction() as connection:
-            open_gaps = await inbox.gaps(connection, grace, PAGE)
-        fetched = 0
-        for source in {source for source, *_ in open_gaps} & self.producers.keys():
-            fetched += await self._fetch(source, [gap[1:] for gap in open_gaps if gap[0] == source])
-        return fetched
+            open_gaps = await inbox.gaps(connection, grace, source, PAGE)
+        return await self._fetch(source, open_gaps) if open_gaps else 0
 
     async def catch_up(self, source: str) -> int:
         """Look at what the log recorded since the last look; fetch what did not arrive; how many events came."""

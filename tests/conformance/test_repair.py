@@ -52,7 +52,7 @@ async def test_a_gap_is_filled_from_the_producers_log(bench: Bench) -> None:
     events = await bench.record(subject, *ordinary(4))
     await bench.bus.publish(EXCHANGE, list(pack([events[0], events[3]])))
     await eventually(lambda: bench.query("SELECT 1 FROM inbox_parked WHERE sequence = 4"))
-    assert await bench.reconciler().fill_gaps() == 3
+    assert await bench.reconciler().fill_gaps(PRODUCER) == 3
     await bench.all_seen([subject], 4)
 
 

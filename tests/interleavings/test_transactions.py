@@ -176,7 +176,7 @@ class Transactions(RuleBasedStateMachine):
     @rule(how=st.sampled_from(["compare", "catch up", "fill gaps"]), steps=STEPS)
     def reconcile(self, how: str, steps: int) -> None:
         work = {"compare": self.reconciler.compare, "catch up": self.reconciler.catch_up}
-        self.start(work[how](PRODUCER) if how in work else self.reconciler.fill_gaps(), steps)
+        self.start(work[how](PRODUCER) if how in work else self.reconciler.fill_gaps(PRODUCER), steps)
 
     @precondition(lambda self: self.running)
     @rule(number=MANY, steps=STEPS)
@@ -284,7 +284,7 @@ class Transactions(RuleBasedStateMachine):
             await self._time_passes()
             await self.bench.publish()
             await self.reconciler.compare(PRODUCER)
-            await self.reconciler.fill_gaps()
+            await self.reconciler.fill_gaps(PRODUCER)
             for replica in self.replicas:
                 await replica.retry_parked()
 
