@@ -97,3 +97,26 @@ async def _kill_after_declaration(broker: LocalRabbitMQ) -> None:
         await queue.bind(exchange, "#")
         broker.kill()
     broker.start()
+
+
+async def test_a_publisher_whose_exchange_was_deleted_declares_it_anew(bus: RabbitBus, amqp_url: str) -> None:
+    async with await aio_pika.connect(amqp_url) as other:
+        await (await other.channel()).exchange_delete(EXCHANGE)
+    await eventually(lambda: publishes(bus))
+
+
+async def test_a_consumer_whose_exchange_was_deleted_is_bound_anew(bus: RabbitBus, amqp_url: str) -> None:
+    taken: list[Message] = []
+
+    async def take(messages: Sequence[Message]) -> None:
+        taken.extend(messages)
+
+    async def arrives() -> bool:
+        return await publishes(bus) and bool(taken)
+
+    await bus.subscribe(f"{QUEUE}.bound", [EXCHANGE], take)
+    await eventually(arrives)
+    async with await aio_pika.connect(amqp_url) as other:
+        await (await other.channel()).exchange_delete(EXCHANGE)
+    taken.clear()
+    await eventually(arrives, seconds=30)

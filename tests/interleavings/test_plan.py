@@ -278,9 +278,9 @@ def test_a_planted_fault_is_found_and_shrinks_to_a_few_steps(
     mutation: Any, machine: type[Interleavings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inbox, "plan", mutation(inbox.plan))
+    # The same examples each time: how far they shrink is left to chance otherwise.
+    chosen = {"derandomize": True, "database": None, "report_multiple_bugs": False}
     with pytest.raises(AssertionError) as found:
-        # The same examples each time: how far they shrink is left to chance otherwise.
-        chosen = {"derandomize": True, "database": None, "report_multiple_bugs": False}
         explore(machine, 1000, phases=[Phase.generate, Phase.shrink], **chosen)
     told = "\n".join(found.value.__notes__)
     assert 2 <= len(re.findall(r"^ *state\.(?:record|receive|step|retry|kill|decide)\(", told, re.MULTILINE)) <= 6, told

@@ -18,7 +18,7 @@ from shared.contracts.envelope import Contract, Event
 from shared.contracts.screening import CaseDeclined, ConsentWithdrawn, DeclarationSigned
 from shared.contracts.travel import ExitVisaRequested
 from shared.ids import new_id
-from shared.messaging.bus import Bus, exchange_of
+from shared.messaging.bus import Bus, TakesOver, exchange_of
 from shared.messaging.consumer import Consumer, RetryPolicy
 from shared.messaging.deadletters import DeadLetters
 from shared.messaging.handlers import Handlers, NotYet, Received, handlers, on
@@ -129,14 +129,16 @@ class Bench:
         async with self.databases[1].transaction() as connection:
             await connection.execute(text("CREATE TABLE tally (id uuid PRIMARY KEY, state json NOT NULL)"))
 
-    async def join(self, consumer: Consumer | None = None, bus: Bus | None = None) -> None:
+    async def join(
+        self, consumer: Consumer | None = None, bus: Bus | None = None, takes_over: TakesOver | None = None
+    ) -> None:
         """Connect the consumer to the bus, and wait until it is there."""
         bus = bus or self.bus
         if bus not in self._buses:
             self._buses.append(bus)
         await bus.start()
         await bus.declare(exchange_of(PRODUCER))
-        await bus.subscribe(self.queue, [exchange_of(PRODUCER)], (consumer or self.consumer).receive)
+        await bus.subscribe(self.queue, [exchange_of(PRODUCER)], (consumer or self.consumer).receive, takes_over)
         await eventually(lambda: _ready(bus, self.queue))
 
     async def record(self, subject: UUID, *data: Contract | date) -> list[Event]:
