@@ -1,12 +1,13 @@
 """Deliveries that end with the consumer's death are counted in the database, where they outlive it."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.envelope import Event
 from shared.messaging import inbox
-from shared.messaging.inbox import State, key_of
+from shared.messaging.inbox import Parked, State, key_of
 from shared.persistence.database import run
 
 
@@ -16,19 +17,27 @@ async def count(connection: AsyncConnection, events: Sequence[Event], *, deliver
     One that is tried ``alone`` and has been so often is a dead letter.
     """
     subjects = await inbox.lock(connection, map(key_of, events))
-    before = 0
+    before, new = 0, dict[UUID, Parked]()
     for event in events:
         subject = subjects[key_of(event)]
         row = subject.parked.get(event.sequence)
         if event.sequence <= subject.sequence or (row and row.state is not State.ATTEMPTING):
             continue
         before += row is not None
-        if row is None or alone:
-            reason = "was being handled when a consumer stopped"
-            attempts = await inbox.set_aside(connection, event, State.ATTEMPTING, delay=30, reason=reason)
-            if attempts > deliveries:
-                await inbox.bury(connection, event)
+        if alone:
+            await _count_one(connection, event, deliveries)
+        elif row is None:
+            new[event.id] = Parked(event, State.ATTEMPTING, attempts=1)
+    if new:
+        await inbox.park(connection, list(new.values()))
     return before
+
+
+async def _count_one(connection: AsyncConnection, event: Event, deliveries: int) -> None:
+    reason = "was being handled when a consumer stopped"
+    attempts = await inbox.set_aside(connection, event, State.ATTEMPTING, delay=30, reason=reason)
+    if attempts > deliveries:
+        await inbox.bury(connection, event)
 
 
 async def uncount(connection: AsyncConnection, events: Sequence[Event]) -> None:
