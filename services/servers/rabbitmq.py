@@ -89,6 +89,11 @@ class LocalRabbitMQ(Server):
         end(self._mapper, signal.SIGTERM)
         self._home.remove()
 
+    @property
+    def pids(self) -> set[int]:
+        """Of the processes that make it up."""
+        return {process.pid for process in (self._node, self._mapper) if process}
+
     def control(self, *arguments: str) -> str:
         """What rabbitmqctl says, asked about this node. Raises ControlFailed."""
         command = [str(self._script.resolve().with_name("rabbitmqctl")), *arguments]

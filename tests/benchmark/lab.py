@@ -20,7 +20,7 @@ import asyncpg  # type: ignore[import-untyped]
 import psutil  # type: ignore[import-untyped]
 
 from services.credentials import Credentials
-from services.servers import ServerUnavailable, fresh_database, local_rabbitmq, rabbitmq_server
+from services.servers import LocalRabbitMQ, ServerUnavailable, fresh_database, local_rabbitmq, rabbitmq_server
 from services.servers.postgres import LocalPostgres, installed_postgres
 from services.servers.server import (
     ExternalServer,
@@ -149,9 +149,10 @@ class Lab:
             before = _children()
             self.postgres = durable_postgres()
             self._stack.callback(self.postgres.close)
-            self.postgres_pids, before = _children() - before, _children()
-            self.amqp_url = self._stack.enter_context(_broker()).url
-            self.broker_pids = _children() - before
+            self.postgres_pids = _children() - before
+            broker = self._stack.enter_context(_broker())
+            self.amqp_url = broker.url
+            self.broker_pids = broker.pids if isinstance(broker, LocalRabbitMQ) else set()
         except BaseException:
             self._stack.close()
             raise
