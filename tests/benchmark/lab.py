@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -70,7 +70,7 @@ def _broker() -> AbstractContextManager[Server]:
     if os.environ.get("HOMEWARD_AMQP_URL"):
         return rabbitmq_server()
     try:
-        return local_rabbitmq()
+        return closing(local_rabbitmq())
     except ServerUnavailable:
         return rabbitmq_server()
 
