@@ -63,6 +63,11 @@ class Event:
         return f"/schemas/{self.type}.json"
 
     @cached_property
+    def subject_id(self) -> UUID:
+        """The aggregate that the event is about. Raises ValueError when the subject is not a UUID."""
+        return UUID(self.subject)
+
+    @cached_property
     def contract(self) -> Contract:
         """The data, checked. Raises KeyError when the type is unknown, ValidationError when the data don't fit it."""
         return REGISTRY[self.type].model_validate_json(self.data)

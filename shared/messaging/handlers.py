@@ -69,7 +69,7 @@ def handlers(*each: Handler) -> Handlers:
 def receive(event: Event) -> Received[Contract]:
     """The event with its data checked against the type's contract."""
     try:
-        return Received(event, event.contract, UUID(event.subject))
+        return Received(event, event.contract, event.subject_id)
     except ValidationError as error:
         # Where and what, never the value: it may be personal.
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in error.errors())
