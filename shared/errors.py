@@ -53,3 +53,7 @@ class Unavailable(HomewardError):
     """A part that this request needs can't be reached; try again shortly."""
 
     status = 503
+
+
+class Stopping(Unavailable):
+    """This process was told to stop before it had an answer: send it again, with the same key."""
