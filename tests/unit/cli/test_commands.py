@@ -61,6 +61,29 @@ def test_a_gateway_that_is_not_there_is_told_with_what_to_do(monkeypatch: pytest
     assert "homeward up" in str(ended.value.code)
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("serve nosuch", "'nosuch' is not one of 'screening', 'travel', 'reintegration', 'monitoring', 'gateway'"),
+        ("reconcile nosuch", "'nosuch' is not one of"),
+        ("up --port abc", "Invalid value for '--port'"),
+        ("dead-letters show travel", "Missing argument 'source'"),
+        ("nosuch", "No such command 'nosuch'"),
+    ],
+)
+def test_words_that_mean_nothing_are_told_in_one_line(
+    words: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["homeward", *words.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    [only] = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 2
+    assert told in only
+    assert "Value error" not in only
+    assert only.endswith("--help`")
+
+
 def test_of_a_group_of_errors_the_first_is_told() -> None:
     group = ExceptionGroup("several", [ExceptionGroup("more", [Failure("the reason")]), ValueError("another")])
     assert line(group) == "the reason"
