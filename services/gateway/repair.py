@@ -13,6 +13,7 @@ from services.gateway.suite import READERS, content
 from shared.auth.roles import Role
 from shared.errors import Invalid
 from shared.messaging.deadletters import NothingNamed, OtherCount, Selection
+from shared.messaging.published import published
 from shared.web.access import access_token, require
 from shared.web.bodies import Body
 
@@ -40,10 +41,10 @@ class Letters(Body):
     cause: str | None = Field(default=None, min_length=1, description="The beginning of the cause")
 
     def selection(self) -> Selection:
-        """What is given. Raises NothingNamed."""
+        """What is given. Raises NothingNamed, NoSuchSource or NoSuchType."""
         if not (self.case or self.type or self.cause):
             raise NothingNamed
-        return Selection(self.source, self.case, None, self.type, self.cause)
+        return published(Selection(self.source, self.case, None, self.type, self.cause))
 
 
 class SkippedLetters(Letters):
@@ -60,7 +61,7 @@ def chosen(
     cause: Annotated[str | None, Query(description="The beginning of the cause")] = None,
 ) -> Selection:
     """Which dead letters to show."""
-    return Selection(source, case, None, type, cause)
+    return published(Selection(source, case, None, type, cause))
 
 
 def services(service: Annotated[list[str] | None, Query(description="All without it")] = None) -> list[str]:

@@ -15,6 +15,7 @@ from shared.errors import Invalid, NotFound, Unavailable
 from shared.messaging import lag
 from shared.messaging.deadletters import Decision, Selection
 from shared.messaging.lag import Lag
+from shared.messaging.published import published
 from shared.messaging.rebuild import Progress
 from shared.messaging.reconciler import Unreachable
 from shared.persistence.database import is_transient
@@ -49,8 +50,8 @@ class Letters(Body):
     cause: str | None = Field(default=None, min_length=1, description="The beginning of the cause")
 
     def selection(self) -> Selection:
-        """What is given."""
-        return Selection(self.source, self.subject, self.sequence, self.type, self.cause)
+        """What is given. Raises NoSuchSource or NoSuchType."""
+        return published(Selection(self.source, self.subject, self.sequence, self.type, self.cause))
 
 
 class SkippedLetters(Letters):
@@ -73,7 +74,7 @@ def chosen(
     cause: Annotated[str | None, Query(description="The beginning of the cause")] = None,
 ) -> Selection:
     """Which dead letters to show."""
-    return Selection(source, subject, None, type, cause)
+    return published(Selection(source, subject, None, type, cause))
 
 
 Chosen = Annotated[Selection, Depends(chosen)]

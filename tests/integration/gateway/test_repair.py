@@ -163,6 +163,27 @@ async def test_an_auditor_sees_dead_letters_and_decides_nothing(suite: Suite, ad
     await _skip_all(admin, case)
 
 
+@pytest.mark.parametrize("path", ["/api/dead-letters", "/api/dead-letters/groups", "/api/travel/dead-letters"])
+@pytest.mark.parametrize(
+    ("query", "problem", "known"),
+    [
+        ({"source": "/homeward/nosuch"}, "/problems/no-such-source", SCREENING),
+        ({"type": "org.homeward.screening.declared.v1"}, "/problems/no-such-type", TYPE),
+        ({"type": "nosuch"}, "/problems/no-such-type", TYPE),
+    ],
+)
+async def test_a_source_or_type_that_nobody_publishes_is_refused_with_the_known_ones(
+    admin: httpx.AsyncClient, path: str, query: dict[str, str], problem: str, known: str
+) -> None:
+    answer = await admin.get(path, params=query)
+    assert (answer.status_code, answer.json()["type"]) == (422, problem)
+    assert known in answer.json()["known"]
+    assert known in answer.json()["detail"]
+    if not path.endswith("groups"):
+        body = query | {"cause": "any"}
+        assert (await admin.post(f"{path}/replay", json=body)).json()["type"] == problem
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [({}, 422), ({"source": SCREENING}, 422), ({"case": "x", "services": ["partners"]}, 422), ({"cases": "x"}, 422)],
