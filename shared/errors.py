@@ -1,5 +1,6 @@
 """Errors whose message is meant for the person who made the request: what is wrong and what to do."""
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -31,6 +32,15 @@ class Invalid(HomewardError):
     """The request can't be understood; correct the named fields and send it again."""
 
     status = 422
+
+
+class Refused(HomewardError):
+    """Another service has refused this; its problem document is passed on as it is."""
+
+    def __init__(self, problem: Mapping[str, Any], status: int) -> None:
+        super().__init__(str(problem.get("detail") or problem.get("title") or ""))
+        self.status = status
+        self.problem = {**problem, "status": status}
 
 
 class Unstorable(Invalid):

@@ -12,7 +12,7 @@ from services.gateway.clients import SERVICES, Neighbours, ServiceDown
 from services.gateway.suite import READERS, content
 from shared.auth.roles import Role
 from shared.errors import Invalid
-from shared.messaging.deadletters import NothingNamed, OtherCount, Selection
+from shared.messaging.deadletters import BadCursor, NothingNamed, OtherCount, Selection
 from shared.messaging.published import published
 from shared.web.access import access_token, require
 from shared.web.bodies import Body
@@ -84,11 +84,13 @@ class Everywhere:
     token: str
 
     async def page(self, names: list[str], chosen: Selection, after: str | None, limit: int) -> dict[str, Any]:
-        """Service by service, and within each the oldest first."""
-        first, _, cursor = (after or "").partition(" ")
+        """Service by service, and within each the oldest first. Raises BadCursor."""
+        first, _, cursor = (after or names[0]).partition(" ")
+        if first not in names:
+            raise BadCursor
         found: list[dict[str, Any]] = []
         gaps: list[str] = []
-        for name in names[names.index(first) if first in names else 0 :]:
+        for name in names[names.index(first) :]:
             asked = {"after": cursor} if name == first and cursor else {}
             try:
                 answer = await self._get(name, "/dead-letters", chosen, limit=limit - len(found), **asked)

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import HomewardError, Invalid, Stopping, Unstorable
+from shared.errors import HomewardError, Invalid, Refused, Stopping, Unstorable
 from shared.telemetry.context import trace_id
 
 log = structlog.get_logger()
@@ -91,6 +91,8 @@ def problem_of(error: Exception) -> dict[str, Any]:
     if getattr(type(error), "rule_broken", False):
         return _named(error, 409, getattr(error, "fields", None))
     match error:
+        case Refused():
+            return error.problem
         case HomewardError():
             if error.status >= 500:
                 log.warning("request not answered", error=type(error).__name__, status=error.status)

@@ -193,3 +193,15 @@ async def test_a_decision_about_nothing_or_nobody_is_refused(
 ) -> None:
     answer = await admin.post("/api/dead-letters/replay", json=body)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+
+
+async def test_what_a_service_refuses_is_refused_in_its_own_words(admin: httpx.AsyncClient) -> None:
+    own = await admin.get("/api/travel/dead-letters", params={"after": "nowhere"})
+    passed = await admin.get("/api/dead-letters", params={"service": "travel", "after": "travel nowhere"})
+    assert passed.status_code == own.status_code == 422
+    assert passed.headers["content-type"] == "application/problem+json"
+    for name in ("type", "title", "status", "detail"):
+        assert passed.json()[name] == own.json()[name], name
+    assert passed.json()["type"] == "/problems/bad-cursor"
+    nobodys = await admin.get("/api/dead-letters", params={"after": "nowhere"})
+    assert (nobodys.status_code, nobodys.json()["type"]) == (422, "/problems/bad-cursor")
