@@ -18,9 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.auth.keys import read_public_key
 from shared.auth.tokens import Verifier
 from shared.clock import ProgrammeClock
-from shared.errors import Stopping
 from shared.health import Health
 from shared.messaging.bus import Bus, exchange_of
+from shared.messaging.comparison import Comparer
 from shared.messaging.consumer import Consumer
 from shared.messaging.deadletters import DeadLetters
 from shared.messaging.handlers import Handlers
@@ -123,6 +123,7 @@ class Service:
         self.reconciler = Reconciler(
             self.consumer, self.producers, self.telemetry, on_the_bus=lambda: self.bus.waiting(self.queue)
         )
+        self.comparer = Comparer(self.reconciler, self.follows)
         self.rebuild = Rebuild(self.consumer, self.unit, self._producers(), self._migrations, projection)
         self.scheduler = Scheduler(scheduled, self.database, self.unit, self.clock, self.committed)
         self.dead_letters = DeadLetters(self.database)
@@ -206,7 +207,7 @@ class Service:
             self._leaving = asyncio.create_task(self._leave(), name=f"{self.name} leaving")
 
     async def _leave(self) -> None:
-        await self.rebuild.stop()
+        await asyncio.gather(self.rebuild.stop(), self.comparer.stop())
         if self.follows:
             # What is not acknowledged by then is delivered again.
             with suppress(TimeoutError):
@@ -259,22 +260,6 @@ class Service:
             # A database that is away for a moment has the same time afterwards.
             with suppress(OSError, SQLAlchemyError):
                 await self.read_clock()
-
-    async def replay(self) -> int:
-        """Compare in full with every producer now; how many events were fetched. Raises Stopping."""
-        comparing = asyncio.create_task(self._compare())
-        stopping = asyncio.create_task(self.stopping.wait())
-        try:
-            await asyncio.wait((comparing, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if not comparing.done():
-                raise Stopping
-            return comparing.result()
-        finally:
-            comparing.cancel()
-            stopping.cancel()
-
-    async def _compare(self) -> int:
-        return sum([await self.reconciler.compare(source) for source in self.follows])
 
 
 def collect_rarely() -> None:

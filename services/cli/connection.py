@@ -61,6 +61,11 @@ class Connection:
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             return self.client.request(method, path, **request)
+        except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
+            raise Failure(
+                f"{self.client.base_url} has not answered within {_SECONDS} s, "
+                "and what was asked may still be under way: look with `homeward status` or `homeward reconcile` first"
+            ) from error
         except httpx.TransportError as error:
             raise Failure(
                 f"no answer from {self.client.base_url} ({error or type(error).__name__}): "

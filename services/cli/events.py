@@ -87,8 +87,18 @@ def replay(
             _rebuild(gateway)
             return
         for each in service or list(Service):
-            table.add_row(each, str(gateway.post(route(each, "/replay"))["fetched"]))
+            table.add_row(each, str(_compared(gateway, each)))
     Console(highlight=False).print(table)
+
+
+def _compared(gateway: Connection, service: Service) -> int:
+    """How many events a service has fetched, when its comparison has ended; meanwhile how far it is is told."""
+    report = gateway.post(route(service, "/replay"))
+    while report["running"]:
+        so_far = f"{report['compared']} of {report['producers']} logs compared, {report['fetched']} events fetched"
+        typer.echo(f"{service}: {so_far}", err=True)
+        report = gateway.get(route(service, "/replay"))
+    return int(report["fetched"])
 
 
 def _rebuild(gateway: Connection) -> None:

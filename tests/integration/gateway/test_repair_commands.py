@@ -16,6 +16,7 @@ from services.__main__ import app
 from shared.auth.principal import Principal
 from shared.auth.roles import Role
 from shared.ids import new_id
+from shared.messaging import comparison
 from shared.persistence.database import rows, run
 from tests.integration.gateway.poison import declare, poison
 from tests.integration.gateway.suite import Suite
@@ -161,6 +162,37 @@ async def test_a_cases_events_come_page_by_page_through_an_index(suite: Suite, a
         await run(connection, "SET LOCAL enable_seqscan = off")
         plan = await rows(connection, "EXPLAIN SELECT FROM event_log WHERE id = :id", id=new_id())
     assert "Index" in str(plan)
+
+
+async def test_a_long_comparison_tells_how_far_it_is_until_its_end(
+    suite: Suite, admin: httpx.AsyncClient, homeward: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "PATIENCE", 0.2)
+    await suite.at_rest(admin)
+    async with suite.apps["gateway"].state.service.database.transaction() as other:
+        await run(other, "LOCK TABLE inbox_position")
+        replaying = asyncio.create_task(homeward("events", "replay", "gateway"))
+        joined = await eventually(lambda: _under_way(admin))
+        assert (joined["producers"], joined["fetched"]) == (4, 0)
+        await asyncio.sleep(0.5)
+        assert not replaying.done()
+    done = await replaying
+    assert done.exit_code == 0, done.output
+    assert "gateway: 0 of 4 logs compared, 0 events fetched" in done.stderr
+    assert done.stdout.splitlines()[-1].split() == ["gateway", "0"]
+
+
+async def _under_way(admin: httpx.AsyncClient) -> Any:
+    answer = await admin.get("/replay")
+    return answer.json() if answer.is_success and answer.json()["running"] else None
+
+
+async def test_nothing_is_told_of_a_comparison_that_nobody_has_asked_for(
+    suite: Suite, admin: httpx.AsyncClient
+) -> None:
+    answer = await admin.get("/api/reintegration/replay")
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/nothing-compared")
+    assert (await suite.user(Role.CASEWORKER).get("/api/travel/replay")).status_code == 403
 
 
 def _events(printed: str) -> list[dict[str, Any]]:

@@ -60,6 +60,19 @@ def test_a_gateway_that_is_not_there_is_told_with_what_to_do(monkeypatch: pytest
     assert "homeward up" in str(ended.value.code)
 
 
+def test_what_takes_too_long_is_not_said_to_be_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("", request=request)
+
+    monkeypatch.setattr(
+        connection, "open_client", lambda url: httpx.Client(base_url=url, transport=httpx.MockTransport(answer))
+    )
+    result = runner.invoke(app, ["events", "replay", "travel", "--token", "any"])
+    assert result.exit_code == 1
+    assert "may still be under way" in str(result.exception)
+    assert "homeward up" not in str(result.exception)
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
