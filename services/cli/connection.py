@@ -14,6 +14,7 @@ import httpx
 import typer
 
 from services.cli.failure import Failure
+from services.credentials import read_passwords
 
 #: Where ``homeward up`` keeps its data unless told otherwise.
 DEFAULT_DATA = Path("~/.local/share/homeward")
@@ -120,9 +121,8 @@ def _account(data: Path, role: str) -> tuple[str, str]:
     if name and password:
         return name, password
     try:
-        kept = json.loads((data.expanduser() / "credentials.json").read_text(encoding="utf-8"))[role]
-        return str(kept["name"]), str(kept["password"])
-    except (OSError, ValueError, KeyError):
+        return read_passwords(data.expanduser() / "credentials.json")[role]
+    except (OSError, KeyError):
         if not sys.stdin.isatty():
             raise Failure(
                 "nobody is signed in: give --token, set HOMEWARD_NAME and HOMEWARD_PASSWORD, "

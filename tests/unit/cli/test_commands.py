@@ -13,6 +13,7 @@ from services.__main__ import app, line, main
 from services.cli import connection
 from services.cli.demo import first_monday
 from services.cli.failure import Failure
+from services.credentials import BadCredentials, Credentials
 
 runner = CliRunner()
 LIST = Path(__file__).parents[3] / "examples" / "tripoli-islamabad-133.csv"
@@ -58,6 +59,26 @@ def test_a_gateway_that_is_not_there_is_told_with_what_to_do(monkeypatch: pytest
         main()
     assert "no answer from http://127.0.0.1:9" in str(ended.value.code)
     assert "homeward up" in str(ended.value.code)
+
+
+@pytest.mark.parametrize(
+    "held", ['["manager"]', '{"manager": ["a", "b"]}', '{"manager": {"name": "a"}}', "{", "7", "\xff"]
+)
+@pytest.mark.parametrize("command", ["status", "up"])
+def test_a_credentials_file_of_another_shape_is_named_with_what_it_should_hold(
+    tmp_path: Path, command: str, held: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "credentials.json"
+    file.write_text(held, encoding="latin-1")
+    monkeypatch.delenv("HOMEWARD_TOKEN", raising=False)
+    if command == "up":
+        with pytest.raises(BadCredentials) as ended:
+            Credentials(tmp_path)
+        told = str(ended.value)
+    else:
+        told = str(runner.invoke(app, [command, "--data", str(tmp_path)]).exception)
+    assert told.startswith(f'{file} should hold {{"ROLE": {{"name":')
+    assert "\n" not in told
 
 
 def test_what_takes_too_long_is_not_said_to_be_down(monkeypatch: pytest.MonkeyPatch) -> None:
