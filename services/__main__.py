@@ -26,13 +26,28 @@ app.add_typer(contracts.app, name="contracts")
 def main() -> None:
     """Run a command; what goes wrong is told in one line."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except KeyboardInterrupt:
         sys.exit(130)
+    except typer.Abort:
+        sys.exit("homeward: nothing was done")
+    except typer.TyperException as error:
+        typer.echo(usage(error), nl=False, err=True)
+        sys.exit(getattr(error, "exit_code", 1))
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
         sys.exit(f"homeward: {line(error)}")
+
+
+def usage(error: typer.TyperException) -> str:
+    """What is wrong with the words of a command, in one line; nothing when the help was printed instead."""
+    told = error.format_message() if hasattr(error, "format_message") else str(error)
+    if not told.strip():
+        return ""
+    context: typer.Context | None = getattr(error, "ctx", None)
+    command = context.command_path if context else "homeward"
+    return f"homeward: {told.replace('Value error, ', '').rstrip('.')}: see `{command} --help`\n"
 
 
 def line(error: BaseException) -> str:

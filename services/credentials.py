@@ -16,8 +16,30 @@ from shared.auth.tokens import Signer
 _SERVICE_TOKEN_SECONDS = 365 * 24 * 3600
 
 
+class BadCredentials(Exception):
+    """The file of first passwords is not one."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f'{path} should hold {{"ROLE": {{"name": "…", "password": "…"}}, …}} and does not: '
+            "mend it, or name another data directory with --data"
+        )
+
+
+def read_passwords(path: Path) -> dict[str, tuple[str, str]]:
+    """By role: name and first password. Raises OSError and BadCredentials."""
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return {role: (str(each["name"]), str(each["password"])) for role, each in kept.items()}
+    except (ValueError, TypeError, AttributeError, KeyError):
+        raise BadCredentials(path) from None
+
+
 class Credentials:
-    """What a data directory holds of them: the signing key, the accounts, and the accounts' first passwords."""
+    """What a data directory holds of them: the signing key, the accounts, and the accounts' first passwords.
+
+    Raises BadCredentials.
+    """
 
     def __init__(self, data: Path) -> None:
         data.mkdir(parents=True, exist_ok=True)
@@ -34,8 +56,7 @@ class Credentials:
 
     def _read_or_create(self) -> dict[str, tuple[str, str]]:
         if self.passwords_file.exists():
-            kept = json.loads(self.passwords_file.read_text())
-            return {role: (each["name"], each["password"]) for role, each in kept.items()}
+            return read_passwords(self.passwords_file)
         accounts = Accounts(self.accounts_file)
         known = set(accounts.names())
         made = {}

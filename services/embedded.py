@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
-import uvicorn
 from fastapi import FastAPI
 
 from services.credentials import Credentials
@@ -19,6 +18,7 @@ from shared.auth.keys import public_pem
 from shared.messaging.inprocess import InProcessBus
 from shared.persistence.embedded import EmbeddedPostgres
 from shared.service import collect_rarely
+from shared.serving import Server
 from shared.telemetry import Telemetry
 
 SERVICES = ("screening", "travel", "reintegration", "monitoring", "gateway")
@@ -110,10 +110,10 @@ class EmbeddedSuite:
         )
 
     async def _serve(self, listening: socket.socket) -> None:
-        config = uvicorn.Config(self.apps["gateway"], lifespan="off", log_config=None, timeout_graceful_shutdown=5)
-        server = uvicorn.Server(config)
-        # The command line decides about signals, not uvicorn.
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        gateway = self.apps["gateway"]
+        server = Server(gateway, gateway.state.service.leave, lifespan="off")
+        # The command line decides about them.
+        server.leave_signals_alone()
         serving = asyncio.create_task(server.serve(sockets=[listening]))
 
         async def stop() -> None:

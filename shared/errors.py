@@ -1,5 +1,6 @@
 """Errors whose message is meant for the person who made the request: what is wrong and what to do."""
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -33,6 +34,15 @@ class Invalid(HomewardError):
     status = 422
 
 
+class Refused(HomewardError):
+    """Another service has refused this; its problem document is passed on as it is."""
+
+    def __init__(self, problem: Mapping[str, Any], status: int) -> None:
+        super().__init__(str(problem.get("detail") or problem.get("title") or ""))
+        self.status = status
+        self.problem = {**problem, "status": status}
+
+
 class Unstorable(Invalid):
     """A value can't be stored: look for a zero character, or a number or date beyond all measure."""
 
@@ -53,3 +63,7 @@ class Unavailable(HomewardError):
     """A part that this request needs can't be reached; try again shortly."""
 
     status = 503
+
+
+class Stopping(Unavailable):
+    """This process was told to stop before it had an answer: send it again, with the same key."""

@@ -23,6 +23,8 @@ RECONCILING = 30.0
 #: Seconds that an event of another service may go unhandled before somebody should look: twice what the reconciler
 #: leaves to a busy bus.
 UNHANDLED = 120.0
+#: Seconds for which events that a relay left behind are told of: another has them within moments.
+LATELY = 600.0
 #: Seconds between two measurements for the gauges.
 MEASURING = 5.0
 
@@ -30,7 +32,8 @@ _MEASURE = """
     SELECT (SELECT count(*) FROM event_unpublished) AS unpublished,
         (SELECT extract(epoch FROM clock_timestamp() - recorded_at) FROM event_log
          WHERE insert_id = (SELECT min(insert_id) FROM event_unpublished)) AS oldest_unpublished,
-        (SELECT count(*) FROM event_unpublished WHERE lease_until < clock_timestamp()) AS expired_leases,
+        (SELECT count(*) FROM event_unpublished WHERE lease_owner IS NOT NULL AND lease_until < clock_timestamp())
+            AS expired_leases,
         (SELECT extract(epoch FROM clock_timestamp() - min(parked_at)) FROM inbox_parked AS parked
          WHERE state NOT IN ('dead', 'skipped') AND NOT EXISTS (
              SELECT FROM inbox_parked AS letter WHERE letter.source = parked.source AND letter.state = 'dead'
@@ -50,6 +53,8 @@ class Signals:
     oldest_unpublished: float
     #: Unpublished events whose relay has not come back to them in time.
     expired_leases: int
+    #: Events of that kind which this process's relay has claimed in the last ten minutes.
+    reclaimed: int
     #: The age of the oldest event that is parked and not behind a dead letter, or that may not have come at all.
     oldest_unhandled: float
     #: Events that wait for another event, for a retry, or behind a dead letter.
@@ -68,6 +73,8 @@ class Signals:
             yield f"an event has waited {self.oldest_unpublished:.0f} s to be published"
         if self.expired_leases:
             yield f"{self.expired_leases} events were claimed by a relay that did not publish them in time"
+        if self.reclaimed:
+            yield f"{self.reclaimed} events were claimed anew lately: a relay had not published them in time"
         if self.oldest_unhandled > UNHANDLED:
             yield f"an event has waited {self.oldest_unhandled:.0f} s to be handled"
         for count, what in (
@@ -86,6 +93,7 @@ GAUGES = {
     "unpublished": ("homeward.outbox.backlog", "{event}", True),
     "oldest_unpublished": ("homeward.outbox.oldest_age", "s", True),
     "expired_leases": ("homeward.outbox.expired_leases", "{event}", True),
+    "reclaimed": ("homeward.outbox.reclaimed", "{event}", True),
     "oldest_unhandled": ("homeward.inbox.oldest_age", "s", False),
     "parked": ("homeward.inbox.parked", "{event}", False),
     "dead": ("homeward.inbox.dead_letters", "{event}", False),
@@ -133,6 +141,7 @@ class Health:
             unpublished=found.unpublished,
             oldest_unpublished=float(found.oldest_unpublished or 0),
             expired_leases=found.expired_leases,
+            reclaimed=self._service.relay.reclaimed_within(LATELY) if self._service.relay else 0,
             oldest_unhandled=max(float(found.oldest_parked or 0), self._unseen()),
             parked=found.parked,
             dead=found.dead,

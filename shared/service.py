@@ -11,7 +11,6 @@ from time import monotonic
 from typing import Any
 
 import httpx
-import uvicorn
 from fastapi import APIRouter, FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,6 +20,7 @@ from shared.auth.tokens import Verifier
 from shared.clock import ProgrammeClock
 from shared.health import Health
 from shared.messaging.bus import Bus, exchange_of
+from shared.messaging.comparison import Comparer
 from shared.messaging.consumer import Consumer
 from shared.messaging.deadletters import DeadLetters
 from shared.messaging.handlers import Handlers
@@ -36,6 +36,7 @@ from shared.persistence.database import Database, rows, run
 from shared.persistence.unit_of_work import Surroundings, UnitOfWork
 from shared.programme import load_programme
 from shared.scheduler import Scheduled, Scheduler
+from shared.serving import Server, limit_the_stop
 from shared.settings import ServiceSettings
 from shared.telemetry import RunningAs, Telemetry, configure_logging, running_as
 from shared.web import internal, repair
@@ -46,6 +47,8 @@ from shared.web.problems import install_problem_handlers
 
 #: A queue of its own for each service, named like its exchange.
 _PREFIX = "/homeward/"
+#: Seconds, from the moment it is told to stop, in which a consumer finishes and acknowledges what it has in hand.
+_DRAIN = 9.0
 
 
 class Service:
@@ -92,6 +95,10 @@ class Service:
         #: It answers from its database; before, who asks is told to come again.
         self.started = False
         self._started_at = monotonic()
+        #: It was told to stop: what would go on for long ends now.
+        self.stopping = asyncio.Event()
+        self._leaving: asyncio.Task[None] | None = None
+        self._when_stopping: list[Callable[[], None]] = []
         self._compose(handlers, scheduled, projection)
         self.app = self._face(routers)
 
@@ -116,6 +123,7 @@ class Service:
         self.reconciler = Reconciler(
             self.consumer, self.producers, self.telemetry, on_the_bus=lambda: self.bus.waiting(self.queue)
         )
+        self.comparer = Comparer(self.reconciler, self.follows)
         self.rebuild = Rebuild(self.consumer, self.unit, self._producers(), self._migrations, projection)
         self.scheduler = Scheduler(scheduled, self.database, self.unit, self.clock, self.committed)
         self.dead_letters = DeadLetters(self.database)
@@ -191,15 +199,35 @@ class Service:
         with running_as(self.name):
             self._tasks = [asyncio.create_task(loop, name=getattr(loop, "__qualname__", "loop")) for loop in loops]
 
-    async def stop(self) -> None:
-        """Stop accepting, drain what is being handled, close."""
-        self.started = False
+    def when_stopping(self, end: Callable[[], None]) -> None:
+        """Call ``end`` when the service is told to stop: for what would not end by itself, such as a live stream."""
+        self._when_stopping.append(end)
+
+    def leave(self) -> None:
+        """Told to stop: the consumer drains and streams end; requests under way and the relay still go on."""
+        if self._leaving is None:
+            self.stopping.set()
+            for end in self._when_stopping:
+                end()
+            self._leaving = asyncio.create_task(self._leave(), name=f"{self.name} leaving")
+
+    async def _leave(self) -> None:
+        await asyncio.gather(self.rebuild.stop(), self.comparer.stop())
         if self.follows:
-            await self.bus.unsubscribe(self.queue)
+            # What is not acknowledged by then is delivered again.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_DRAIN):
+                    await self.bus.unsubscribe(self.queue)
+
+    async def stop(self) -> None:
+        """Take nothing new, drain what is being handled, close."""
+        self.started = False
+        self.leave()
+        if self._leaving:
+            await self._leaving
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.rebuild.stop()
         if self.relay:
             with suppress(OSError, SQLAlchemyError):
                 await self.relay.give_back()
@@ -238,10 +266,6 @@ class Service:
             with suppress(OSError, SQLAlchemyError):
                 await self.read_clock()
 
-    async def replay(self) -> int:
-        """Compare in full with every producer now; how many events were fetched."""
-        return sum([await self.reconciler.compare(source) for source in self.follows])
-
 
 def collect_rarely() -> None:
     """Spare the garbage collector what lives as long as the process, and what a batch of events makes and drops.
@@ -262,11 +286,13 @@ def serve(create_app: Callable[[Any], FastAPI], settings: ServiceSettings) -> No
     configure_logging(settings.model_config["env_prefix"].removeprefix("HOMEWARD_").strip("_").lower())
     app = create_app(settings)
     collect_rarely()
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        log_config=None,
-        timeout_graceful_shutdown=15,
-    )
+
+    def leave() -> None:
+        limit_the_stop()
+        app.state.service.leave()
+
+    server = Server(app, leave, host=settings.host, port=settings.port, loop="uvloop")
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(1)

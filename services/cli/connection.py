@@ -14,6 +14,7 @@ import httpx
 import typer
 
 from services.cli.failure import Failure
+from services.credentials import read_passwords
 
 #: Where ``homeward up`` keeps its data unless told otherwise.
 DEFAULT_DATA = Path("~/.local/share/homeward")
@@ -61,6 +62,11 @@ class Connection:
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             return self.client.request(method, path, **request)
+        except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
+            raise Failure(
+                f"{self.client.base_url} has not answered within {_SECONDS} s, "
+                "and what was asked may still be under way: look with `homeward status` or `homeward reconcile` first"
+            ) from error
         except httpx.TransportError as error:
             raise Failure(
                 f"no answer from {self.client.base_url} ({error or type(error).__name__}): "
@@ -115,9 +121,8 @@ def _account(data: Path, role: str) -> tuple[str, str]:
     if name and password:
         return name, password
     try:
-        kept = json.loads((data.expanduser() / "credentials.json").read_text(encoding="utf-8"))[role]
-        return str(kept["name"]), str(kept["password"])
-    except (OSError, ValueError, KeyError):
+        return read_passwords(data.expanduser() / "credentials.json")[role]
+    except (OSError, KeyError):
         if not sys.stdin.isatty():
             raise Failure(
                 "nobody is signed in: give --token, set HOMEWARD_NAME and HOMEWARD_PASSWORD, "

@@ -29,6 +29,7 @@ Cause = Annotated[str | None, typer.Option(help="All of a cause, as `list --by-c
 From = Annotated[str | None, typer.Option("--source", help="All that this service has published.")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept.", prompt=True)]
 
+NONE_FITS = "no dead letter fits: see `homeward dead-letters list`"
 _PAGE = 500
 
 
@@ -134,8 +135,12 @@ def replay(
             answer = gateway.post(f"/api/{service}/dead-letters/replay", single)
         else:
             answer = gateway.post("/api/dead-letters/replay", _body(wanted, gateway))
+    gaps = answer.get("gaps", [])
+    # One that is replayed already may be named again; a group without a member is a slip of the pen.
+    if not (answer["events"] or single or gaps):
+        raise Failure(NONE_FITS)
     typer.echo(f"{answer['events']} replayed; what fails again comes back to the list")
-    _tell_gaps(answer.get("gaps", []))
+    _tell_gaps(gaps)
 
 
 @app.command()
@@ -254,7 +259,7 @@ def _counted(gateway: Connection, body: dict[str, Any]) -> int:
     query = {name: value for name, value in body.items() if name != "services"}
     groups = gateway.get("/api/dead-letters/groups", **query, service=body.get("services"))["groups"]
     if not groups:
-        raise Failure("no dead letter fits: see `homeward dead-letters list`")
+        raise Failure(NONE_FITS)
     Console(highlight=False, stderr=True, width=200).print(_groups(groups))
     return sum(group["count"] for group in groups)
 

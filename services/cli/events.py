@@ -3,7 +3,9 @@
 import json
 import sys
 import time
+from collections.abc import Iterator
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 from rich.console import Console
@@ -52,18 +54,17 @@ def tail(
 
 @app.command()
 def show(
-    event: Annotated[str, typer.Argument(help="An event's id, or a subject's: all its events.")],
+    event: Annotated[UUID, typer.Argument(help="An event's id, or a subject's: all its events.")],
     url: Url = DEFAULT_URL,
     token: Token = "",
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Show events in full, as CloudEvents in JSON."""
     with connected(url, token, data, "auditor") as gateway:
-        found, _ = _after(gateway, dict.fromkeys(Producer, 0))
-    chosen = [each for each in found if event in (each["id"], each["subject"])]
-    if not chosen:
+        found = [each for producer in Producer for each in _about(gateway, producer, event)]
+    if not found:
         raise Failure(f"no log has an event or a subject {event}: see `homeward events tail`")
-    for each in chosen:
+    for each in sorted(found, key=_in_time):
         typer.echo(json.dumps(each, indent=2, ensure_ascii=False))
 
 
@@ -86,8 +87,18 @@ def replay(
             _rebuild(gateway)
             return
         for each in service or list(Service):
-            table.add_row(each, str(gateway.post(route(each, "/replay"))["fetched"]))
+            table.add_row(each, str(_compared(gateway, each)))
     Console(highlight=False).print(table)
+
+
+def _compared(gateway: Connection, service: Service) -> int:
+    """How many events a service has fetched, when its comparison has ended; meanwhile how far it is is told."""
+    report = gateway.post(route(service, "/replay"))
+    while report["running"]:
+        so_far = f"{report['compared']} of {report['producers']} logs compared, {report['fetched']} events fetched"
+        typer.echo(f"{service}: {so_far}", err=True)
+        report = gateway.get(route(service, "/replay"))
+    return int(report["fetched"])
 
 
 def _rebuild(gateway: Connection) -> None:
@@ -104,6 +115,14 @@ def _last(gateway: Connection, service: Producer) -> int:
     return int(gateway.get(route(service, "/events/last"))["position"])
 
 
+def _about(gateway: Connection, service: Producer, name: UUID) -> Iterator[dict[str, Any]]:
+    after: int | None = 0
+    while after is not None:
+        page = gateway.get(route(service, f"/events/about/{name}"), after=after, limit=_PAGE)
+        yield from page["events"]
+        after = page["next"]
+
+
 def _after(gateway: Connection, positions: dict[Producer, int]) -> tuple[list[dict[str, Any]], dict[Producer, int]]:
     """Events after these positions in order of time, and the positions that follow."""
     found: list[dict[str, Any]] = []
@@ -115,7 +134,11 @@ def _after(gateway: Connection, positions: dict[Producer, int]) -> tuple[list[di
             reached[service] = page["next"]
             if len(page["events"]) < _PAGE:
                 break
-    return sorted(found, key=lambda event: (event["time"], event["id"])), reached
+    return sorted(found, key=_in_time), reached
+
+
+def _in_time(event: dict[str, Any]) -> tuple[str, str]:
+    return event["time"], event["id"]
 
 
 def _print_line(event: dict[str, Any]) -> None:

@@ -58,5 +58,6 @@ def create_app(
     state.neighbours = Neighbours(service.client)
     state.description = Description(state.neighbours)
     state.stream = Stream(service.database)
+    service.when_stopping(state.stream.end)
     service.consumer.after_commit(lambda events, _: state.stream.wake() if events else None)
     return service.app

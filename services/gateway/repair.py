@@ -12,7 +12,8 @@ from services.gateway.clients import SERVICES, Neighbours, ServiceDown
 from services.gateway.suite import READERS, content
 from shared.auth.roles import Role
 from shared.errors import Invalid
-from shared.messaging.deadletters import NothingNamed, OtherCount, Selection
+from shared.messaging.deadletters import BadCursor, NothingNamed, OtherCount, Selection
+from shared.messaging.published import published
 from shared.web.access import access_token, require
 from shared.web.bodies import Body
 
@@ -40,10 +41,10 @@ class Letters(Body):
     cause: str | None = Field(default=None, min_length=1, description="The beginning of the cause")
 
     def selection(self) -> Selection:
-        """What is given. Raises NothingNamed."""
+        """What is given. Raises NothingNamed, NoSuchSource or NoSuchType."""
         if not (self.case or self.type or self.cause):
             raise NothingNamed
-        return Selection(self.source, self.case, None, self.type, self.cause)
+        return published(Selection(self.source, self.case, None, self.type, self.cause))
 
 
 class SkippedLetters(Letters):
@@ -60,7 +61,7 @@ def chosen(
     cause: Annotated[str | None, Query(description="The beginning of the cause")] = None,
 ) -> Selection:
     """Which dead letters to show."""
-    return Selection(source, case, None, type, cause)
+    return published(Selection(source, case, None, type, cause))
 
 
 def services(service: Annotated[list[str] | None, Query(description="All without it")] = None) -> list[str]:
@@ -83,11 +84,13 @@ class Everywhere:
     token: str
 
     async def page(self, names: list[str], chosen: Selection, after: str | None, limit: int) -> dict[str, Any]:
-        """Service by service, and within each the oldest first."""
-        first, _, cursor = (after or "").partition(" ")
+        """Service by service, and within each the oldest first. Raises BadCursor."""
+        first, _, cursor = (after or names[0]).partition(" ")
+        if first not in names:
+            raise BadCursor
         found: list[dict[str, Any]] = []
         gaps: list[str] = []
-        for name in names[names.index(first) if first in names else 0 :]:
+        for name in names[names.index(first) :]:
             asked = {"after": cursor} if name == first and cursor else {}
             try:
                 answer = await self._get(name, "/dead-letters", chosen, limit=limit - len(found), **asked)

@@ -42,11 +42,19 @@ class Change:
 class Reader:
     """One open stream."""
 
-    changes: asyncio.Queue[Change] = field(default_factory=lambda: asyncio.Queue(BACKLOG))
-    lagging: bool = False
+    changes: asyncio.Queue[Change | None] = field(default_factory=lambda: asyncio.Queue(BACKLOG))
+    #: It was too slow, or this process stops: it comes back with its cursor.
+    leaving: bool = False
+
+    def end(self) -> None:
+        """Its stream ends now."""
+        self.leaving = True
+        # With a full queue it isn't waiting.
+        with suppress(asyncio.QueueFull):
+            self.changes.put_nowait(None)
 
     async def next(self, end: float) -> Change | None:
-        """The next change, None when the loop's time ``end`` comes first."""
+        """The next change, None when the stream ends or the loop's time ``end`` comes first."""
         try:
             async with asyncio.timeout_at(end):
                 return await self.changes.get()
@@ -63,6 +71,14 @@ class Stream:
         self._woken = asyncio.Event()
         self._starting = asyncio.Lock()
         self._looking: asyncio.Task[None] | None = None
+        self._ended = False
+
+    def end(self) -> None:
+        """This process stops: every stream ends, and its reader comes back to another."""
+        self._ended = True
+        for reader in self._readers:
+            reader.end()
+        self.wake()
 
     def wake(self) -> None:
         """Something was committed in this process."""
@@ -71,16 +87,19 @@ class Stream:
     async def messages(
         self, scope: Scope, after: int | None, *, seconds: float
     ) -> AsyncGenerator[tuple[int, dict[str, Any]], None]:
-        """Cursors and what to tell, from ``after`` on or from now; ends in time, or when the reader is too slow."""
+        """Cursors and what to tell, from ``after`` on or from now.
+
+        Ends in time, when the reader is too slow, or when this process stops: a reader comes back with its cursor.
+        """
         end = asyncio.get_running_loop().time() + seconds
-        reader = Reader()
+        reader = Reader(leaving=self._ended)
         await self._join(reader)
         try:
             # This look comes after joining, so that nothing falls between the two.
             change = await self._since(after)
             yield change.cursor, await self._told(change, scope)
             last = change.cursor
-            while not reader.lagging and (newer := await reader.next(end)):
+            while not reader.leaving and (newer := await reader.next(end)):
                 if newer.cursor > last:
                     last = newer.cursor
                     told = await self._told(newer, scope)
@@ -117,7 +136,7 @@ class Stream:
             try:
                 reader.changes.put_nowait(change)
             except asyncio.QueueFull:
-                reader.lagging = True
+                reader.leaving = True
 
     async def _since(self, after: int | None) -> Change:
         async with self._database.transaction() as connection:

@@ -15,7 +15,7 @@ from services.gateway.clients import SERVICES, Neighbours, ServiceDown
 from services.gateway.repository import effects
 from services.gateway.rest import RestReport, unrest
 from shared.auth.roles import Role
-from shared.errors import Forbidden, RuleBroken
+from shared.errors import Refused, RuleBroken
 from shared.service import Service
 from shared.web.access import access_token, require
 
@@ -188,7 +188,7 @@ async def accounting(whole: Whole) -> dict[str, Any]:
 
 
 def content(service: str, reply: httpx.Response) -> Any:
-    """The JSON of an answer that is none of a refusal. Raises ServiceDown, Forbidden or RuleBroken."""
+    """The JSON of an answer that is none of a refusal. Raises ServiceDown or Refused."""
     _refusal(service, reply)
     return reply.json()
 
@@ -196,8 +196,5 @@ def content(service: str, reply: httpx.Response) -> Any:
 def _refusal(service: str, reply: httpx.Response) -> None:
     if reply.is_server_error:
         raise ServiceDown(service)
-    if reply.status_code == 403:
-        raise Forbidden(f"{service} does not allow this.")
     if not reply.is_success:
-        problem = reply.json()
-        raise RuleBroken(f"{service}: {problem.get('detail') or problem.get('title')}", service=service)
+        raise Refused({**reply.json(), "service": service}, reply.status_code)

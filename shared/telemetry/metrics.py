@@ -19,6 +19,9 @@ class Metrics:
         count = meter.create_counter
         self.recorded = count("homeward.events.recorded", "{event}", "Events written to the log.")
         self.published = count("homeward.events.published", "{event}", "Events confirmed by the bus.")
+        self.reclaimed = count(
+            "homeward.events.reclaimed", "{event}", "Events claimed anew because a relay's lease on them had run out."
+        )
         self.handled = count("homeward.events.handled", "{event}", "Events whose effect was committed.")
         self.duplicates = count("homeward.events.duplicates", "{event}", "Events dropped because they were handled.")
         self.parked = count("homeward.events.parked", "{event}", "Events set aside to wait for another or for a retry.")

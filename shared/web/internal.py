@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
@@ -14,6 +15,7 @@ from shared.auth.roles import Role
 from shared.errors import RuleBroken
 from shared.messaging import lag, verification
 from shared.messaging.codec import encode
+from shared.messaging.finding import find
 from shared.messaging.outbox import Head
 from shared.web.access import open_to_all, require
 from shared.web.bodies import Body
@@ -69,6 +71,15 @@ async def of_subjects(request: Request, body: SubjectsWanted) -> dict[str, list[
     """Events of many subjects, each as the text of its structured mode."""
     events = await request.app.state.service.log.of_subjects(body.wanted, body.limit)
     return {"events": [encode(event).decode() for event in events]}
+
+
+@router.get("/events/about/{name}")
+async def about(request: Request, _: Peer, name: UUID, after: int = 0, limit: Limit = 500) -> Response:
+    """The event with this id, or a subject's after a sequence; ``next`` is the next page's, when there may be more."""
+    found = await find(request.app.state.service.log, name, after, limit)
+    body = b'{"events":[' + b",".join(map(encode, found))
+    more = b"%d" % found[-1].sequence if len(found) == limit else b"null"
+    return Response(body + b'],"next":' + more + b"}", media_type="application/json")
 
 
 @router.get("/events/settled")

@@ -3,6 +3,7 @@
 Operators read ``title`` and ``detail``; programs read ``type``, ``status`` and further members such as ``missing``.
 """
 
+import asyncio
 import inspect
 import re
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import HomewardError, Invalid, Unstorable
+from shared.errors import HomewardError, Invalid, Refused, Stopping, Unstorable
 from shared.telemetry.context import trace_id
 
 log = structlog.get_logger()
@@ -58,6 +59,12 @@ class Problems:
 
         try:
             await self.app(scope, receive, watched_send)
+        except asyncio.CancelledError:
+            if not scope["app"].state.service.stopping.is_set():
+                raise
+            # The server has waited for us; an answer that has begun breaks off.
+            if not started:
+                await problem_response(Stopping(), scope["path"])(scope, receive, send)
         except Exception as error:
             if started:
                 raise
@@ -84,6 +91,8 @@ def problem_of(error: Exception) -> dict[str, Any]:
     if getattr(type(error), "rule_broken", False):
         return _named(error, 409, getattr(error, "fields", None))
     match error:
+        case Refused():
+            return error.problem
         case HomewardError():
             if error.status >= 500:
                 log.warning("request not answered", error=type(error).__name__, status=error.status)

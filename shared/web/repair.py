@@ -13,8 +13,10 @@ from shared.auth.principal import Principal
 from shared.auth.roles import Role
 from shared.errors import Invalid, NotFound, Unavailable
 from shared.messaging import lag
+from shared.messaging.comparison import Comparison
 from shared.messaging.deadletters import Decision, Selection
 from shared.messaging.lag import Lag
+from shared.messaging.published import published
 from shared.messaging.rebuild import Progress
 from shared.messaging.reconciler import Unreachable
 from shared.persistence.database import is_transient
@@ -49,8 +51,8 @@ class Letters(Body):
     cause: str | None = Field(default=None, min_length=1, description="The beginning of the cause")
 
     def selection(self) -> Selection:
-        """What is given."""
-        return Selection(self.source, self.subject, self.sequence, self.type, self.cause)
+        """What is given. Raises NoSuchSource or NoSuchType."""
+        return published(Selection(self.source, self.subject, self.sequence, self.type, self.cause))
 
 
 class SkippedLetters(Letters):
@@ -73,7 +75,7 @@ def chosen(
     cause: Annotated[str | None, Query(description="The beginning of the cause")] = None,
 ) -> Selection:
     """Which dead letters to show."""
-    return Selection(source, subject, None, type, cause)
+    return published(Selection(source, subject, None, type, cause))
 
 
 Chosen = Annotated[Selection, Depends(chosen)]
@@ -163,17 +165,26 @@ async def replay(
     request: Request,
     principal: Admin,
     from_nothing: Annotated[bool, Query(description="Rebuild a projection beside the one that serves")] = False,
-) -> dict[str, int] | StreamingResponse:
+) -> Comparison | StreamingResponse:
     """Compare every producer's log with what was handled here, and handle what is missing.
 
+    The answer comes at its end, or after five seconds while it goes on: GET then tells how far it is.
     From nothing: a line of JSON each second with how far the rebuild is, the last one with its end.
     """
     service = request.app.state.service
     if not from_nothing:
-        return {"fetched": await service.replay()}
+        found: Comparison = await service.comparer.compare()
+        return found
     reports = await service.rebuild.follow()
     log.info("rebuild asked for", by=principal.id)
     return StreamingResponse(_lines(reports), media_type="application/x-ndjson")
+
+
+@router.get("/replay")
+async def compared(request: Request, _: Reader) -> Comparison:
+    """How far the comparison is that was asked for last, at its end or after five seconds."""
+    found: Comparison = await request.app.state.service.comparer.so_far()
+    return found
 
 
 async def _lines(reports: AsyncIterator[Progress]) -> AsyncIterator[bytes]:

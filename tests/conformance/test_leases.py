@@ -3,10 +3,13 @@
 from datetime import UTC, date, datetime
 from uuid import UUID
 
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
+
 from shared.contracts.screening import DeclarationSigned
 from shared.ids import new_id
 from shared.messaging.outbox import Outgoing, Recorded, append
 from shared.messaging.relay import Relay
+from shared.telemetry import Telemetry
 from tests.support.bench import PRODUCER, Bench
 
 
@@ -46,6 +49,35 @@ async def test_what_a_relay_had_in_memory_when_it_died_is_published_by_another_a
     await bench.execute("UPDATE event_unpublished SET lease_until = clock_timestamp()", producer=True)
     assert await bench.publish() == 3
     await bench.all_seen([subject], 3)
+
+
+async def test_what_was_claimed_after_a_lease_had_run_out_is_counted_and_nothing_else_is(bench: Bench) -> None:
+    await bench.join()
+    reader = InMemoryMetricReader()
+    living = Relay(bench.log, bench.bus, Telemetry("bench", metric_reader=reader))
+    left, given_back = new_id(), new_id()
+    await _offered(bench, Relay(bench.log, bench.bus, bench.telemetry, lease=-1), left, 3)
+    returning = Relay(bench.log, bench.bus, bench.telemetry)
+    await _offered(bench, returning, given_back, 2)
+    await returning.give_back()
+    assert await living.publish_pending() == 5
+    await bench.all_seen([left], 3)
+    assert (living.reclaimed_within(60), _reclaimed(reader)) == (3, 3)
+    assert living.reclaimed_within(-1) == 0
+    await _offered(bench, Relay(bench.log, bench.bus, bench.telemetry, lease=-1), left, 1)
+    assert await living.publish_pending() == 1
+    assert (living.reclaimed_within(60), _reclaimed(reader)) == (4, 4)
+
+
+def _reclaimed(reader: InMemoryMetricReader) -> float:
+    data = reader.get_metrics_data()
+    assert data is not None
+    metrics = [each for one in data.resource_metrics for scope in one.scope_metrics for each in scope.metrics]
+    [found] = [each for each in metrics if each.name == "homeward.events.reclaimed"]
+    [point] = found.data.data_points
+    assert isinstance(point, NumberDataPoint)
+    assert point.attributes == {"exchange": "homeward.screening"}
+    return point.value
 
 
 async def test_a_relay_gives_back_only_what_is_still_its_own(bench: Bench) -> None:

@@ -68,13 +68,18 @@ class Client:
     def post(self, path: str, body: Mapping[str, Any], key: str | None = None) -> httpx.Response:
         return self._ask("POST", path, json=body, headers={"Idempotency-Key": key or str(uuid4())})
 
-    def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+    @property
+    def token(self) -> str:
+        """Signed in once."""
         if not self._token:
             account = json.loads((self._data / "credentials.json").read_text())[self._role]
             answer = self._http.post("/api/sign-in", json=account)
             answer.raise_for_status()
             self._token = answer.json()["access_token"]
-        headers = more.pop("headers", {}) | {"Authorization": f"Bearer {self._token}"}
+        return self._token
+
+    def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        headers = more.pop("headers", {}) | {"Authorization": f"Bearer {self.token}"}
         answer = self._http.request(method, path, headers=headers, **more)
         answer.raise_for_status()
         return answer

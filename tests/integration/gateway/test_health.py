@@ -1,7 +1,9 @@
 """What operators are told of each service: ready or not, what should alarm, and the gauges behind it."""
 
 import asyncio
+from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -10,9 +12,12 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoi
 from services.gateway.app import MIGRATIONS, create_app
 from services.gateway.settings import Settings
 from shared.auth.roles import Role
+from shared.contracts.screening import DeclarationSigned
 from shared.health import Signals
+from shared.ids import new_id
 from shared.messaging.bus import Message
 from shared.messaging.inprocess import InProcessBus
+from shared.messaging.outbox import Lease, Outgoing, Recorded, append
 from shared.persistence import migrations
 from shared.telemetry import Telemetry
 from tests.integration.gateway.poison import poison
@@ -22,8 +27,8 @@ from tests.support.bench import eventually
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 QUIET = Signals(
-    unpublished=0, oldest_unpublished=0, expired_leases=0, oldest_unhandled=4, parked=3, dead=0, diverged=0,
-    unreadable=0, consumers=1,
+    unpublished=0, oldest_unpublished=0, expired_leases=0, reclaimed=0, oldest_unhandled=4, parked=3, dead=0,
+    diverged=0, unreadable=0, consumers=1,
 )  # fmt: skip
 
 
@@ -84,6 +89,7 @@ async def test_a_service_that_is_down_is_told(suite: Suite, admin: httpx.AsyncCl
     [
         ("oldest_unpublished", 61.0, "an event has waited 61 s to be published"),
         ("expired_leases", 2, "2 events were claimed by a relay that did not publish them in time"),
+        ("reclaimed", 3, "3 events were claimed anew lately: a relay had not published them in time"),
         ("oldest_unhandled", 121.0, "an event has waited 121 s to be handled"),
         ("dead", 3, "3 dead letters"),
         ("diverged", 1, "1 diverged subjects"),
@@ -141,3 +147,25 @@ def _gauges(reader: InMemoryMetricReader) -> dict[str, float]:
         if isinstance(point, NumberDataPoint)
         and metric.name.startswith(("homeward.inbox", "homeward.outbox", "homeward.bus"))
     }
+
+
+async def test_events_that_a_dead_relay_left_are_told_of_after_another_has_published_them(
+    suite: Suite, admin: httpx.AsyncClient
+) -> None:
+    await suite.at_rest(admin)
+    case = (await suite.register(admin, given_name="Reclaimed"))["case_id"]
+    await suite.at_rest(admin)
+    service = suite.apps["screening"].state.service
+    data = [Recorded(Outgoing(UUID(case), DeclarationSigned(signed_on=date(2026, 1, 6))), datetime.now(UTC), None)]
+    async with service.database.transaction() as connection:
+        await append(connection, "/homeward/screening", data, Lease(new_id(), -1))
+    alarm = "screening: 1 events were claimed anew lately: a relay had not published them in time"
+
+    async def told() -> bool:
+        return alarm in (await _health(admin))["alarms"]
+
+    await eventually(told)
+    await suite.at_rest(admin)
+    # Later tests find a suite that is well.
+    service.relay._reclaimed.clear()
+    assert alarm not in (await _health(admin))["alarms"]

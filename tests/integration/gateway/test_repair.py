@@ -163,6 +163,27 @@ async def test_an_auditor_sees_dead_letters_and_decides_nothing(suite: Suite, ad
     await _skip_all(admin, case)
 
 
+@pytest.mark.parametrize("path", ["/api/dead-letters", "/api/dead-letters/groups", "/api/travel/dead-letters"])
+@pytest.mark.parametrize(
+    ("query", "problem", "known"),
+    [
+        ({"source": "/homeward/nosuch"}, "/problems/no-such-source", SCREENING),
+        ({"type": "org.homeward.screening.declared.v1"}, "/problems/no-such-type", TYPE),
+        ({"type": "nosuch"}, "/problems/no-such-type", TYPE),
+    ],
+)
+async def test_a_source_or_type_that_nobody_publishes_is_refused_with_the_known_ones(
+    admin: httpx.AsyncClient, path: str, query: dict[str, str], problem: str, known: str
+) -> None:
+    answer = await admin.get(path, params=query)
+    assert (answer.status_code, answer.json()["type"]) == (422, problem)
+    assert known in answer.json()["known"]
+    assert known in answer.json()["detail"]
+    if not path.endswith("groups"):
+        body = query | {"cause": "any"}
+        assert (await admin.post(f"{path}/replay", json=body)).json()["type"] == problem
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [({}, 422), ({"source": SCREENING}, 422), ({"case": "x", "services": ["partners"]}, 422), ({"cases": "x"}, 422)],
@@ -172,3 +193,15 @@ async def test_a_decision_about_nothing_or_nobody_is_refused(
 ) -> None:
     answer = await admin.post("/api/dead-letters/replay", json=body)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+
+
+async def test_what_a_service_refuses_is_refused_in_its_own_words(admin: httpx.AsyncClient) -> None:
+    own = await admin.get("/api/travel/dead-letters", params={"after": "nowhere"})
+    passed = await admin.get("/api/dead-letters", params={"service": "travel", "after": "travel nowhere"})
+    assert passed.status_code == own.status_code == 422
+    assert passed.headers["content-type"] == "application/problem+json"
+    for name in ("type", "title", "status", "detail"):
+        assert passed.json()[name] == own.json()[name], name
+    assert passed.json()["type"] == "/problems/bad-cursor"
+    nobodys = await admin.get("/api/dead-letters", params={"after": "nowhere"})
+    assert (nobodys.status_code, nobodys.json()["type"]) == (422, "/problems/bad-cursor")

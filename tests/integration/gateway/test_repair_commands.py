@@ -15,8 +15,10 @@ from typer.testing import CliRunner
 from services.__main__ import app
 from shared.auth.principal import Principal
 from shared.auth.roles import Role
-from shared.persistence.database import run
-from tests.integration.gateway.poison import poison
+from shared.ids import new_id
+from shared.messaging import comparison
+from shared.persistence.database import rows, run
+from tests.integration.gateway.poison import declare, poison
 from tests.integration.gateway.suite import Suite
 from tests.support.bench import eventually
 
@@ -129,3 +131,75 @@ async def test_the_gateways_projection_is_rebuilt_by_a_command_and_no_other_serv
     refused = await homeward("events", "replay", "travel", "--from-nothing")
     assert (refused.exit_code, str(refused.exception)[:27]) == (1, "only the gateway's projection"[:27])
     assert (await homeward("events", "replay", "travel")).exit_code == 0
+
+
+async def test_an_event_is_found_by_its_id_and_all_of_a_case_by_the_cases(
+    suite: Suite, admin: httpx.AsyncClient, homeward: Command
+) -> None:
+    case = (await suite.register(admin, given_name="Shown"))["case_id"]
+    for _ in range(2):
+        await declare(suite, case)
+    of_case = _events((await homeward("events", "show", case)).stdout)
+    assert {each["subject"] for each in of_case} == {case}
+    told = [each for each in of_case if each["source"] == "/homeward/screening"]
+    assert [each["sequence"] for each in told] == ["1", "2", "3"]
+    for named in (told[1]["id"], told[1]["id"].upper()):
+        assert _events((await homeward("events", "show", named)).stdout) == [told[1]]
+    nothing = await homeward("events", "show", str(new_id()))
+    assert (nothing.exit_code, str(nothing.exception)[:10]) == (1, "no log has")
+
+
+async def test_a_cases_events_come_page_by_page_through_an_index(suite: Suite, admin: httpx.AsyncClient) -> None:
+    case = (await suite.register(admin, given_name="Paged"))["case_id"]
+    for _ in range(2):
+        await declare(suite, case)
+    first = (await admin.get(f"/api/screening/events/about/{case}", params={"limit": 2})).json()
+    rest = (await admin.get(f"/api/screening/events/about/{case}", params={"limit": 2, "after": first["next"]})).json()
+    assert ([len(first["events"]), first["next"]], [len(rest["events"]), rest["next"]]) == ([2, 2], [1, None])
+    assert (await suite.user(Role.CASEWORKER).get(f"/api/screening/events/about/{case}")).status_code == 403
+    database = suite.apps["screening"].state.service.database
+    async with database.transaction() as connection:
+        await run(connection, "SET LOCAL enable_seqscan = off")
+        plan = await rows(connection, "EXPLAIN SELECT FROM event_log WHERE id = :id", id=new_id())
+    assert "Index" in str(plan)
+
+
+async def test_a_long_comparison_tells_how_far_it_is_until_its_end(
+    suite: Suite, admin: httpx.AsyncClient, homeward: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "PATIENCE", 0.2)
+    await suite.at_rest(admin)
+    async with suite.apps["gateway"].state.service.database.transaction() as other:
+        await run(other, "LOCK TABLE inbox_position")
+        replaying = asyncio.create_task(homeward("events", "replay", "gateway"))
+        joined = await eventually(lambda: _under_way(admin))
+        assert (joined["producers"], joined["fetched"]) == (4, 0)
+        await asyncio.sleep(0.5)
+        assert not replaying.done()
+    done = await replaying
+    assert done.exit_code == 0, done.output
+    assert "gateway: 0 of 4 logs compared, 0 events fetched" in done.stderr
+    assert done.stdout.splitlines()[-1].split() == ["gateway", "0"]
+
+
+async def _under_way(admin: httpx.AsyncClient) -> Any:
+    answer = await admin.get("/replay")
+    return answer.json() if answer.is_success and answer.json()["running"] else None
+
+
+async def test_nothing_is_told_of_a_comparison_that_nobody_has_asked_for(
+    suite: Suite, admin: httpx.AsyncClient
+) -> None:
+    answer = await admin.get("/api/reintegration/replay")
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/nothing-compared")
+    assert (await suite.user(Role.CASEWORKER).get("/api/travel/replay")).status_code == 403
+
+
+def _events(printed: str) -> list[dict[str, Any]]:
+    """Documents that were printed one after the other."""
+    found: list[dict[str, Any]] = []
+    while printed := printed.strip():
+        event, end = json.JSONDecoder().raw_decode(printed)
+        found.append(event)
+        printed = printed[end:]
+    return found

@@ -73,6 +73,15 @@ def test_nothing_to_list_is_told(gateway: Gateway) -> None:
     assert _run("list").stdout == "no dead letters\n"
 
 
+def test_a_group_without_a_member_is_not_replayed(gateway: Gateway) -> None:
+    gateway.answers["POST /api/dead-letters/replay"] = lambda _: {"decided": "replay", "events": 0, "gaps": []}
+    result = _run("replay", "--cause", "typo")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert str(result.exception) == "no dead letter fits: see `homeward dead-letters list`"
+    gateway.answers["POST /api/travel/dead-letters/replay"] = lambda _: {"decided": "replay", "events": 0}
+    assert _run("replay", "travel", "screening", CASE, "4").exit_code == 0, "it was replayed before"
+
+
 def test_a_service_that_did_not_answer_ends_the_list_with_a_failure(gateway: Gateway) -> None:
     gateway.answers["GET /api/dead-letters"] = lambda _: {"dead_letters": [LETTER], "next": None, "gaps": ["travel"]}
     result = _run("list")

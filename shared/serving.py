@@ -1,0 +1,53 @@
+"""The HTTP server of a process, and its end: who is told to stop takes nothing new and finishes what is short."""
+
+import os
+from collections.abc import Callable
+from contextlib import nullcontext
+from signal import SIGINT
+from threading import Timer
+from types import FrameType
+from typing import Any
+
+import structlog
+import uvicorn
+
+log = structlog.get_logger()
+
+#: Seconds that requests under way get: streams end by themselves, and no command takes so long.
+GRACE = 4
+#: Seconds after which a process that was told to stop is gone in any case: orchestrators often wait 30 s, then kill.
+LIMIT = 14.0
+
+
+class Server(uvicorn.Server):
+    """Calls ``leave`` once it is told to stop, before it waits for requests to end."""
+
+    def __init__(self, app: Any, leave: Callable[[], None], **config: Any) -> None:
+        super().__init__(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=GRACE, **config))
+        self._leave = leave
+
+    def leave_signals_alone(self) -> None:
+        """Somebody else in this process decides about them."""
+        self.capture_signals = nullcontext  # type: ignore[method-assign,assignment]
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Uvicorn would raise the signal again at the end, and an orderly stop would look like a death."""
+        self.force_exit = self.should_exit and sig == SIGINT
+        self.should_exit = True
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        """Begin to leave, then let requests end."""
+        self._leave()
+        await super().shutdown(sockets)
+
+
+def limit_the_stop() -> None:
+    """Whatever hangs: what is not finished then is as after a crash, and nothing is lost."""
+    timer = Timer(LIMIT, _give_up)
+    timer.daemon = True
+    timer.start()
+
+
+def _give_up() -> None:
+    log.error("not stopped in time, giving up", seconds=LIMIT)
+    os._exit(1)
