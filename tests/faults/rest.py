@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 from tests.faults.desk import REPAIR, Desk
+from tests.faults.planted import Planted
 from tests.faults.report import Report
-from tests.faults.verdict import Planted
 
 Tell = Callable[[str], None]
 

@@ -7,11 +7,13 @@ from tests.faults.desk import Desk
 from tests.faults.driver import Driver
 from tests.faults.inspection import inspect
 from tests.faults.nemesis import Nemesis
+from tests.faults.planted import Planted
 from tests.faults.report import Report
 from tests.faults.rest import Rest, Tell, repair
 from tests.faults.schedule import schedule
 from tests.faults.suite import FaultySuite
-from tests.faults.verdict import Planted, repeated, verdict
+from tests.faults.verdict import repeated, verdict
+from tests.faults.verification import verified
 
 #: Seconds in which the healed suite must come to rest.
 REST = 90.0
@@ -71,11 +73,7 @@ async def _judge(suite: FaultySuite, desk: Desk, planted: Planted, report: Repor
     findings = await inspect(suite)
     report.commands, report.deaths, report.counted = desk.figures(), suite.deaths, suite.counted()
     report.cases = len(findings.states["screening_case"])
-    report.deliveries, wrong = verdict(findings, desk.records, planted, await _follows(desk))
+    report.deliveries, wrong = verdict(findings, desk.records, planted)
     report.wrong += wrong
-
-
-async def _follows(desk: Desk) -> dict[str, list[str]]:
-    """Which sources each consumer follows, as the services themselves say."""
-    found = await desk.read("admin", "/api/rest")
-    return {name: list(each["handled"]) for name, each in found["services"].items()} if found else {}
+    lengths = {source.rsplit("/", 1)[-1]: len(events) for source, events in findings.events.items()}
+    report.wrong += await verified(desk, lengths)

@@ -2,60 +2,32 @@
 
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
 from typing import Any
 
 import httpx
 
-from shared.contracts import screening
 from shared.programme import load_programme
-from tests.faults.checker import Delivery, account, broken_links
+from tests.faults.checker import FOLLOWS, Delivery, account, broken_links
 from tests.faults.comparison import broken_rules, compare, uncounted
 from tests.faults.desk import REPAIR, Desk, Outcome, Record
 from tests.faults.inspection import Findings
 from tests.faults.model import Executed, world
+from tests.faults.planted import Planted
 
 #: Sentences of one kind; and commands that are sent once more in the end.
 _NAMED, _REPEATED = 8, 40
 
 
-@dataclass(frozen=True)
-class Planted:
-    """What was put among the events on purpose."""
-
-    #: Subjects of screening's log whose second event doesn't fit its type.
-    poisoned: Sequence[str]
-    undecodable: Sequence[bytes]
-
-    #: Who follows screening, and so has a dead letter of each.
-    consumers = ("travel", "reintegration", "gateway")
-
-    def letters(self, findings: Findings) -> list[str]:
-        """Dead letters are exactly the poisons, and no bytes were kept but those that were sent."""
-        expected = {(name, screening.SOURCE, subject, 2) for name in self.consumers for subject in self.poisoned}
-        found = {
-            (name, source, subject, sequence)
-            for name, sources in findings.in_state("dead").items()
-            for source, places in sources.items()
-            for subject, sequence in places
-        }
-        kept = {body for bodies in findings.unreadable.values() for body in bodies}
-        return [
-            *(f"a dead letter that nobody planted: {each}" for each in sorted(found - expected)),
-            *(f"a poison that is no dead letter: {each}" for each in sorted(expected - found)),
-            *(f"kept as unreadable, and never sent: {body[:80]!r}" for body in kept - set(self.undecodable)),
-        ]
-
-
 def verdict(
-    findings: Findings, records: Sequence[Record], planted: Planted, follows: Mapping[str, list[str]]
+    findings: Findings, records: Sequence[Record], planted: Planted
 ) -> tuple[dict[tuple[str, str], Delivery], list[str]]:
     """The account of every consumer and source, and all that is wrong."""
-    deliveries = account(findings.logs(), findings.effects, follows, findings.in_state("skipped"))
+    deliveries = account(findings.logs(), findings.effects, FOLLOWS, planted.skipped())
     sentences = (
         _deliveries(deliveries),
+        planted.repaired(findings),
         _chains(findings),
         _records(findings, records),
         _states(findings, records, planted),

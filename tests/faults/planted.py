@@ -1,0 +1,50 @@
+"""What was put among the events on purpose, and what must have become of it. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.contracts import screening
+from tests.faults.checker import Place
+from tests.faults.inspection import Findings
+
+#: A consumer, a source, a subject of it and a sequence.
+Letter = tuple[str, str, str, int]
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Everything that the nemesis has planted in one run."""
+
+    #: Subjects of screening's log whose second event doesn't fit its type.
+    poisoned: Sequence[str] = ()
+    undecodable: Sequence[bytes] = ()
+
+    #: Who follows screening, and so has a dead letter of each.
+    consumers = ("travel", "reintegration", "gateway")
+
+    @property
+    def poisons(self) -> set[Letter]:
+        """The letters that nothing can mend: each is skipped in the end."""
+        return {(name, screening.SOURCE, subject, 2) for name in self.consumers for subject in self.poisoned}
+
+    def skipped(self) -> Mapping[str, Mapping[str, set[Place]]]:
+        """By consumer and source: the places that are skipped in the end, and no others."""
+        places = {(subject, sequence) for _, _, subject, sequence in self.poisons}
+        return {name: {screening.SOURCE: places} for name in self.consumers}
+
+    def letters(self, findings: Findings) -> Iterator[str]:
+        """Before anything is repaired: dead letters are exactly the poisons, and no bytes were kept but those sent."""
+        yield from _difference("dead letter", findings.in_state("dead"), self.poisons)
+        kept = {body for bodies in findings.unreadable.values() for body in bodies}
+        yield from (f"kept as unreadable, and never sent: {body[:80]!r}" for body in kept - set(self.undecodable))
+
+    def repaired(self, findings: Findings) -> Iterator[str]:
+        """In the end: nothing is dead, and exactly the poisons are skipped, by a person's decision on record."""
+        yield from _difference("dead letter", findings.in_state("dead"), set())
+        yield from _difference("skipped event", findings.in_state("skipped"), self.poisons)
+        yield from _difference("decision to skip", findings.skips, self.poisons)
+
+
+def _difference(what: str, found: set[Letter], expected: set[Letter]) -> Iterator[str]:
+    yield from (f"a {what} that nobody planted: {each}" for each in sorted(found - expected))
+    yield from (f"a planted {what} that is not there: {each}" for each in sorted(expected - found))
