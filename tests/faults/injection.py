@@ -49,9 +49,9 @@ class Injection:
                 return await self._send_again(backwards=kind is Kind.REORDERED)
 
     async def delete_queue(self, name: str) -> bool:
-        """Delete a consumer's queue with all that is in it."""
+        """Delete a consumer's queue with all that is in it. Raises OSError when there is none."""
         async with self._channel() as channel:
-            await channel.queue_delete(name)
+            await (await channel.get_queue(name)).delete(if_unused=False, if_empty=False)
         return True
 
     async def _send_again(self, *, backwards: bool) -> bool:

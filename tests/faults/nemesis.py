@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import ClassVar
 
 import asyncpg  # type: ignore[import-untyped]
@@ -36,6 +37,9 @@ class Nemesis:
         self.failed: list[str] = []
         self._tell = tell
         self._broker, self._postgres = asyncio.Lock(), asyncio.Lock()
+        self._proxies: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        #: The broker may have no memory left, by our doing.
+        self._alarmed = False
         self._arming: dict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._ends = 0.0
 
@@ -76,6 +80,7 @@ class Nemesis:
         """Everything runs, and everything passes."""
         for proxy in self.suite.proxies:
             proxy.heal()
+        await self._end_alarm()
         disarm(self.suite.control)
         for replica in self.suite.replicas:
             replica.send(signal.SIGCONT)
@@ -159,11 +164,30 @@ class Nemesis:
 
     async def _broker_alarm(self, fault: Fault) -> bool:
         async with self._broker:
-            control = self.suite.broker.control
-            await asyncio.to_thread(control, "set_vm_memory_high_watermark", "0.0000001")
-            await asyncio.sleep(fault.seconds)
-            await asyncio.to_thread(control, "set_vm_memory_high_watermark", "0.4")
-        return True
+            self._alarmed = True
+            try:
+                await self._control("set_vm_memory_high_watermark", "0.0000001")
+                await asyncio.sleep(fault.seconds)
+                return await _within(_REACH, self._anybody_blocked)
+            finally:
+                await self._end_alarm()
+
+    async def _anybody_blocked(self) -> bool:
+        return "blocked" in (await self._control("list_connections", "--quiet", "state")).split()
+
+    async def _end_alarm(self) -> None:
+        """As often as it takes: a broker that is left without memory lets nobody publish any more."""
+        if self._alarmed and not await _within(_PATIENCE, self._memory_is_back):
+            raise ControlFailed("the broker's memory alarm can't be ended")
+
+    async def _memory_is_back(self) -> bool:
+        with suppress(ControlFailed):
+            await self._control("set_vm_memory_high_watermark", "0.4")
+            self._alarmed = False
+        return not self._alarmed
+
+    async def _control(self, *arguments: str) -> str:
+        return await asyncio.to_thread(self.suite.broker.control, *arguments)
 
     async def _queue_delete(self, fault: Fault) -> bool:
         async with self._broker:
@@ -186,11 +210,15 @@ class Nemesis:
         return self._proxy(fault).reset() > 0
 
     async def _hurt(self, fault: Fault) -> bool:
+        """Until something has passed that was hurt by it."""
         proxy = self._proxy(fault)
-        proxy.hurt({Kind.HALF_OPEN: Hurt.HALF_OPEN, Kind.SLOW: Hurt.SLOW, Kind.CUT: Hurt.CUT}[fault.kind])
-        await asyncio.sleep(fault.seconds or 0.5)
-        proxy.heal()
-        return True
+        async with self._proxies[proxy.port]:
+            proxy.hurt({Kind.HALF_OPEN: Hurt.HALF_OPEN, Kind.SLOW: Hurt.SLOW, Kind.CUT: Hurt.CUT}[fault.kind])
+            await asyncio.sleep(fault.seconds)
+            try:
+                return await _within(_REACH, lambda: _touched(proxy))
+            finally:
+                proxy.heal()
 
     async def _inject(self, fault: Fault) -> bool:
         async with self._postgres, self._broker:
@@ -217,6 +245,18 @@ class Nemesis:
         Kind.UNDECODABLE: _inject,
         Kind.POISON: _inject,
     }
+
+
+async def _within(seconds: float, probe: Callable[[], Awaitable[bool]]) -> bool:
+    """Whether it becomes true in so many seconds."""
+    ends = asyncio.get_running_loop().time() + seconds
+    while not (held := await probe()) and asyncio.get_running_loop().time() < ends:
+        await asyncio.sleep(0.05)
+    return held
+
+
+async def _touched(proxy: Proxy) -> bool:
+    return proxy.touched > 0
 
 
 def _comes_to(replica: Replica, point: str) -> bool:
