@@ -15,6 +15,7 @@ from tests.faults.injection import Injection
 from tests.faults.proxy import Fault as Hurt
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import Fault, Kind
+from tests.faults.spoiling import Spoiling
 from tests.faults.suite import FaultySuite, Replica
 
 #: Seconds that a replica is given to reach a point before the others are asked to.
@@ -31,12 +32,13 @@ class Nemesis:
     def __init__(self, suite: FaultySuite, schedule: list[Fault], tell: Callable[[str], None]) -> None:
         self.suite, self.schedule = suite, schedule
         self.injection = Injection(suite, len(schedule))
+        self.spoiling = Spoiling(suite.control)
         #: What has happened, by name.
         self.done: Counter[str] = Counter()
         #: What could not be done, and why.
         self.failed: list[str] = []
         self._tell = tell
-        self._broker, self._postgres = asyncio.Lock(), asyncio.Lock()
+        self._broker, self._postgres, self._spoiling = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
         self._proxies: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         #: The broker may have no memory left, by our doing.
         self._alarmed = False
@@ -113,12 +115,23 @@ class Nemesis:
         first = self._replica(fault)
         others = [each for each in self.suite.replicas if each is not first and _comes_to(each, fault.point)]
         left = max(0.0, self._ends - asyncio.get_running_loop().time())
-        reached = await self._first([first], fault.point, number, _REACH)
-        reached = reached or await self._first(others, fault.point, number, left + _PATIENCE)
+        provoking = asyncio.create_task(self._provoke(fault.point))
+        try:
+            reached = await self._first([first], fault.point, number, _REACH)
+            reached = reached or await self._first(others, fault.point, number, left + _PATIENCE)
+        finally:
+            provoking.cancel()
         if reached is not None:
             await asyncio.sleep(fault.seconds)
             reached.send(signal.SIGCONT)
         return reached is not None
+
+    async def _provoke(self, point: str) -> None:
+        """A relay claims from the table only what could not be published at once: see to it that there is some."""
+        while point.startswith("relay.claim"):
+            await asyncio.sleep(_REACH)
+            for replica in self.suite.replicas:
+                replica.broker.reset()
 
     async def _first(
         self, replicas: list[Replica], point: str, number: signal.Signals, patience: float
@@ -224,6 +237,20 @@ class Nemesis:
         async with self._postgres, self._broker:
             return await self.injection.inject(fault.kind)
 
+    async def _spoil(self, fault: Fault) -> bool:
+        """Of a case of which the consumer will hear more."""
+        async with self._spoiling:
+            subject = await self.injection.lively_case(fault.service, {each for _, each in self.spoiling.spoilt})
+            if subject is None:
+                return False
+            self.spoiling.spoil(fault.service, subject)
+            if await _within(_REACH, lambda: self._felt(fault.service, subject)):
+                return True
+            return not self.spoiling.give_up(fault.service, subject)
+
+    async def _felt(self, consumer: str, subject: str) -> bool:
+        return self.spoiling.felt(consumer, subject)
+
     _ACTIONS: ClassVar[dict[Kind, Callable[["Nemesis", Fault], Awaitable[bool]]]] = {
         Kind.KILL: _kill,
         Kind.STOP: _stop,
@@ -244,6 +271,7 @@ class Nemesis:
         Kind.REORDERED: _inject,
         Kind.UNDECODABLE: _inject,
         Kind.POISON: _inject,
+        Kind.SPOIL: _spoil,
     }
 
 

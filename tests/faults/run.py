@@ -8,8 +8,9 @@ from tests.faults.driver import Driver
 from tests.faults.inspection import inspect
 from tests.faults.nemesis import Nemesis
 from tests.faults.planted import Planted
+from tests.faults.repair import Unrepaired, repair
 from tests.faults.report import Report
-from tests.faults.rest import Rest, Tell, repair
+from tests.faults.rest import Rest, Tell
 from tests.faults.schedule import schedule
 from tests.faults.suite import FaultySuite
 from tests.faults.verdict import repeated, verdict
@@ -34,8 +35,11 @@ async def run(
         rest = Rest(desk, report, MUTATED_REST if mutations else REST, tell)
         await rest.reach()
         await _resolve(desk, report, rest, tell)
-        planted = Planted(nemesis.injection.poisoned, nemesis.injection.undecodable)
-        await _repair(suite, desk, planted, report, rest, tell)
+        planted = Planted(nemesis.injection.poisoned, nemesis.injection.undecodable, nemesis.spoiling.spoilt)
+        if not report.wrong:
+            report.wrong += planted.letters(await inspect(suite))
+            nemesis.spoiling.mend()
+            await _repair(desk, planted, report, rest, tell)
         if not report.wrong:
             # Before all is looked at: who executes a command twice may well give the same answer twice.
             report.wrong += await repeated(desk, seed)
@@ -62,11 +66,13 @@ async def _resolve(desk: Desk, report: Report, rest: Rest, tell: Tell) -> None:
         await rest.reach()
 
 
-async def _repair(suite: FaultySuite, desk: Desk, planted: Planted, report: Report, rest: Rest, tell: Tell) -> None:
-    if planted.poisoned and not report.wrong:
-        report.wrong += planted.letters(await inspect(suite))
-        await repair(desk, planted, report, tell)
-        await rest.reach()
+async def _repair(desk: Desk, planted: Planted, report: Report, rest: Rest, tell: Tell) -> None:
+    tell(f"{len(planted.spoilt)} spoilt cases are replayed, {len(planted.poisoned)} poisoned ones skipped in the end")
+    try:
+        await repair(desk, planted)
+    except Unrepaired as error:
+        report.wrong.append(str(error))
+    await rest.reach()
 
 
 async def _judge(suite: FaultySuite, desk: Desk, planted: Planted, report: Report) -> None:
