@@ -62,6 +62,7 @@ def _show(report: Report) -> None:
         ", ".join(f"{name} {number}" for name, number in report.commands.items()),
         f"(of {report.resolved} it was found out in the end).",
     )
+    print(f"Dead letters of real cases: {report.held_up}, with {report.behind} events that waited behind them.")
     print(f"\n{'service':15}" + "".join(f"{name:>12}" for name in COUNTED))
     for service, counted in report.counted.items():
         print(f"{service:15}" + "".join(f"{counted[name]:12}" for name in COUNTED))

@@ -47,18 +47,22 @@ class Planted:
             if (left := _left(findings, consumer, source, subject))
         }
 
+    def behind(self, findings: Findings) -> set[Letter]:
+        """What waits behind those."""
+        return {
+            (consumer, source, subject, sequence)
+            for consumer, source, subject, _ in self.held_up(findings)
+            for sequence in _left(findings, consumer, source, subject)[1:]
+        }
+
     def letters(self, findings: Findings) -> Iterator[str]:
         """Before anything is repaired: dead letters are exactly what was planted, the rest waits behind them, and no
         bytes were kept but those that were sent.
         """
         held_up = self.held_up(findings)
         yield from _difference("dead letter", findings.in_state("dead"), self.poisons | held_up)
-        behind = {
-            (consumer, source, subject, sequence)
-            for consumer, source, subject, _ in held_up
-            for sequence in _left(findings, consumer, source, subject)[1:]
-        }
-        yield from _difference("waiting event", findings.in_state("waiting"), behind | self._behind_poisons)
+        behind = self.behind(findings) | self._behind_poisons
+        yield from _difference("waiting event", findings.in_state("waiting"), behind)
         for each in sorted({*self.spoilt} - {(consumer, subject) for consumer, _, subject, _ in held_up}):
             yield f"nothing was held up of a case that was spoilt: {each}"
         kept = {body for bodies in findings.unreadable.values() for body in bodies}

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tests.faults.checker import Delivery, total
+from tests.faults.schedule import WHOLE
 
 #: What must have happened for each second under fault, at the least: a fifth of what two busy cores manage.
 FLOORS: Mapping[str, float] = {"cases": 0.1, "acknowledged commands": 1.5, "deliveries": 6.0}
@@ -20,6 +21,9 @@ class Report:
     #: Commands whose outcome was found out only when everything was healed.
     resolved: int = 0
     deliveries: dict[tuple[str, str], Delivery] = field(default_factory=dict)
+    #: Dead letters of spoilt cases, and what waited behind them.
+    held_up: int = 0
+    behind: int = 0
     counted: dict[str, dict[str, int]] = field(default_factory=dict)
     cases: int = 0
     deaths: int = 0
@@ -35,6 +39,8 @@ class Report:
     def empty(self) -> Iterator[str]:
         """What has not happened although the run was made for it: without it, nothing wrong means nothing."""
         yield from (f"a fault that was not done: {each}" for each in self.not_done)
+        if self.held_up and not self.behind and self.length >= WHOLE:
+            yield "nothing has waited behind a dead letter"
         if not self.faults:
             yield "no fault was done at all"
         reached = (self.cases, self.commands.get("acknowledged", 0), self.total.handled)

@@ -37,7 +37,9 @@ async def run(
         await _resolve(desk, report, rest, tell)
         planted = Planted(nemesis.injection.poisoned, nemesis.injection.undecodable, nemesis.spoiling.spoilt)
         if not report.wrong:
-            report.wrong += planted.letters(await inspect(suite))
+            findings = await inspect(suite)
+            report.held_up, report.behind = len(planted.held_up(findings)), len(planted.behind(findings))
+            report.wrong += planted.letters(findings)
             nemesis.spoiling.mend()
             await _repair(desk, planted, report, rest, tell)
         if not report.wrong:

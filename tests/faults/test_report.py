@@ -26,6 +26,7 @@ def test_a_busy_run_is_not_empty() -> None:
     [
         ({"not_done": ["cut http: nobody came to it"]}, "not done: cut http"),
         ({"faults": {}}, "no fault"),
+        ({"held_up": 2}, "waited behind"),
         ({"cases": 0}, "0 cases"),
         ({"commands": {"refused": 427}}, "0 acknowledged"),
         ({"commands": {"acknowledged": 394, "unknown": 1}}, "unknown"),
