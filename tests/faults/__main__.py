@@ -11,7 +11,8 @@ from time import monotonic
 from shared.telemetry import configure_logging
 from tests.faults.hooks import COUNTED
 from tests.faults.mutations import MUTATIONS
-from tests.faults.run import Report, run
+from tests.faults.report import Report
+from tests.faults.run import run
 
 
 def main() -> int:
@@ -55,12 +56,13 @@ def _options() -> argparse.Namespace:
 
 def _show(report: Report) -> None:
     print("\nFaults:", ", ".join(f"{name} {number}" for name, number in report.faults.items()))
-    for each in report.not_done:
-        print("  not done:", each)
     print(f"Deaths of replicas: {report.deaths}. At rest {report.seconds_to_rest:.1f} s after the last fault.")
     print(
-        f"Cases: {report.cases}. Commands:", ", ".join(f"{name} {number}" for name, number in report.commands.items())
+        f"Cases: {report.cases}. Commands:",
+        ", ".join(f"{name} {number}" for name, number in report.commands.items()),
+        f"(of {report.resolved} it was found out in the end).",
     )
+    print(f"Dead letters of real cases: {report.held_up}, with {report.behind} events that waited behind them.")
     print(f"\n{'service':15}" + "".join(f"{name:>12}" for name in COUNTED))
     for service, counted in report.counted.items():
         print(f"{service:15}" + "".join(f"{counted[name]:12}" for name in COUNTED))

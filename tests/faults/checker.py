@@ -18,6 +18,15 @@ ProducerLog = Mapping[str, SubjectLog]
 #: A place in a producer's log.
 Place = tuple[str, int]
 
+#: Who follows whom: as it must be, whatever a running service says of itself.
+FOLLOWS: Mapping[str, Sequence[str]] = {
+    "screening": ("/homeward/travel",),
+    "travel": ("/homeward/screening",),
+    "reintegration": ("/homeward/screening", "/homeward/travel"),
+    "monitoring": ("/homeward/reintegration",),
+    "gateway": ("/homeward/screening", "/homeward/travel", "/homeward/reintegration", "/homeward/monitoring"),
+}
+
 #: Places that are named of each kind of fault.
 NAMED = 3
 

@@ -1,46 +1,11 @@
 """What the services know in the end, against the model and against the rules that hold under any concurrency. Pure."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from shared.contracts import monitoring, reintegration, screening, travel
-from shared.contracts.envelope import Contract, Event
 from tests.faults.model import Case, World
 
 States = Mapping[str, Mapping[str, Any]]
-
-#: The event that a command must leave in the log of its subject, once for each time it was executed.
-EVENTS: dict[str, type[Contract]] = {
-    "declare": screening.DeclarationSigned,
-    "hold": screening.HoldPlaced,
-    "lift": screening.HoldLifted,
-    "examine": screening.FitnessRecorded,
-    "clear": screening.CaseCleared,
-    "ask-document": travel.DocumentRequested,
-    "document": travel.DocumentIssued,
-    "ask-visa": travel.ExitVisaRequested,
-    "visa": travel.ExitVisaIssued,
-    "board": travel.Boarded,
-    "no-show": travel.NoShow,
-    "lock": travel.ManifestLocked,
-    "validate": travel.ManifestValidated,
-    "departure": travel.FlightDeparted,
-    "arrive": travel.ArrivalConfirmed,
-    "missing": travel.MissingAtArrival,
-    "found": travel.ArrivalCorrected,
-    "plan": reintegration.PlanSubmitted,
-    "approve": reintegration.PlanApproved,
-    "reject": reintegration.PlanRejected,
-    "deliver": reintegration.LineDelivered,
-    "complete": reintegration.ReintegrationCompleted,
-    "attempt": monitoring.AttemptRecorded,
-    "visit": monitoring.FollowUpCompleted,
-    "close": monitoring.CaseClosed,
-}
-#: The same, for commands that make their subject.
-_MADE: dict[str, type[Contract]] = {"register": screening.CaseRegistered, "household": screening.CaseRegistered}
-_MADE |= {"flight": travel.FlightScheduled, "fund": reintegration.FundOpened}
 
 
 def compare(made: World, states: States) -> Iterator[str]:
@@ -85,20 +50,6 @@ _TABLES = ("screening_case", "travel_case", "reintegration_case", "monitoring_ca
 def _spent(state: Mapping[str, Any]) -> int:
     lines = [line for plan in state.get("plans", []) for line in plan["lines"] if line["delivery"]]
     return sum(line["delivery"]["amount"] for line in lines)
-
-
-def uncounted(executed: Iterable[tuple[str, str]], events: Mapping[str, Iterable[Event]]) -> Iterator[str]:
-    """Subjects whose log does not hold exactly one event for each command: (kind, subject) of all executed ones."""
-    kinds = {**EVENTS, **_MADE}
-    expected = Counter((kinds[kind].type, subject) for kind, subject in executed if kind in kinds)
-    types = {type for type, _ in expected}
-    found = Counter(
-        (event.type, event.subject) for of_source in events.values() for event in of_source if event.type in types
-    )
-    for (type, subject), number in sorted((expected - found).items()):
-        yield f"{number} {type} of {subject} missing from the log"
-    for (type, subject), number in sorted((found - expected).items()):
-        yield f"{number} {type} of {subject} in the log that nobody has commanded"
 
 
 def broken_rules(states: States, ceiling: int) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,6 +15,8 @@ import httpx
 PATIENCE = 8.0
 #: Seconds for which a command is repeated.
 PERSISTENCE = 90.0
+#: The same for one that is still unknown when everything is healed.
+RESOLVING = 20.0
 #: Commands about dead letters, which carry no key.
 REPAIR = "repair"
 
@@ -24,7 +27,7 @@ class Outcome(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     #: 4xx: it changed nothing.
     REFUSED = "refused"
-    #: No attempt was answered, or an attempt before a refusal was not: it may have taken effect.
+    #: No attempt was answered, or an attempt before a refusal was not: it may yet take effect.
     UNKNOWN = "unknown"
 
 
@@ -85,8 +88,24 @@ class Desk:
         """The same at once, and also when the desk is closed."""
         record = Record(kind, about, role, path, body)
         self.records.append(record)
-        await self._persist(record)
+        await self._persist(record, PERSISTENCE)
         return record
+
+    @property
+    def unknown(self) -> list[Record]:
+        """Commands of which nobody knows what became of them."""
+        return [each for each in self.records if each.outcome is Outcome.UNKNOWN]
+
+    def figures(self) -> dict[str, int]:
+        """How many of the operators' commands came to which end."""
+        return dict(Counter(each.outcome.value for each in self.records if each.kind != REPAIR))
+
+    async def resolve(self) -> None:
+        """Once everything is healed and at rest: repeat what is unknown until its answer is known, the oldest first."""
+        for record in self.unknown:
+            # Of what was sent before nothing is under way any more, so a refusal is the last word now.
+            record.unanswered = 0
+            await self._persist(record, RESOLVING)
 
     async def repeat(self, record: Record) -> httpx.Response:
         """Send a command once more, with the same key."""
@@ -102,8 +121,8 @@ class Desk:
             return None
         return answer.json() if answer.is_success else None
 
-    async def _persist(self, record: Record) -> None:
-        pause, ends = 0.1, asyncio.get_running_loop().time() + PERSISTENCE
+    async def _persist(self, record: Record, seconds: float) -> None:
+        pause, ends = 0.1, asyncio.get_running_loop().time() + seconds
         while asyncio.get_running_loop().time() < ends:
             record.attempts += 1
             try:
@@ -125,6 +144,9 @@ class Desk:
         record.status, record.answer = answer.status_code, answer.json()
         if answer.is_success:
             record.outcome = Outcome.ACKNOWLEDGED
+        # A key's answer is committed with its effects, and who comes with a key that is under way waits for its end. So
+        # a refusal (409 and the like) says that no attempt had taken effect until then. But one that was frozen or
+        # held up before its transaction may still do so: after an unanswered attempt the refusal is not the last word.
         elif not record.unanswered:
             record.outcome = Outcome.REFUSED
         return True

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections import Counter
 
 from tests.faults.charter import Charters
 from tests.faults.desk import Closed, Desk
@@ -56,7 +55,3 @@ class Driver:
                 await self._journeys.travel(unit)
         except Closed:
             pass
-
-    def figures(self) -> dict[str, int]:
-        """How many commands came to which end."""
-        return dict(Counter(record.outcome.value for record in self.desk.records))

@@ -2,6 +2,7 @@
 it is given, and keeps a ledger of effects. All of it wraps the product's public methods from outside.
 """
 
+import asyncio
 import mmap
 import os
 import signal
@@ -17,7 +18,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from aiormq.abc import ChannelFrame
 from aiormq.channel import Channel
+from pamqp.commands import Basic
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.envelope import REGISTRY, Event
@@ -38,6 +41,8 @@ RELAY_POINTS = (
     "relay.claim.after",
     "relay.publish.before",
     "relay.publish.after",
+    "relay.confirm.before",
+    "relay.confirm.after",
     "relay.mark.before",
     "relay.mark.after",
 )
@@ -126,6 +131,7 @@ def install(folder: Path, replica: str) -> None:
     points, counters = Points(folder, replica), Counters(folder / f"{replica}.counters")
     _count(counters)
     _hurt_relay(points)
+    _hurt_confirms(points)
     _hurt_transactions(points)
     _hurt_acknowledgement(points)
     _hurt_consumer(points, counters)
@@ -152,6 +158,28 @@ def _hurt_relay(points: Points) -> None:
     _around(Relay, "claim", points.reach, "relay.claim.before", "relay.claim.after", only_if_something=True)
     _around(RabbitBus, "publish", points.reach, "relay.publish.before", "relay.publish.after")
     _around(Relay, "mark", points.reach, "relay.mark.before", "relay.mark.after")
+
+
+def _hurt_confirms(points: Points) -> None:
+    """Between a message's last byte, handed to the system, and the broker's word for it; and right after that word."""
+    marshall, confirm = ChannelFrame.marshall, Channel._confirm_delivery
+
+    def sent(drained: asyncio.Future[None]) -> None:
+        if not drained.cancelled() and drained.exception() is None:
+            points.reach("relay.confirm.before")
+
+    def marshalling(channel_number: int, frames: Any, drain_future: asyncio.Future[None] | None = None) -> ChannelFrame:
+        told = list(frames)
+        if drain_future is not None and isinstance(told[0], Basic.Publish):
+            drain_future.add_done_callback(sent)
+        return marshall(channel_number, told, drain_future)
+
+    def confirming(self: Channel, tag: int | None, frame: Any) -> None:
+        confirm(self, tag, frame)
+        points.reach("relay.confirm.after")
+
+    ChannelFrame.marshall = staticmethod(marshalling)  # type: ignore[method-assign]
+    Channel._confirm_delivery = confirming  # type: ignore[assignment, method-assign]
 
 
 def _hurt_acknowledgement(points: Points) -> None:

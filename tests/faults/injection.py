@@ -3,7 +3,7 @@
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -19,6 +19,7 @@ from shared.messaging.bus import Message, exchange_of
 from shared.messaging.codec import BATCH, pack
 from shared.messaging.outbox import Outgoing, Recorded, append
 from shared.persistence.database import Database
+from tests.faults.checker import FOLLOWS
 from tests.faults.inspection import PRODUCERS, event_of
 from tests.faults.schedule import Kind
 from tests.faults.suite import START, FaultySuite
@@ -48,10 +49,18 @@ class Injection:
             case _:
                 return await self._send_again(backwards=kind is Kind.REORDERED)
 
+    async def lively_case(self, consumer: str, without: Collection[str]) -> str | None:
+        """One of the cases of which a source of the consumer has told last, and which are real; None without any."""
+        source = self._random.choice(FOLLOWS[consumer]).rsplit("/", 1)[-1]
+        told = await self.suite.sql(source, "SELECT subject FROM event_log ORDER BY insert_id DESC LIMIT 20")
+        cases = {str(row["id"]) for row in await self.suite.sql("screening", "SELECT id FROM screening_case")}
+        lively = sorted({row["subject"] for row in told} & cases - {*without})
+        return self._random.choice(lively) if lively else None
+
     async def delete_queue(self, name: str) -> bool:
-        """Delete a consumer's queue with all that is in it."""
+        """Delete a consumer's queue with all that is in it. Raises OSError when there is none."""
         async with self._channel() as channel:
-            await channel.queue_delete(name)
+            await (await channel.get_queue(name)).delete(if_unused=False, if_empty=False)
         return True
 
     async def _send_again(self, *, backwards: bool) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.embedded import SERVICES
 from shared.contracts.envelope import Event
-from tests.faults.checker import Effect, Place, ProducerLog
+from tests.faults.checker import Effect, ProducerLog
 from tests.faults.suite import FaultySuite
 
 #: The services with a log.
@@ -24,6 +24,8 @@ class Findings:
     effects: Mapping[str, list[Effect]]
     #: By consumer: (source, subject, sequence, state).
     parked: Mapping[str, list[tuple[str, str, int, str]]]
+    #: (consumer, source, subject, sequence) of all that a person has decided to skip.
+    skips: set[tuple[str, str, str, int]]
     unreadable: Mapping[str, list[bytes]]
     diverged: Mapping[str, int]
     #: By key, the stored answer of every command that was executed, and when.
@@ -39,14 +41,14 @@ class Findings:
                 found[source].setdefault(event.subject, []).append((event.sequence, event.id))
         return dict(found)
 
-    def in_state(self, state: str) -> dict[str, dict[str, set[Place]]]:
-        """By consumer and source: the places that are parked in this state."""
-        found: dict[str, dict[str, set[Place]]] = {}
-        for consumer, rows in self.parked.items():
-            for source, subject, sequence, own in rows:
-                if own == state:
-                    found.setdefault(consumer, {}).setdefault(source, set()).add((subject, sequence))
-        return found
+    def in_state(self, state: str) -> set[tuple[str, str, str, int]]:
+        """(consumer, source, subject, sequence) of all that is parked in this state."""
+        return {
+            (consumer, source, subject, sequence)
+            for consumer, rows in self.parked.items()
+            for source, subject, sequence, own in rows
+            if own == state
+        }
 
 
 #: The tables of aggregates.
@@ -80,6 +82,7 @@ async def inspect(suite: FaultySuite) -> Findings:
         events=events,
         effects={name: await _effects(suite, name) for name in SERVICES},
         parked={name: await _parked(suite, name) for name in SERVICES},
+        skips={each for name in SERVICES for each in await _skips(suite, name)},
         unreadable={name: await _unreadable(suite, name) for name in SERVICES},
         diverged={name: await _diverged(suite, name) for name in SERVICES},
         executed=executed,
@@ -100,6 +103,11 @@ async def _effects(suite: FaultySuite, name: str) -> list[Effect]:
 async def _parked(suite: FaultySuite, name: str) -> list[tuple[str, str, int, str]]:
     rows = await suite.sql(name, "SELECT source, subject, sequence, state FROM inbox_parked")
     return [tuple(row) for row in rows]
+
+
+async def _skips(suite: FaultySuite, name: str) -> list[tuple[str, str, str, int]]:
+    statement = "SELECT source, subject, sequence FROM inbox_decision WHERE decision = 'skip'"
+    return [(name, *row) for row in await suite.sql(name, statement)]
 
 
 async def _unreadable(suite: FaultySuite, name: str) -> list[bytes]:

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import ClassVar
 
 import asyncpg  # type: ignore[import-untyped]
@@ -14,6 +15,7 @@ from tests.faults.injection import Injection
 from tests.faults.proxy import Fault as Hurt
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import Fault, Kind
+from tests.faults.spoiling import Spoiling
 from tests.faults.suite import FaultySuite, Replica
 
 #: Seconds that a replica is given to reach a point before the others are asked to.
@@ -30,12 +32,16 @@ class Nemesis:
     def __init__(self, suite: FaultySuite, schedule: list[Fault], tell: Callable[[str], None]) -> None:
         self.suite, self.schedule = suite, schedule
         self.injection = Injection(suite, len(schedule))
+        self.spoiling = Spoiling(suite.control)
         #: What has happened, by name.
         self.done: Counter[str] = Counter()
         #: What could not be done, and why.
         self.failed: list[str] = []
         self._tell = tell
-        self._broker, self._postgres = asyncio.Lock(), asyncio.Lock()
+        self._broker, self._postgres, self._spoiling = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
+        self._proxies: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        #: The broker may have no memory left, by our doing.
+        self._alarmed = False
         self._arming: dict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._ends = 0.0
 
@@ -76,6 +82,7 @@ class Nemesis:
         """Everything runs, and everything passes."""
         for proxy in self.suite.proxies:
             proxy.heal()
+        await self._end_alarm()
         disarm(self.suite.control)
         for replica in self.suite.replicas:
             replica.send(signal.SIGCONT)
@@ -108,12 +115,23 @@ class Nemesis:
         first = self._replica(fault)
         others = [each for each in self.suite.replicas if each is not first and _comes_to(each, fault.point)]
         left = max(0.0, self._ends - asyncio.get_running_loop().time())
-        reached = await self._first([first], fault.point, number, _REACH)
-        reached = reached or await self._first(others, fault.point, number, left + _PATIENCE)
+        provoking = asyncio.create_task(self._provoke(fault.point))
+        try:
+            reached = await self._first([first], fault.point, number, _REACH)
+            reached = reached or await self._first(others, fault.point, number, left + _PATIENCE)
+        finally:
+            provoking.cancel()
         if reached is not None:
             await asyncio.sleep(fault.seconds)
             reached.send(signal.SIGCONT)
         return reached is not None
+
+    async def _provoke(self, point: str) -> None:
+        """A relay claims from the table only what could not be published at once: see to it that there is some."""
+        while point.startswith("relay.claim"):
+            await asyncio.sleep(_REACH)
+            for replica in self.suite.replicas:
+                replica.broker.reset()
 
     async def _first(
         self, replicas: list[Replica], point: str, number: signal.Signals, patience: float
@@ -159,11 +177,30 @@ class Nemesis:
 
     async def _broker_alarm(self, fault: Fault) -> bool:
         async with self._broker:
-            control = self.suite.broker.control
-            await asyncio.to_thread(control, "set_vm_memory_high_watermark", "0.0000001")
-            await asyncio.sleep(fault.seconds)
-            await asyncio.to_thread(control, "set_vm_memory_high_watermark", "0.4")
-        return True
+            self._alarmed = True
+            try:
+                await self._control("set_vm_memory_high_watermark", "0.0000001")
+                await asyncio.sleep(fault.seconds)
+                return await _within(_REACH, self._anybody_blocked)
+            finally:
+                await self._end_alarm()
+
+    async def _anybody_blocked(self) -> bool:
+        return "blocked" in (await self._control("list_connections", "--quiet", "state")).split()
+
+    async def _end_alarm(self) -> None:
+        """As often as it takes: a broker that is left without memory lets nobody publish any more."""
+        if self._alarmed and not await _within(_PATIENCE, self._memory_is_back):
+            raise ControlFailed("the broker's memory alarm can't be ended")
+
+    async def _memory_is_back(self) -> bool:
+        with suppress(ControlFailed):
+            await self._control("set_vm_memory_high_watermark", "0.4")
+            self._alarmed = False
+        return not self._alarmed
+
+    async def _control(self, *arguments: str) -> str:
+        return await asyncio.to_thread(self.suite.broker.control, *arguments)
 
     async def _queue_delete(self, fault: Fault) -> bool:
         async with self._broker:
@@ -186,15 +223,33 @@ class Nemesis:
         return self._proxy(fault).reset() > 0
 
     async def _hurt(self, fault: Fault) -> bool:
+        """Until something has passed that was hurt by it."""
         proxy = self._proxy(fault)
-        proxy.hurt({Kind.HALF_OPEN: Hurt.HALF_OPEN, Kind.SLOW: Hurt.SLOW, Kind.CUT: Hurt.CUT}[fault.kind])
-        await asyncio.sleep(fault.seconds or 0.5)
-        proxy.heal()
-        return True
+        async with self._proxies[proxy.port]:
+            proxy.hurt({Kind.HALF_OPEN: Hurt.HALF_OPEN, Kind.SLOW: Hurt.SLOW, Kind.CUT: Hurt.CUT}[fault.kind])
+            await asyncio.sleep(fault.seconds)
+            try:
+                return await _within(_REACH, lambda: _touched(proxy))
+            finally:
+                proxy.heal()
 
     async def _inject(self, fault: Fault) -> bool:
         async with self._postgres, self._broker:
             return await self.injection.inject(fault.kind)
+
+    async def _spoil(self, fault: Fault) -> bool:
+        """Of a case of which the consumer will hear more."""
+        async with self._spoiling:
+            subject = await self.injection.lively_case(fault.service, {each for _, each in self.spoiling.spoilt})
+            if subject is None:
+                return False
+            self.spoiling.spoil(fault.service, subject)
+            if await _within(_REACH, lambda: self._felt(fault.service, subject)):
+                return True
+            return not self.spoiling.give_up(fault.service, subject)
+
+    async def _felt(self, consumer: str, subject: str) -> bool:
+        return self.spoiling.felt(consumer, subject)
 
     _ACTIONS: ClassVar[dict[Kind, Callable[["Nemesis", Fault], Awaitable[bool]]]] = {
         Kind.KILL: _kill,
@@ -216,7 +271,20 @@ class Nemesis:
         Kind.REORDERED: _inject,
         Kind.UNDECODABLE: _inject,
         Kind.POISON: _inject,
+        Kind.SPOIL: _spoil,
     }
+
+
+async def _within(seconds: float, probe: Callable[[], Awaitable[bool]]) -> bool:
+    """Whether it becomes true in so many seconds."""
+    ends = asyncio.get_running_loop().time() + seconds
+    while not (held := await probe()) and asyncio.get_running_loop().time() < ends:
+        await asyncio.sleep(0.05)
+    return held
+
+
+async def _touched(proxy: Proxy) -> bool:
+    return proxy.touched > 0
 
 
 def _comes_to(replica: Replica, point: str) -> bool:

@@ -14,13 +14,15 @@ from typing import Any
 
 from services.embedded import SERVICES
 from shared.persistence.embedded.programs import die_with_parent
-from tests.faults import hooks, mutations
+from tests.faults import hooks, mutations, spoiling
 
 
 def run_service(name: str) -> None:
     """Run one service under the hooks that the environment names, until it is told to stop."""
     mutations.apply(os.environ.get("HOMEWARD_FAULTS_MUTATIONS", ""))
-    hooks.install(Path(os.environ["HOMEWARD_FAULTS_CONTROL"]), os.environ["HOMEWARD_FAULTS_REPLICA"])
+    control, replica = Path(os.environ["HOMEWARD_FAULTS_CONTROL"]), os.environ["HOMEWARD_FAULTS_REPLICA"]
+    spoiling.install(control, replica)
+    hooks.install(control, replica)
     service = importlib.import_module("shared.service")
     settings = importlib.import_module(f"services.{name}.settings").Settings()
     service.serve(importlib.import_module(f"services.{name}.app").create_app, settings)

@@ -52,6 +52,8 @@ class Proxy:
     delay: float = 0.15
     rate: float = 64 * 1024
     fault: Fault = Fault.NONE
+    #: Pieces that the last fault has swallowed, delayed or cut.
+    touched: int = 0
     _server: asyncio.Server | None = None
     _connections: set[_Connection] = field(default_factory=set)
     _turn: int = 0
@@ -77,7 +79,7 @@ class Proxy:
 
     def hurt(self, fault: Fault) -> None:
         """From now on do this to what passes."""
-        self.fault = fault
+        self.fault, self.touched = fault, 0
 
     def heal(self) -> None:
         """Pass everything on again. A connection of which bytes are missing can't go on: it is reset."""
@@ -91,7 +93,7 @@ class Proxy:
         try:
             if self.fault is Fault.HALF_OPEN:
                 connection.broken = True
-                await _swallow(reader)
+                await self._swallow(reader)
                 return
             upstream, connection.server = await self._connect()
             directions = (
@@ -123,12 +125,20 @@ class Proxy:
                 refusal = error
         raise refusal
 
+    async def _swallow(self, reader: asyncio.StreamReader) -> None:
+        with suppress(OSError):
+            while await reader.read(_CHUNK):
+                self.touched += 1
+
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: _Connection) -> None:
         with suppress(OSError):
             while data := await reader.read(_CHUNK):
                 if self.fault is Fault.HALF_OPEN or connection.broken:
                     connection.broken = True
+                    self.touched += 1
                     continue
+                if self.fault is not Fault.NONE:
+                    self.touched += 1
                 if self.fault is Fault.CUT:
                     writer.write(data[: len(data) // 2])
                     await asyncio.sleep(0)
@@ -138,12 +148,6 @@ class Proxy:
                     await asyncio.sleep(self.delay + len(data) / self.rate)
                 writer.write(data)
                 await writer.drain()
-
-
-async def _swallow(reader: asyncio.StreamReader) -> None:
-    with suppress(OSError):
-        while await reader.read(_CHUNK):
-            pass
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

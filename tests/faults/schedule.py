@@ -40,6 +40,8 @@ class Kind(StrEnum):
     UNDECODABLE = "undecodable"
     #: An event of a producer's log whose data doesn't fit its type.
     POISON = "poison"
+    #: A real event whose handling fails until everything is healed and a person has it replayed.
+    SPOIL = "spoil"
 
 
 #: What a proxy stands in front of, and what it can do.
@@ -52,6 +54,8 @@ _WORKERS = {
     "consumer": ("gateway", "travel", "screening", "reintegration"),
     "command": ("screening", "travel", "reintegration"),
 }
+#: Whose handling may be spoilt: those who hear of every case from early on.
+_SPOILT = ("travel", "reintegration", "gateway", "screening")
 #: Faults that make everybody wait get their own part of the run, as shares of its length.
 _HEAVY = {Kind.BROKER_WIPE: 0.15, Kind.POSTGRES_KILL: 0.45, Kind.BROKER_KILL: 0.6, Kind.BROKER_ALARM: 0.85}
 #: Below so many seconds not everything fits in.
@@ -99,7 +103,7 @@ def _whole(chance: random.Random, length: float, replicas: int) -> Iterator[Faul
     for kind in LINKED:
         for link in LINKS:
             yield _fault(chance, kind, chance.uniform(1, length), replicas, link=link)
-    for kind in light:
+    for kind in (*light, Kind.SPOIL, Kind.SPOIL):
         yield _fault(chance, kind, chance.uniform(1, length), replicas)
     for _ in range(int((length - WHOLE) / 2)):
         kind = chance.choice(list(Kind))
@@ -110,8 +114,16 @@ def _whole(chance: random.Random, length: float, replicas: int) -> Iterator[Faul
 def _short(chance: random.Random, length: float, replicas: int) -> Iterator[Fault]:
     yield _fault(chance, Kind.BROKER_WIPE, length * 0.2, replicas)
     yield _fault(chance, Kind.POSTGRES_KILL, length * 0.6, replicas)
-    chosen = [Kind.KILL, Kind.STOP, Kind.QUEUE_DELETE, Kind.DUPLICATES, Kind.REORDERED, Kind.UNDECODABLE, Kind.POISON]
-    for kind in (*chosen, Kind.BACKENDS_TERMINATE, *LINKED, *[Kind.DUPLICATES] * 2):
+    chosen = [Kind.KILL, Kind.STOP, Kind.QUEUE_DELETE, Kind.DUPLICATES, Kind.REORDERED, Kind.UNDECODABLE]
+    for kind in (
+        *chosen,
+        Kind.POISON,
+        Kind.SPOIL,
+        Kind.SPOIL,
+        Kind.BACKENDS_TERMINATE,
+        *LINKED,
+        *[Kind.DUPLICATES] * 2,
+    ):
         yield _fault(chance, kind, chance.uniform(1, length), replicas)
     for point in chance.sample(POINTS, 6):
         yield _fault(chance, Kind.CRASH, chance.uniform(1, length), replicas, point=point)
@@ -128,6 +140,8 @@ def _fault(chance: random.Random, kind: Kind, at: float, replicas: int, *, point
         return Fault(at, kind, chance.choice(SERVICES), replica, link=link, seconds=seconds if lasting else 0.0)
     if kind in (Kind.KILL, Kind.KILL_SERVICE, Kind.QUEUE_DELETE, Kind.BACKENDS_TERMINATE):
         return Fault(at, kind, chance.choice(SERVICES), replica)
+    if kind is Kind.SPOIL:
+        return Fault(at, kind, chance.choice(_SPOILT))
     if kind is Kind.STOP:
         return Fault(at, kind, chance.choice(SERVICES), replica, seconds=seconds)
     return Fault(at, kind, seconds=seconds if kind is Kind.BROKER_ALARM else 0.0)

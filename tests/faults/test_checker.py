@@ -4,9 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+from services.cli import accounting
 from shared.contracts.envelope import GENESIS, Event
 from shared.ids import new_id
-from tests.faults.checker import Delivery, Effect, account, broken_links, deliver, total
+from tests.faults.checker import FOLLOWS, Delivery, Effect, account, broken_links, deliver, total
 
 SOURCE = "/homeward/screening"
 LOG = {subject: [(sequence, new_id()) for sequence in (1, 2, 3)] for subject in ("anna", "omar")}
@@ -96,3 +97,10 @@ def test_a_changed_body_a_missing_event_and_another_hash_break_the_chain() -> No
     assert broken_links(changed) == [("anna", 2)]
     assert broken_links([whole[0], *whole[2:]]) == [("anna", 3)]
     assert broken_links([*whole[:3], (whole[3][0], bytes(32))]) == [("anna", 4)]
+
+
+def test_who_follows_whom_is_what_the_product_takes_for_whole() -> None:
+    """A consumer that had no effect at all would else have lost nothing."""
+    short = {name: tuple(each.rsplit("/", 1)[-1] for each in sources) for name, sources in FOLLOWS.items()}
+    assert short == accounting.FOLLOWS
+    assert account({SOURCE: LOG}, dict.fromkeys(FOLLOWS, ()), FOLLOWS)["gateway", SOURCE].lost == 6

@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from types import SimpleNamespace
+from typing import cast
 
 import aio_pika
 import pytest
+from aiormq.abc import ChannelFrame
+from aiormq.channel import Channel
 from sqlalchemy import make_url
 
 from services.servers import LocalRabbitMQ, ServerUnavailable, local_rabbitmq
 from shared.messaging.bus import Message, PublishFailed
 from shared.messaging.rabbitmq import RabbitBus
+from tests.faults.hooks import Points, _hurt_confirms
 from tests.faults.proxy import Proxy
 from tests.support.bench import eventually
 
@@ -57,6 +62,17 @@ async def test_a_publisher_connects_anew_as_often_as_it_is_cut_off(bus: RabbitBu
         proxy.reset()
         await eventually(bus.accepting)
         await eventually(lambda: publishes(bus))
+
+
+async def test_a_process_can_be_hurt_between_sending_and_the_confirm(
+    bus: RabbitBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached: list[str] = []
+    monkeypatch.setattr(ChannelFrame, "marshall", ChannelFrame.marshall)
+    monkeypatch.setattr(Channel, "_confirm_delivery", Channel._confirm_delivery)
+    _hurt_confirms(cast(Points, SimpleNamespace(reach=reached.append)))
+    await bus.publish(EXCHANGE, [EVENT])
+    assert reached == ["relay.confirm.before", "relay.confirm.after"]
 
 
 async def test_a_queue_that_a_killed_broker_left_without_a_leader_is_declared_anew() -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from services.servers import ServerUnavailable
 from tests.faults.hooks import POINTS
-from tests.faults.run import Report, run
+from tests.faults.report import Report
+from tests.faults.run import run
 from tests.faults.schedule import LINKED, LINKS, WHOLE, Fault, Kind, schedule
 
 SEED, LENGTH = 7, 20.0

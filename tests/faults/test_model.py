@@ -1,16 +1,11 @@
 """The model says what follows from commands, and the comparison is seen red where a service says something else."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from shared.contracts import screening
-from shared.contracts.envelope import GENESIS, Event
-from shared.ids import new_id
-from tests.faults.comparison import broken_rules, uncounted
+from tests.faults.comparison import broken_rules
 from tests.faults.model import Executed, World, world
-from tests.faults.suite import START
 
 OMAR = "omar"
 REGISTERED = Executed("register", {}, {"case_id": OMAR})
@@ -71,32 +66,6 @@ def test_a_plan_moves_money_and_ends_with_what_it_has_cost() -> None:
         (0, 10, 70),
         (0, 0, 70),
     ]
-
-
-def logged(*types: str) -> dict[str, Iterator[Event]]:
-    def events() -> Iterator[Event]:
-        for sequence, type in enumerate(types, start=1):
-            yield Event(
-                id=new_id(),
-                source=screening.SOURCE,
-                type=type,
-                subject=OMAR,
-                sequence=sequence,
-                time=START,
-                prevhash=GENESIS,
-                data=b"{}",
-            )
-
-    return {screening.SOURCE: events()}
-
-
-def test_a_command_without_its_event_and_an_event_without_a_command_are_both_told() -> None:
-    commanded = [("register", OMAR), ("declare", OMAR)]
-    registered, declared = screening.CaseRegistered.type, screening.DeclarationSigned.type
-    assert list(uncounted(commanded, logged(registered, declared))) == []
-    [missing] = uncounted(commanded, logged(registered))
-    [ghost] = uncounted(commanded, logged(registered, declared, declared))
-    assert "missing" in missing and "nobody has commanded" in ghost
 
 
 def passengers(*case_ids: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.faults.proxy import Fault, Proxy
+from tests.support.bench import eventually
 
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -88,4 +89,21 @@ async def test_slow_is_slow_and_whole(proxy: Proxy) -> None:
     began = asyncio.get_running_loop().time()
     assert await ask(ends, b"hello") == b"hello"
     assert asyncio.get_running_loop().time() - began >= 2 * proxy.delay
+    ends[1].close()
+
+
+@pytest.mark.parametrize("fault", [Fault.HALF_OPEN, Fault.SLOW, Fault.CUT])
+async def test_a_fault_counts_what_it_has_touched_and_nothing_without_traffic(proxy: Proxy, fault: Fault) -> None:
+    ends = await connect(proxy)
+    await ask(ends, b"hello")
+    proxy.hurt(fault)
+    assert proxy.touched == 0
+    ends[1].write(b"hello")
+
+    async def touched() -> bool:
+        return proxy.touched > 0
+
+    await eventually(touched)
+    proxy.hurt(Fault.NONE)
+    assert proxy.touched == 0
     ends[1].close()

@@ -1,64 +1,40 @@
 """Puts the checker, the model and the rules together: what is wrong with a run, one sentence each."""
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Any
 
 import httpx
 
-from shared.contracts import screening
 from shared.programme import load_programme
-from tests.faults.checker import Delivery, account, broken_links
-from tests.faults.comparison import broken_rules, compare, uncounted
+from tests.faults.checker import FOLLOWS, Delivery, account, broken_links
+from tests.faults.comparison import broken_rules, compare
 from tests.faults.desk import REPAIR, Desk, Outcome, Record
+from tests.faults.gates import wrong_gates
+from tests.faults.history import expected, ghosts
 from tests.faults.inspection import Findings
 from tests.faults.model import Executed, world
+from tests.faults.planted import Planted
 
 #: Sentences of one kind; and commands that are sent once more in the end.
 _NAMED, _REPEATED = 8, 40
 
 
-@dataclass(frozen=True)
-class Planted:
-    """What was put among the events on purpose."""
-
-    #: Subjects of screening's log whose second event doesn't fit its type.
-    poisoned: Sequence[str]
-    undecodable: Sequence[bytes]
-
-    #: Who follows screening, and so has a dead letter of each.
-    consumers = ("travel", "reintegration", "gateway")
-
-    def letters(self, findings: Findings) -> list[str]:
-        """Dead letters are exactly the poisons, and no bytes were kept but those that were sent."""
-        expected = {(name, screening.SOURCE, subject, 2) for name in self.consumers for subject in self.poisoned}
-        found = {
-            (name, source, subject, sequence)
-            for name, sources in findings.in_state("dead").items()
-            for source, places in sources.items()
-            for subject, sequence in places
-        }
-        kept = {body for bodies in findings.unreadable.values() for body in bodies}
-        return [
-            *(f"a dead letter that nobody planted: {each}" for each in sorted(found - expected)),
-            *(f"a poison that is no dead letter: {each}" for each in sorted(expected - found)),
-            *(f"kept as unreadable, and never sent: {body[:80]!r}" for body in kept - set(self.undecodable)),
-        ]
-
-
 def verdict(
-    findings: Findings, records: Sequence[Record], planted: Planted, follows: Mapping[str, list[str]]
+    findings: Findings, records: Sequence[Record], planted: Planted
 ) -> tuple[dict[tuple[str, str], Delivery], list[str]]:
     """The account of every consumer and source, and all that is wrong."""
-    deliveries = account(findings.logs(), findings.effects, follows, findings.in_state("skipped"))
+    deliveries = account(findings.logs(), findings.effects, FOLLOWS, planted.skipped())
+    executed = list(_executed(findings, records))
     sentences = (
         _deliveries(deliveries),
+        planted.repaired(findings),
         _chains(findings),
         _records(findings, records),
-        _states(findings, records, planted),
+        _states(findings, executed),
+        _events(findings, executed, planted),
         broken_rules(findings.states, load_programme(None).reintegration.ceiling),
     )
     return deliveries, [each for some in sentences for each in islice(some, _NAMED)]
@@ -87,14 +63,17 @@ def _records(findings: Findings, records: Sequence[Record]) -> Iterator[str]:
             yield f"{record.kind} {record.about} was refused with {record.status} and has taken effect"
 
 
-def _states(findings: Findings, records: Sequence[Record], planted: Planted) -> Iterator[str]:
-    executed = list(_executed(findings, records))
+def _states(findings: Findings, executed: Sequence[Executed]) -> Iterator[str]:
     yield from compare(world(executed), findings.states)
+
+
+def _events(findings: Findings, executed: Sequence[Executed], planted: Planted) -> Iterator[str]:
     events = {
         source: [event for event, _ in of_source if event.subject not in planted.poisoned]
         for source, of_source in findings.events.items()
     }
-    yield from uncounted(((each.kind, subject) for each in executed for subject in _subjects(each)), events)
+    yield from ghosts(expected(executed), chain.from_iterable(events.values()))
+    yield from wrong_gates(world(executed), events, findings.states["travel_case"])
 
 
 def _executed(findings: Findings, records: Sequence[Record]) -> Iterator[Executed]:
@@ -102,20 +81,6 @@ def _executed(findings: Findings, records: Sequence[Record]) -> Iterator[Execute
     done = [(findings.executed[each.key][1], each) for each in records if each.key in findings.executed]
     for _, record in sorted(done, key=itemgetter(0)):
         yield Executed(record.kind, record.about, findings.executed[record.key][0])
-
-
-def _subjects(done: Executed) -> Iterable[str]:
-    match done.kind:
-        case "household":
-            return [each["case_id"] for each in done.answer["cases"]]
-        case "register":
-            return [done.answer["case_id"]]
-        case "flight" | "fund":
-            return [done.answer[f"{done.kind}_id"]]
-        case "lock" | "validate" | "departure":
-            return [done.about["flight_id"]]
-        case _:
-            return [done.about["case_id"]] if "case_id" in done.about else []
 
 
 async def repeated(desk: Desk, seed: int) -> list[str]:
