@@ -63,6 +63,12 @@ class Injection:
             await (await channel.get_queue(name)).delete(if_unused=False, if_empty=False)
         return True
 
+    async def delete_exchange(self, name: str) -> bool:
+        """Delete a producer's exchange with all that is bound to it. Raises OSError when there is none."""
+        async with self._channel() as channel:
+            await (await channel.get_exchange(name)).delete(if_unused=False)
+        return True
+
     async def _send_again(self, *, backwards: bool) -> bool:
         """Events of a log once more: the latest, some of which no consumer has handled yet; or the latest backwards."""
         service = self._random.choice(PRODUCERS)

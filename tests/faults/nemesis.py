@@ -10,6 +10,7 @@ from typing import ClassVar
 import asyncpg  # type: ignore[import-untyped]
 
 from services.servers.rabbitmq import ControlFailed
+from shared.messaging.bus import exchange_of
 from tests.faults.hooks import arm, disarm
 from tests.faults.injection import Injection
 from tests.faults.proxy import Fault as Hurt
@@ -206,6 +207,10 @@ class Nemesis:
         async with self._broker:
             return await self.injection.delete_queue(f"homeward.{fault.service}")
 
+    async def _exchange_delete(self, fault: Fault) -> bool:
+        async with self._broker:
+            return await self.injection.delete_exchange(exchange_of(f"/homeward/{fault.service}"))
+
     async def _postgres_kill(self, _: Fault) -> bool:
         async with self._postgres:
             await self.suite.with_postgres(self.suite.postgres.kill)
@@ -261,6 +266,7 @@ class Nemesis:
         Kind.BROKER_WIPE: _broker_wipe,
         Kind.BROKER_ALARM: _broker_alarm,
         Kind.QUEUE_DELETE: _queue_delete,
+        Kind.EXCHANGE_DELETE: _exchange_delete,
         Kind.POSTGRES_KILL: _postgres_kill,
         Kind.BACKENDS_TERMINATE: _backends_terminate,
         Kind.RESET: _reset,

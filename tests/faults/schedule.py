@@ -28,6 +28,8 @@ class Kind(StrEnum):
     #: The broker has no memory left, and blocks publishers.
     BROKER_ALARM = "broker-alarm"
     QUEUE_DELETE = "queue-delete"
+    #: A producer's exchange, and with it who is bound to it.
+    EXCHANGE_DELETE = "exchange-delete"
     POSTGRES_KILL = "postgres-kill"
     BACKENDS_TERMINATE = "backends-terminate"
     RESET = "reset"
@@ -56,6 +58,8 @@ _WORKERS = {
 }
 #: Whose handling may be spoilt: those who hear of every case from early on.
 _SPOILT = ("travel", "reintegration", "gateway", "screening")
+#: Who has an exchange to which somebody is bound.
+_TELLING = ("screening", "travel", "reintegration", "monitoring")
 #: Faults that make everybody wait get their own part of the run, as shares of its length.
 _HEAVY = {Kind.BROKER_WIPE: 0.15, Kind.POSTGRES_KILL: 0.45, Kind.BROKER_KILL: 0.6, Kind.BROKER_ALARM: 0.85}
 #: Below so many seconds not everything fits in.
@@ -140,6 +144,8 @@ def _fault(chance: random.Random, kind: Kind, at: float, replicas: int, *, point
         return Fault(at, kind, chance.choice(SERVICES), replica, link=link, seconds=seconds if lasting else 0.0)
     if kind in (Kind.KILL, Kind.KILL_SERVICE, Kind.QUEUE_DELETE, Kind.BACKENDS_TERMINATE):
         return Fault(at, kind, chance.choice(SERVICES), replica)
+    if kind is Kind.EXCHANGE_DELETE:
+        return Fault(at, kind, chance.choice(_TELLING))
     if kind is Kind.SPOIL:
         return Fault(at, kind, chance.choice(_SPOILT))
     if kind is Kind.STOP:
