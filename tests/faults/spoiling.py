@@ -30,6 +30,7 @@ class Spoiling:
 
     def spoil(self, consumer: str, subject: str) -> None:
         """From now on every event of the subject fails there."""
+        self._file(consumer, subject, "felt").unlink(missing_ok=True)
         self._file(consumer, subject, "spoilt").touch()
         self.spoilt.append((consumer, subject))
 
