@@ -25,8 +25,9 @@ def logs_as_json() -> Iterator[None]:
     before = root.handlers[:], root.level
     configure_logging("homeward", json=True)
     yield
+    # As the other tests have it: structlog's own default writes to standard output.
+    configure_logging("tests")
     root.handlers[:], root.level = before
-    structlog.reset_defaults()
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
