@@ -28,8 +28,8 @@ WINDOW = 200
 PREFETCH = 40
 #: One batch for the consumer ends at this many messages or bytes.
 BATCH_MESSAGES, BATCH_BYTES = 200, 1024 * 1024
-#: Seconds for what is being handled to end when we stop: longer than the slowest batch, within a pod's grace period.
-DRAIN = 15.0
+#: Seconds for what is being handled to end when we stop: longer than the slowest batch, and no more than a service has.
+DRAIN = 9.0
 #: Seconds for channels, queues and consumers to be there: a node that has lost its cluster answers nothing.
 OPENING = 20.0
 #: Seconds for a queue to take a consumer: one that is led does so in a tenth of one.
