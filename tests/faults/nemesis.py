@@ -252,9 +252,10 @@ class Nemesis:
             if subject is None:
                 return False
             self.spoiling.spoil(fault.service, subject)
-            if await _within(_REACH, lambda: self._felt(fault.service, subject)):
-                return True
-            return not self.spoiling.give_up(fault.service, subject)
+        # The broker may be down for half of it.
+        if await _within(_PATIENCE, lambda: self._felt(fault.service, subject)):
+            return True
+        return not self.spoiling.give_up(fault.service, subject)
 
     async def _felt(self, consumer: str, subject: str) -> bool:
         return self.spoiling.felt(consumer, subject)
