@@ -5,6 +5,7 @@ import signal
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import ClassVar
 
 import asyncpg  # type: ignore[import-untyped]
@@ -139,30 +140,32 @@ class Nemesis:
     ) -> Replica | None:
         """The first of them that comes to the point and hurts itself."""
         waiting = [asyncio.create_task(self._reaches(each, point, number, patience)) for each in replicas]
+        reached = None
         for done in asyncio.as_completed(waiting):
             if reached := await done:
-                for each in waiting:
-                    each.cancel()
-                await asyncio.gather(*waiting, return_exceptions=True)
-                return reached
-        return None
+                break
+        for each in waiting:
+            each.cancel()
+        for also in await asyncio.gather(*waiting, return_exceptions=True):
+            # Two may come to the point at once: nobody else would wake the second.
+            if isinstance(also, Replica) and also is not reached:
+                also.send(signal.SIGCONT)
+        return reached
 
     async def _reaches(self, replica: Replica, point: str, number: signal.Signals, patience: float) -> Replica | None:
         async with self._arming[replica.name, point]:
             fired = arm(self.suite.control, replica.name, point, number)
-            ends = asyncio.get_running_loop().time() + patience
             try:
-                while asyncio.get_running_loop().time() < ends:
-                    await asyncio.sleep(0.05)
-                    if fired.exists():
-                        return replica
+                return replica if await _within(patience, lambda: _exists(fired)) else None
             except asyncio.CancelledError:
-                # It may have stopped itself in this very moment, and nobody else would wake it.
-                replica.send(signal.SIGCONT)
+                fired.with_suffix(".armed").unlink(missing_ok=True)
+                if fired.exists():
+                    # It was quicker, and is stopped now or in a moment.
+                    await asyncio.sleep(0.1)
+                    replica.send(signal.SIGCONT)
                 raise
             finally:
                 disarm(self.suite.control, replica.name, point)
-            return None
 
     async def _broker_kill(self, _: Fault) -> bool:
         async with self._broker:
@@ -249,9 +252,10 @@ class Nemesis:
             if subject is None:
                 return False
             self.spoiling.spoil(fault.service, subject)
-            if await _within(_REACH, lambda: self._felt(fault.service, subject)):
-                return True
-            return not self.spoiling.give_up(fault.service, subject)
+        # The broker may be down for half of it.
+        if await _within(_PATIENCE, lambda: self._felt(fault.service, subject)):
+            return True
+        return not self.spoiling.give_up(fault.service, subject)
 
     async def _felt(self, consumer: str, subject: str) -> bool:
         return self.spoiling.felt(consumer, subject)
@@ -287,6 +291,10 @@ async def _within(seconds: float, probe: Callable[[], Awaitable[bool]]) -> bool:
     while not (held := await probe()) and asyncio.get_running_loop().time() < ends:
         await asyncio.sleep(0.05)
     return held
+
+
+async def _exists(path: Path) -> bool:
+    return path.exists()
 
 
 async def _touched(proxy: Proxy) -> bool:

@@ -1,6 +1,7 @@
 """A fault counts as done only when it has hurt somebody, and none outlasts the healing."""
 
 import asyncio
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -79,3 +80,30 @@ async def test_a_connection_on_which_nothing_passes_is_not_hurt(tmp_path: Path, 
     writer.close()
     await proxy.close()
     server.close()
+
+
+class Process:
+    """In a replica's place: stops when it is armed, and says what it was sent."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.sent = name, list[signal.Signals]()
+
+    def send(self, number: signal.Signals) -> bool:
+        self.sent.append(number)
+        return True
+
+
+async def test_of_two_that_stop_at_the_same_moment_the_second_is_woken_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(folder: Path, replica: str, point: str, number: signal.Signals) -> Path:
+        fired = folder / f"{replica}.{point}.fired"
+        fired.touch()
+        return fired
+
+    monkeypatch.setattr(nemesis, "arm", stop)
+    monkeypatch.setattr(nemesis, "Replica", Process)
+    both = [Process("travel-1"), Process("travel-2")]
+    found = await hurting(tmp_path)._first(cast(Any, both), "consumer.ack.before", signal.SIGSTOP, 1.0)
+    [other] = [each for each in both if each is not cast(Any, found)]
+    assert found is not None and other.sent == [signal.SIGCONT]
