@@ -248,7 +248,9 @@ class Nemesis:
     async def _spoil(self, fault: Fault) -> bool:
         """Of a case of which the consumer will hear more."""
         async with self._spoiling:
-            subject = await self.injection.lively_case(fault.service, {each for _, each in self.spoiling.spoilt})
+            spoilt = {each for _, each in self.spoiling.spoilt}
+            async with self._postgres:
+                subject = await self.injection.lively_case(fault.service, spoilt)
             if subject is None:
                 return False
             self.spoiling.spoil(fault.service, subject)
