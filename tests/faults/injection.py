@@ -49,13 +49,13 @@ class Injection:
             case _:
                 return await self._send_again(backwards=kind is Kind.REORDERED)
 
-    async def lively_case(self, consumer: str, without: Collection[str]) -> str | None:
-        """One of the real cases that have come last to a source of the consumer; None without any."""
-        source = self._random.choice(FOLLOWS[consumer]).rsplit("/", 1)[-1]
-        told = await self.suite.sql(source, "SELECT subject FROM event_log WHERE sequence = 1 ORDER BY insert_id")
+    async def lively_cases(self, consumer: str, without: Collection[str]) -> list[str]:
+        """The real cases of which the consumer's sources have told last."""
         cases = {str(row["id"]) for row in await self.suite.sql("screening", "SELECT id FROM screening_case")}
-        latest = [row["subject"] for row in told if row["subject"] in cases and row["subject"] not in without][-4:]
-        return self._random.choice(latest) if latest else None
+        statement = "SELECT subject FROM event_log ORDER BY insert_id DESC LIMIT 20"
+        sources = [each.rsplit("/", 1)[-1] for each in FOLLOWS[consumer]]
+        told = {row["subject"] for source in sources for row in await self.suite.sql(source, statement)}
+        return sorted(told & cases - {*without})
 
     async def delete_queue(self, name: str) -> bool:
         """Delete a consumer's queue with all that is in it. Raises OSError when there is none."""

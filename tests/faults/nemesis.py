@@ -246,21 +246,23 @@ class Nemesis:
             return await self.injection.inject(fault.kind)
 
     async def _spoil(self, fault: Fault) -> bool:
-        """Of a case of which the consumer will hear more."""
+        """In the gateway, which hears of everything, if the consumer hears of nobody for a while."""
         async with self._spoiling:
-            spoilt = {each for _, each in self.spoiling.spoilt}
-            async with self._postgres:
-                subject = await self.injection.lively_case(fault.service, spoilt)
-            if subject is None:
-                return False
-            self.spoiling.spoil(fault.service, subject)
-        # The broker may be down for half of it.
-        if await _within(_PATIENCE, lambda: self._felt(fault.service, subject)):
-            return True
-        return not self.spoiling.give_up(fault.service, subject)
+            return await self._spoil_in(fault.service) or await self._spoil_in("gateway")
 
-    async def _felt(self, consumer: str, subject: str) -> bool:
-        return self.spoiling.felt(consumer, subject)
+    async def _spoil_in(self, consumer: str) -> bool:
+        """The case of which the consumer hears first; several if that is at the same moment."""
+        spoilt = {each for _, each in self.spoiling.spoilt}
+        async with self._postgres:
+            cases = await self.injection.lively_cases(consumer, spoilt)
+        for case in cases:
+            self.spoiling.spoil(consumer, case)
+        await _within(_REACH, lambda: self._any_felt(consumer, cases))
+        kept = [case for case in cases if not self.spoiling.give_up(consumer, case)]
+        return bool(kept)
+
+    async def _any_felt(self, consumer: str, cases: list[str]) -> bool:
+        return any(self.spoiling.felt(consumer, case) for case in cases)
 
     _ACTIONS: ClassVar[dict[Kind, Callable[["Nemesis", Fault], Awaitable[bool]]]] = {
         Kind.KILL: _kill,
