@@ -36,7 +36,7 @@ from shared.persistence.database import Database, rows, run
 from shared.persistence.unit_of_work import Surroundings, UnitOfWork
 from shared.programme import load_programme
 from shared.scheduler import Scheduled, Scheduler
-from shared.serving import Server, limit_the_stop
+from shared.serving import Server
 from shared.settings import ServiceSettings
 from shared.telemetry import RunningAs, Telemetry, configure_logging, running_as
 from shared.web import internal, repair
@@ -96,7 +96,6 @@ class Service:
         self.started = False
         self._started_at = monotonic()
         #: It was told to stop: what would go on for long ends now.
-        self.stopping = asyncio.Event()
         self._leaving: asyncio.Task[None] | None = None
         self._when_stopping: list[Callable[[], None]] = []
         self._compose(handlers, scheduled, projection)
@@ -191,11 +190,12 @@ class Service:
             self.consumer.run(),
             self.reconciler.run(),
             self.scheduler.run(),
-            self._follow_clock(),
             self.health.watch(),
         ]
         if self.relay:
             loops.append(self.relay.run())
+        if self.settings.environment != "production":
+            loops.append(self._follow_clock())
         with running_as(self.name):
             self._tasks = [asyncio.create_task(loop, name=getattr(loop, "__qualname__", "loop")) for loop in loops]
 
@@ -206,18 +206,18 @@ class Service:
     def leave(self) -> None:
         """Told to stop: the consumer drains and streams end; requests under way and the relay still go on."""
         if self._leaving is None:
-            self.stopping.set()
             for end in self._when_stopping:
                 end()
             self._leaving = asyncio.create_task(self._leave(), name=f"{self.name} leaving")
 
     async def _leave(self) -> None:
-        await asyncio.gather(self.rebuild.stop(), self.comparer.stop())
+        ending = [self.rebuild.stop(), self.comparer.stop()]
         if self.follows:
-            # What is not acknowledged by then is delivered again.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_DRAIN):
-                    await self.bus.unsubscribe(self.queue)
+            ending.append(self.bus.unsubscribe(self.queue))
+        # What is not acknowledged by then is delivered again.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN):
+                await asyncio.gather(*ending)
 
     async def stop(self) -> None:
         """Take nothing new, drain what is being handled, close."""
@@ -260,7 +260,7 @@ class Service:
         await self.scheduler.run_due()
 
     async def _follow_clock(self) -> None:
-        while self.settings.environment != "production":
+        while True:
             await asyncio.sleep(1)
             # A database that is away for a moment has the same time afterwards.
             with suppress(OSError, SQLAlchemyError):
@@ -286,12 +286,7 @@ def serve(create_app: Callable[[Any], FastAPI], settings: ServiceSettings) -> No
     configure_logging(settings.model_config["env_prefix"].removeprefix("HOMEWARD_").strip("_").lower())
     app = create_app(settings)
     collect_rarely()
-
-    def leave() -> None:
-        limit_the_stop()
-        app.state.service.leave()
-
-    server = Server(app, leave, host=settings.host, port=settings.port, loop="uvloop")
+    server = Server(app, app.state.service.leave, host=settings.host, port=settings.port, loop="uvloop")
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:

@@ -1,5 +1,6 @@
 """The HTTP server of a process, and its end: who is told to stop takes nothing new and finishes what is short."""
 
+import asyncio
 import os
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -10,6 +11,10 @@ from typing import Any
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.errors import Stopping
+from shared.web.problems import problem_response
 
 log = structlog.get_logger()
 
@@ -22,9 +27,32 @@ LIMIT = 14.0
 class Server(uvicorn.Server):
     """Calls ``leave`` once it is told to stop, before it waits for requests to end."""
 
-    def __init__(self, app: Any, leave: Callable[[], None], **config: Any) -> None:
-        super().__init__(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=GRACE, **config))
+    def __init__(self, app: ASGIApp, leave: Callable[[], None], **config: Any) -> None:
+        async def answered(scope: Scope, receive: Receive, send: Send) -> None:
+            await self._answer(app, scope, receive, send)
+
+        super().__init__(uvicorn.Config(answered, log_config=None, timeout_graceful_shutdown=GRACE, **config))
         self._leave = leave
+
+    async def _answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Who is still here when the grace is over is told so; an answer that has begun breaks off.
+
+        This concerns requests from outside: inside the process a call that is cancelled must stay so.
+        """
+        started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await app(scope, receive, watched_send)
+        except asyncio.CancelledError:
+            if not self.should_exit or scope["type"] != "http":
+                raise
+            if not started:
+                await problem_response(Stopping(), scope["path"])(scope, receive, send)
 
     def leave_signals_alone(self) -> None:
         """Somebody else in this process decides about them."""
@@ -32,6 +60,7 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Uvicorn would raise the signal again at the end, and an orderly stop would look like a death."""
+        limit_the_stop()
         self.force_exit = self.should_exit and sig == SIGINT
         self.should_exit = True
 

@@ -97,7 +97,8 @@ def _compared(gateway: Connection, service: Service) -> int:
     while report["running"]:
         so_far = f"{report['compared']} of {report['producers']} logs compared, {report['fetched']} events fetched"
         typer.echo(f"{service}: {so_far}", err=True)
-        report = gateway.get(route(service, "/replay"))
+        # It joins what is under way; a replica that knows of nothing begins, for the answer may come from any.
+        report = gateway.post(route(service, "/replay"))
     return int(report["fetched"])
 
 

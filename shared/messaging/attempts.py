@@ -1,13 +1,12 @@
 """Deliveries that end with the consumer's death are counted in the database, where they outlive it."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.envelope import Event
 from shared.messaging import inbox
-from shared.messaging.inbox import Parked, State, key_of
+from shared.messaging.inbox import Key, Parked, State, key_of
 from shared.persistence.database import run
 
 
@@ -17,7 +16,7 @@ async def count(connection: AsyncConnection, events: Sequence[Event], *, deliver
     One that is tried ``alone`` and has been so often is a dead letter.
     """
     subjects = await inbox.lock(connection, map(key_of, events))
-    before, new = 0, dict[UUID, Parked]()
+    before, new = 0, dict[tuple[Key, int], Parked]()
     for event in events:
         subject = subjects[key_of(event)]
         row = subject.parked.get(event.sequence)
@@ -27,7 +26,7 @@ async def count(connection: AsyncConnection, events: Sequence[Event], *, deliver
         if alone:
             await _count_one(connection, event, deliveries)
         elif row is None:
-            new[event.id] = Parked(event, State.ATTEMPTING, attempts=1)
+            new.setdefault((key_of(event), event.sequence), Parked(event, State.ATTEMPTING, attempts=1))
     if new:
         await inbox.park(connection, list(new.values()))
     return before

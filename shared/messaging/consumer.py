@@ -128,10 +128,8 @@ class Consumer:
     async def _lanes(self, events: Sequence[Event]) -> list[list[Event]]:
         try:
             return await self._split(events)
-        except Exception as error:
-            if is_transient(error):
-                raise
-            # Whose fault it is comes out when they are handled.
+        except Exception as error:  # noqa: BLE001  in one transaction they are tried again, and whose fault it is comes out
+            log.info("a batch is handled in one lane", queue=self.queue, error=describe(error))
             return [list(events)]
 
     async def _split(self, events: Sequence[Event]) -> list[list[Event]]:
@@ -143,12 +141,14 @@ class Consumer:
 
     def _touches(self, event: Event) -> dict[str, list[UUID]]:
         """By kind what its handler touches; what can't be read touches nothing."""
+        handler = self.handlers.get(event.type)
+        if handler is None:
+            return {}
         try:
             received = receive(event)
-        except (BadData, KeyError):
+        except BadData:
             return {}
-        handler = self.handlers.get(event.type)
-        return {kind: list(ids(received)) for kind, ids in handler.touches.items()} if handler else {}
+        return {kind: list(ids(received)) for kind, ids in handler.touches.items()}
 
     async def handle(self, events: Sequence[Event], *, wake: bool = True) -> int:
         """Bring events to their handlers, in one transaction if all goes well; how many positions advanced."""

@@ -29,11 +29,13 @@ PREFETCH = 40
 #: One batch for the consumer ends at this many messages or bytes.
 BATCH_MESSAGES, BATCH_BYTES = 200, 1024 * 1024
 #: Seconds for what is being handled to end when we stop: longer than the slowest batch, and no more than a service has.
-DRAIN = 9.0
+DRAIN = 7.0
 #: Seconds for channels, queues and consumers to be there: a node that has lost its cluster answers nothing.
 OPENING = 20.0
 #: Seconds for a queue to take a consumer: one that is led does so in a tenth of one.
 CONSUMING = 8.0
+#: Seconds for a connection to say good-bye.
+CLOSING = 5.0
 #: Seconds between looks whether the broker still knows our consumers.
 WATCH = 5.0
 
@@ -64,7 +66,7 @@ class _Link:
                     await _lost(connection)
                 finally:
                     self.connection = None
-                    await connection.close()
+                    await _close(connection)
             except Exception as error:  # noqa: BLE001  whatever it was, without a connection there is no bus
                 log.warning("no connection to the broker", connection=self._name, error=type(error).__name__)
             failures += 1
@@ -73,12 +75,18 @@ class _Link:
     async def drop(self) -> None:
         """Give the connection up; a new one is made."""
         if self.connection is not None:
-            await self.connection.close()
+            await _close(self.connection)
 
     async def close(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+
+async def _close(connection: AbstractConnection) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSING):
+            await connection.close()
 
 
 async def _lost(connection: AbstractConnection) -> None:
@@ -172,9 +180,9 @@ class _Subscription:
         """Take no more; finish and acknowledge what is being handled; the rest goes back to the queue."""
         self.stopping = True
         with suppress(AMQPError, OSError, RuntimeError, TimeoutError):
-            if self.channel is not None and self.tag is not None:
-                await (await self.channel.get_underlay_channel()).basic_cancel(self.tag, timeout=5)
             async with asyncio.timeout(DRAIN):
+                if self.channel is not None and self.tag is not None:
+                    await (await self.channel.get_underlay_channel()).basic_cancel(self.tag)
                 await self.idle.wait()
         await self.forget()
         with suppress(AMQPError, OSError, RuntimeError):
@@ -182,18 +190,18 @@ class _Subscription:
                 await self.channel.close()
 
     async def present(self, connection: AbstractConnection) -> bool:
-        """Whether the broker still has our queue and consumer: after a reconnect it may silently be gone. So may what
-        the queue was bound to, which is bound again.
-        """
+        """Whether the broker still has our queue and consumer: after a reconnect it may silently be gone."""
         if self.channel is None or self.channel.is_closed or self.tag is None:
             return False
         if self.tag not in getattr(await self.channel.get_underlay_channel(), "consumers", ()):
             return False
+        return bool((await self.look(connection)).consumer_count)
+
+    async def bind_again(self, connection: AbstractConnection) -> None:
+        """An exchange that somebody has deleted took our binding with it."""
         probe = await connection.channel(publisher_confirms=False)
         try:
-            queue = await probe.declare_queue(self.queue, passive=True)
-            await self._bind(probe, queue)
-            return bool(queue.declaration_result.consumer_count)
+            await self._bind(probe, await probe.declare_queue(self.queue, passive=True))
         finally:
             await probe.close()
 
@@ -247,6 +255,7 @@ class RabbitBus:
         """Publish with confirms, WINDOW at a time; without a queue bound a message counts as taken."""
         channel = self._channel
         if self._publishing.connection is None or channel is None or channel.is_closed:
+            await self._replace_closed(channel)
             raise PublishFailed("no connection to the broker")
         try:
             target = await channel.get_exchange(exchange, ensure=False)
@@ -259,9 +268,13 @@ class RabbitBus:
         except (AMQPError, OSError, RuntimeError) as error:
             raise PublishFailed(f"{type(error).__name__}") from error
         finally:
-            if channel.is_closed:
-                # The broker closes a channel whose exchange is gone; with a new connection it is declared anew.
-                await self._publishing.drop()
+            await self._replace_closed(channel)
+
+    async def _replace_closed(self, channel: AbstractChannel | None) -> None:
+        """The broker closes a channel whose exchange is gone; with a new connection it is declared anew."""
+        if channel is not None and channel.is_closed and channel is self._channel:
+            self._channel = None
+            await self._publishing.drop()
 
     async def subscribe(
         self, queue: str, exchanges: Sequence[str], deliver: Deliver, takes_over: TakesOver | None = None
@@ -311,14 +324,26 @@ class RabbitBus:
         while True:
             await asyncio.sleep(WATCH)
             connection = self._consuming.connection
+            if connection is None:
+                continue
             try:
                 async with asyncio.timeout(WATCH):
-                    present = [await each.present(connection) for each in self._subscriptions.values() if connection]
-                    if not all(present):
-                        log.warning("a consumer was gone, connecting anew")
-                        await self._consuming.drop()
-            except (AMQPError, OSError, TimeoutError, RuntimeError):
+                    present = [await each.present(connection) for each in self._subscriptions.values()]
+            except Exception:  # noqa: BLE001  who can't be asked is as good as gone
+                present = [False]
+            if all(present):
+                await self._bind_again(connection)
+            else:
+                log.warning("a consumer was gone, connecting anew")
                 await self._consuming.drop()
+
+    async def _bind_again(self, connection: AbstractConnection) -> None:
+        try:
+            async with asyncio.timeout(WATCH):
+                for each in self._subscriptions.values():
+                    await each.bind_again(connection)
+        except Exception as error:  # noqa: BLE001  a slow broker is no reason to give up what works
+            log.info("not bound again", error=type(error).__name__)
 
     async def close(self) -> None:
         """Stop taking, drain, disconnect."""

@@ -3,7 +3,6 @@
 Operators read ``title`` and ``detail``; programs read ``type``, ``status`` and further members such as ``missing``.
 """
 
-import asyncio
 import inspect
 import re
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import HomewardError, Invalid, Refused, Stopping, Unstorable
+from shared.errors import HomewardError, Invalid, Refused, Unstorable
 from shared.telemetry.context import trace_id
 
 log = structlog.get_logger()
@@ -59,12 +58,6 @@ class Problems:
 
         try:
             await self.app(scope, receive, watched_send)
-        except asyncio.CancelledError:
-            if not scope["app"].state.service.stopping.is_set():
-                raise
-            # The server has waited for us; an answer that has begun breaks off.
-            if not started:
-                await problem_response(Stopping(), scope["path"])(scope, receive, send)
         except Exception as error:
             if started:
                 raise

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -117,3 +118,13 @@ async def test_an_event_that_kills_whoever_retries_it_from_the_database_becomes_
     await bench.execute("UPDATE inbox_parked SET parked_at = parked_at - interval '1 hour'")
     await consumer.retry_parked()
     assert await bench.parked() == [(1, "dead", 4)]
+
+
+async def test_a_redelivered_message_with_two_events_in_one_place_holds_up_nobody(bench: Bench) -> None:
+    subject, other = new_id(), new_id()
+    [event] = await bench.record(subject, *ordinary())
+    [fine] = await bench.record(other, *ordinary())
+    twin = replace(event, id=new_id())
+    await bench.consumer.receive([again([event, twin, fine])])
+    assert await bench.seen(other) == [1]
+    assert await bench.seen(subject) == [1]

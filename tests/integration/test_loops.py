@@ -1,0 +1,45 @@
+"""The loops that run as long as a service: each of them is missed when it ends."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.servers import fresh_database
+from services.travel.app import create_app
+from services.travel.settings import Settings
+from shared.messaging.inprocess import InProcessBus
+from shared.persistence.database import Database
+from shared.service import Service
+from tests.support.bench import eventually
+
+
+@pytest.fixture(params=["production", "demo"])
+async def service(request: pytest.FixtureRequest, postgres_url: str) -> AsyncIterator[Service]:
+    settings = Settings(environment=request.param)
+    database = Database(fresh_database(postgres_url), name="loops")
+    service: Service = create_app(settings, bus=InProcessBus(), database=database).state.service
+    await service.start()
+    yield service
+    await service.stop()
+
+
+async def test_a_service_that_runs_has_all_its_loops(service: Service) -> None:
+    await eventually(lambda: _measured(service))
+    assert (await service.health.checks())["loops"] == {"ok": True, "ended": []}
+
+
+async def test_a_loop_that_has_ended_is_named(service: Service) -> None:
+    for task in service._tasks:
+        if task.get_name() == "Relay.run":
+            task.cancel()
+    await eventually(lambda: _ended(service))
+    assert (await service.health.checks())["loops"] == {"ok": False, "ended": ["Relay.run"]}
+    assert not (await service.health.report())["ready"]
+
+
+async def _measured(service: Service) -> bool:
+    return service.health.signals is not None
+
+
+async def _ended(service: Service) -> bool:
+    return bool(service.ended)
