@@ -106,16 +106,28 @@ class _Copies:
                 await execute(connection, f"CREATE TABLE template_{table} AS SELECT * FROM {table} {only}")
             found = await rows(
                 connection,
-                """SELECT (SELECT min(left(subject, 8)) FROM template_log_head) AS prefix,
-                          (SELECT max(insert_id) FROM event_log) AS insert_id,
-                          (SELECT max(position) FROM event_position) AS position""",
+                "SELECT min(left(subject, 8)) AS prefix FROM template_log_head",
             )
         self.prefix = int(found[0].prefix, 16) - 1
-        self.steps = {"insert_id": 2 * found[0].insert_id, "position": 2 * (found[0].position or found[0].insert_id)}
+        self.step = await self._last_number()
+
+    async def _last_number(self) -> int:
+        """The highest place that anything has in the log."""
+        statement = """SELECT greatest((SELECT max(insert_id) FROM event_log),
+                                       (SELECT max(position) FROM event_position)) AS last"""
+        async with self.database.transaction() as connection:
+            return int(await scalar(connection, statement))
+
+    async def _go_on_after_what_is_there(self) -> None:
+        """Copies come after what was handled meanwhile, and leave room for each other."""
+        self.base = await self._last_number() - self.step * self.made
 
     async def grow(self, times: int, tell: Tell) -> None:
         """Have the template so many times."""
-        for table in self.tables if times > self.made else ():
+        if times <= self.made:
+            return
+        await self._go_on_after_what_is_there()
+        for table in self.tables:
             tell(f"copying {table}, {times:,} times as many rows")
             names, values = await self._columns(table)
             for first in range(self.made, times, _COPIES):
@@ -127,9 +139,8 @@ class _Copies:
                         first=first,
                         last=min(first + _COPIES, times) - 1,
                     )
-        if times > self.made:
-            await self._settle()
-        self.made = max(self.made, times)
+        await self._settle()
+        self.made = times
 
     async def _columns(self, table: str) -> tuple[str, str]:
         """The columns, and what becomes of each."""
@@ -152,7 +163,8 @@ class _Copies:
         if name == "state":
             uuids = '"[0-9a-f]{8}-([0-9a-f]{4}-7)'
             return f"""CAST(regexp_replace(old.state::text, '{uuids}', '"' || {older} || '-\\1', 'g') AS {type})"""
-        return f"old.{name} + {self.steps[name]} * k" if name in self.steps else f"old.{name}"
+        numbered = name in ("insert_id", "position")
+        return f"old.{name} + {self.base} + {self.step} * CAST(k AS bigint)" if numbered else f"old.{name}"
 
     async def _settle(self) -> None:
         """Numbers go on after the copies'; the planner knows of them."""
