@@ -59,17 +59,17 @@ class Unit(UnitOfWork):
     def _policy(self) -> Policy:
         return policy_of(self.programme)
 
-    @property
+    @cached_property
     def flights(self) -> Collection[Flight]:
         """The loaded flights."""
         return self.collection(FLIGHTS)
 
-    @property
+    @cached_property
     def households(self) -> Collection[Household]:
         """The loaded households."""
         return self.collection(HOUSEHOLDS)
 
-    @property
+    @cached_property
     def cases(self) -> Collection[Case]:
         """The loaded cases."""
         return self.collection(CASES)

@@ -133,22 +133,20 @@ class Consumer:
             return [list(events)]
 
     async def _split(self, events: Sequence[Event]) -> list[list[Event]]:
-        touched = [self._touches(event) for event in events]
+        touched = [self._touches(received) if received else {} for received in map(self._readable, events)]
         async with self.database.statement() as connection:
             related = await self._unit(connection).related(_together(touched))
         groups = [[event.subject, *chain(*each.values())] for event, each in zip(events, touched, strict=True)]
         return lanes.split(events, groups, [filter(None, each.values()) for each in related])
 
-    def _touches(self, event: Event) -> dict[str, list[UUID]]:
-        """By kind what its handler touches; what can't be read touches nothing."""
-        handler = self.handlers.get(event.type)
-        if handler is None:
-            return {}
-        try:
-            received = receive(event)
-        except BadData:
-            return {}
-        return {kind: list(ids(received)) for kind, ids in handler.touches.items()}
+    def _readable(self, event: Event) -> Received[Any] | None:
+        with suppress(BadData):
+            return receive(event) if event.type in self.handlers else None
+        return None
+
+    def _touches(self, received: Received[Any]) -> dict[str, list[UUID]]:
+        """By kind what its handler touches."""
+        return {kind: list(ids(received)) for kind, ids in self.handlers[received.event.type].touches.items()}
 
     async def handle(self, events: Sequence[Event], *, wake: bool = True) -> int:
         """Bring events to their handlers, in one transaction if all goes well; how many positions advanced."""
@@ -195,7 +193,7 @@ class Consumer:
         plan = inbox.plan(subjects, events, REGISTRY.__contains__, wake=wake, held=held)
         unit = self._unit(connection)
         received = self._received(plan.runnable)
-        await unit.load(**_together(map(self._touches, plan.runnable)))
+        await unit.load(**_together(map(self._touches, received)))
         self._run(received, unit)
         await unit.flush()
         await inbox.save(connection, plan)

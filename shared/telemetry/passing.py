@@ -17,7 +17,7 @@ class PassingTracer(NoOpTracer):
 
     def start_span(self, name: str, context: Context | None = None, *args: Any, **kwargs: Any) -> Span:
         span = super().start_span(name, context)
-        return span if isinstance(span, RecordedSpan) or span.get_span_context().is_valid else self._root()
+        return span if type(span) is RecordedSpan or span.get_span_context().is_valid else self._root()
 
     def _root(self) -> Span:
         # Sampled: a trace is sampled as a whole. Otherwise one service without an exporter would turn tracing off

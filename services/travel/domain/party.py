@@ -121,13 +121,10 @@ class Party:
 
     def settle(self, now: datetime) -> Events:
         """Draw the consequences of whatever has changed, for seats and gates of every member."""
-        return [
-            *self._take_late_withdrawals(now),
-            *self._free_fallen(),
-            *self._stay_together(),
-            *self._place_afresh(),
-            *self._judge(now),
-        ]
+        events = self._take_late_withdrawals(now)
+        if self.seated:
+            events += [*self._free_fallen(), *self._stay_together(), *self._place_afresh()]
+        return [*events, *self._judge(now)]
 
     def _take_late_withdrawals(self, now: datetime) -> Events:
         """Who withdrew on board but is not on board after all has withdrawn."""
