@@ -25,7 +25,7 @@ _LINKS = 128
 Attributes = dict[str, str | int]
 
 
-class current_span:  # noqa: N801  a context manager like those of contextlib, which would cost each event two microseconds
+class current_span:
     """Make the span current, and end it. Of an error it keeps the type alone: the message may hold personal data."""
 
     __slots__ = ("_span", "_token")
