@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 760, 380
-_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 28, 64, 62
+_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 40, 64, 62
 OURS, OTHERS, THIRD = "#0b6e6e", "#a9b4bd", "#d9822b"
 _INK, _FAINT, _GRID = "#1f2d36", "#5b6b76", "#dfe5e9"
 _FONT = "font-family=\"system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif\""

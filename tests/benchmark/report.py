@@ -235,8 +235,8 @@ def _catch_up(found: Figures) -> Iterator[str]:
     yield "## Catching up"
     yield (
         f"Travel was stopped while {number(found['events'])} events came. It starts, and"
-        f" {new['offered_per_second']} new events a second, of other cases, keep coming until it is through. They"
-        " line up behind what waits in the queue."
+        f" {new['offered_per_second']} new events a second, of other cases, keep coming until it is through. A"
+        " queue as long as this is emptied and caught up from the producer's log, while new events come over the bus."
     )
     yield _plot("catch-up", "How long new events take while a consumer catches up")
     yield _table(
