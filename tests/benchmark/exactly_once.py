@@ -6,7 +6,7 @@ from functools import partial
 from statistics import median
 from typing import Any
 
-from tests.benchmark.consuming import Figures, Measured, measure
+from tests.benchmark.consuming import QUEUED, Figures, Measured, measure
 from tests.benchmark.contest import Scored, compete, publish_barely
 from tests.benchmark.session import Session
 
@@ -20,20 +20,16 @@ Turn = Callable[[], Awaitable[Scored | Measured]]
 async def run(session: Session) -> Figures:
     """Rounds in which everybody has a turn; each one's figure is the median of its runs."""
     lab = session.lab
-    # Ours are fewer than what would be caught up from the logs instead of the queue.
-    slow, fast, ours = session.choose((1_200, 4_000, 15_000), (3_000, 10_000, 20_000))
+    slow, fast = session.choose((1_200, 4_000), (3_000, 10_000))
     turns: dict[str, Turn] = {
         "faststream": partial(compete, lab, "faststream", slow),
-        "travel": partial(measure, lab, "travel", ours),
+        "travel": partial(measure, lab, "travel", QUEUED["travel"]),
         "lean_faststream": partial(compete, lab, "lean_faststream", fast),
-        "gateway": partial(measure, lab, "gateway", ours),
+        "gateway": partial(measure, lab, "gateway", QUEUED["gateway"]),
         "celery": partial(compete, lab, "celery", slow),
-        "tally": partial(measure, lab, "tally", ours),
+        "tally": partial(measure, lab, "tally", QUEUED["tally"]),
         "bare_publish": partial(publish_barely, lab, fast * 2),
-        "tally_unpacked": partial(measure, lab, "tally", ours // 3, packed=False),
     }
-    if session.quick:
-        del turns["tally_unpacked"]
     runs: dict[str, list[Figures]] = {name: [] for name in turns}
     rounds = session.choose(1, 3)
     for number in range(1, rounds + 1):

@@ -24,7 +24,6 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--processes", type=int, default=1, help="of the service, on one database and queue")
-    parser.add_argument("--unpacked", action="store_true", help="one message for each event")
     parser.add_argument("--profile", type=Path, help="have py-spy, which must be on the PATH, write a profile here")
     chosen = parser.parse_args()
     with Lab() as lab:
@@ -34,7 +33,6 @@ def main() -> None:
                 chosen.kind,
                 chosen.events,
                 processes=chosen.processes,
-                packed=not chosen.unpacked,
                 tell=_tell,
                 started=partial(_profile, lab, chosen.profile),
             )

@@ -10,7 +10,6 @@ NAMES = {
     "travel": "Homeward: travel",
     "gateway": "Homeward: gateway",
     "tally": "Homeward: least handler",
-    "tally_unpacked": "the same, unpacked",
     "bare_publish": "aio-pika, publishing only",
     "lean_faststream": "FastStream, leanest",
     "faststream": "FastStream, ORM",
@@ -21,7 +20,7 @@ NAMES = {
 def exactly_once(found: Figures) -> str:
     """Everybody's rate."""
     given = [
-        Bar(NAMES[name], each["events_per_second"], ours=name in ("travel", "gateway", "tally", "tally_unpacked"))
+        Bar(NAMES[name], each["events_per_second"], ours=name in ("travel", "gateway", "tally"))
         for name, each in found["contestants"].items()
     ]
     given.sort(key=lambda bar: -bar.value)

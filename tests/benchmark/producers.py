@@ -11,9 +11,8 @@ from typing import Any, Self
 
 import aio_pika
 
-from shared.contracts.envelope import Event
 from shared.messaging.bus import Message
-from shared.messaging.codec import encode, pack, unpack
+from shared.messaging.codec import encode
 from shared.messaging.outbox import Log, append
 from shared.messaging.rabbitmq import RabbitBus
 from shared.messaging.relay import Relay
@@ -89,11 +88,8 @@ class Producers:
         for producer in self.each.values():
             await producer.publish()
 
-    async def backlog(self, told: Sequence[Told], *, packed: bool = True) -> None:
+    async def backlog(self, told: Sequence[Told]) -> None:
         """Write and publish chunk by chunk, so that the sources meet in the queue as they would in life."""
-        bus = self.bus if packed else Unpacking(self.bus)
-        for producer in self.each.values():
-            producer.relay.bus = bus
         for start in range(0, len(told), CHUNK):
             await self.record(told[start : start + CHUNK])
             await self.publish()
@@ -117,28 +113,16 @@ class Producers:
         return sum(sizes) / max(1, len(sizes))
 
 
-class Unpacking:
-    """A bus that gives each event a message of its own."""
+class Holding:
+    """A bus that keeps what it is given until it is told to let go."""
 
     def __init__(self, bus: RabbitBus) -> None:
         self.bus = bus
         self.system = bus.system
+        self.held: list[tuple[str, Sequence[Message]]] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.bus, name)
-
-    async def publish(self, exchange: str, messages: Sequence[Message]) -> None:
-        """Publish each event alone."""
-        events = [each for message in messages for each in unpack(message)]
-        await self.bus.publish(exchange, [one for event in events if isinstance(event, Event) for one in pack([event])])
-
-
-class Holding(Unpacking):
-    """A bus that keeps what it is given until it is told to let go."""
-
-    def __init__(self, bus: RabbitBus) -> None:
-        super().__init__(bus)
-        self.held: list[tuple[str, Sequence[Message]]] = []
 
     async def publish(self, exchange: str, messages: Sequence[Message]) -> None:
         """Keep."""

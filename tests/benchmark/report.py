@@ -138,11 +138,6 @@ def _exactly_once(found: Figures) -> Iterator[str]:
         f" {number(found['ratio_to_celery'])} times Celery, and {number(found['ratio_to_bare_publish'])} times what"
         " bare aio-pika publishes. CPU is per event, of all the contestant's processes and of the servers. The least"
         " handler does what the others do, no more."
-        + (
-            " Unpacked, each event is a message of its own, as theirs are."
-            if "tally_unpacked" in found["contestants"]
-            else ""
-        )
     )
 
 
