@@ -131,9 +131,12 @@ async def test_signing_in_and_moving_on_needs_no_mouse(console: Console) -> None
         await page.keyboard.type(password)
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("heading", name="Pipeline")).to_be_visible()
+        # Chromium focuses the target of a fragment once more when the page has been parsed.
+        await page.wait_for_load_state()
         await page.keyboard.press("Tab")
         await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
         await page.keyboard.press("Enter")
+        await expect(page.get_by_role("main")).to_be_focused()
         await page.keyboard.press("Tab")
         await expect(page.get_by_role("link", name=re.compile("Registered"))).to_be_focused()
         await page.keyboard.press("Enter")
