@@ -159,24 +159,25 @@ class Consumer:
                 plan, logged = await self.database.retried(partial(self._batch, events=events, wake=wake, held=held))
             except HandlersFailed as failed:
                 if attempt and len(events) > 1 and not failed.waiting:
-                    # More than one is sick: one by one each is tried once, and the healthy don't wait for them.
-                    return await self._handle_each(events, failed, wake)
+                    # More than one is sick: they are looked for half by half, and the healthy don't wait for them.
+                    return await self._handle_halves(events, failed, wake)
                 await self._set_aside(failed.failures)
                 held |= {(key_of(each.event), each.event.sequence) for each in failed.failures}
             except Exception as error:
                 if is_transient(error) and not getattr(error, "transient", False):
                     raise
-                return await self._handle_each(events, error, wake)
+                return await self._handle_halves(events, error, wake)
             else:
                 self._committed(plan, logged)
                 self.telemetry.metrics.handling.record(monotonic() - begun, {"queue": self.queue})
                 return sum(plan.advanced.values())
         raise AssertionError("unreachable")
 
-    async def _handle_each(self, events: Sequence[Event], error: Exception, wake: bool) -> int:
+    async def _handle_halves(self, events: Sequence[Event], error: Exception, wake: bool) -> int:
         """The error can't be laid to one event's handler, so find whose it is."""
         if len(events) > 1:
-            return sum([await self.handle([event]) for event in events])
+            half = len(events) // 2
+            return await self.handle(events[:half]) + await self.handle(events[half:])
         if wake:
             return await self.handle(events, wake=False)
         await self._set_aside([Failure(events[0], error)])

@@ -1,14 +1,13 @@
 """One person's journey, from registration to arrival."""
 
-from collections.abc import Collection, Set
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from itertools import compress
 from uuid import UUID
 
 from services.travel.domain import events as happened
-from services.travel.domain.gates import Evaluation, Fitness, evaluation
+from services.travel.domain.gates import Evaluation, Fitness, evaluation, those_of
 from services.travel.domain.paper import Paper
 from services.travel.domain.rules import CorrectionChangesNothing, NotInThisState
 from services.travel.domain.vocabulary import FIRM_GATES, AgeGroup, Gate, PaperKind, RecordedIn
@@ -128,6 +127,7 @@ SEATED = frozenset({_S.BOOKED, _S.BOARDED})
 GONE = frozenset({_S.DEPARTED, _S.ARRIVED, _S.MISSING})
 #: Gates are evaluated and papers may lapse.
 _EVALUATED = frozenset({_S.PREPARING, _S.READY, _S.BOOKED, _S.REFUSED})
+_FIRM = those_of(*FIRM_GATES)
 
 
 @dataclass
@@ -225,12 +225,12 @@ class Case:
         waits = Gate.DOCUMENT not in idle and self.papers[Gate.DOCUMENT].authority in after_booking
         return [] if waits else idle
 
-    def _firm(self) -> set[Gate]:
+    def _firm(self) -> frozenset[Gate]:
         """Those of the firm gates that hold."""
         care = self.care_arranged or not self.care_required
-        return set(compress(FIRM_GATES, (self.consent, not self.holds, care, self.cleared)))
+        return _FIRM[self.consent, not self.holds, care, self.cleared]
 
-    def evaluate(self, now: datetime, departs_at: datetime | None, others: Set[Gate]) -> Evaluation:
+    def evaluate(self, now: datetime, departs_at: datetime | None, others: frozenset[Gate]) -> Evaluation:
         """The gates at the flight's time, or now without a flight; ``others`` hold as far as the unit decides."""
         then = departs_at or now
         firm = self._firm() | others

@@ -1,8 +1,9 @@
 """The gates of one person, evaluated at a day."""
 
-from collections.abc import Set
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
+from itertools import compress, product
 
 from services.travel.domain.vocabulary import READY_GATES, Gate
 
@@ -51,16 +52,21 @@ class Fitness:
         return self.fit and self.valid_from <= moment <= self.valid_until
 
 
-def evaluation(on: date, flight: bool, now: Set[Gate], then: Set[Gate]) -> Evaluation:
+# There are few different ones in a day, and every event of screening has its whole family's gates evaluated.
+@lru_cache(maxsize=4096)
+def evaluation(on: date, flight: bool, now: frozenset[Gate], then: frozenset[Gate]) -> Evaluation:
     """What holds ``then``, on the day ``on``; what holds ``now`` but not then is lapsing."""
     met: list[Gate] = []
     missing: list[Gate] = []
     lapsing: list[Gate] = []
-    for gate in _GATES:
+    for gate in Gate:
         (met if gate in then else lapsing if gate in now else missing).append(gate)
     return Evaluation(on, tuple(met), tuple(missing), tuple(lapsing), flight)
 
 
-#: An enumeration is slow to walk through, and every event of screening has its person's gates evaluated.
-_GATES = tuple(Gate)
+def those_of(*gates: Gate) -> dict[tuple[bool, ...], frozenset[Gate]]:
+    """Which of these gates hold, by whether each does: made once, because it is asked with every event."""
+    return {each: frozenset(compress(gates, each)) for each in product((False, True), repeat=len(gates))}
+
+
 _READY = frozenset(READY_GATES)

@@ -4,13 +4,12 @@ here, because a family is never split.
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import compress
 from uuid import UUID
 
 from services.travel.domain import events as happened
 from services.travel.domain.case import GONE, SEATED, Action, Case, Status
 from services.travel.domain.flight import Flight, FlightStatus, Outcome, Passenger, seats
-from services.travel.domain.gates import Evaluation
+from services.travel.domain.gates import Evaluation, those_of
 from services.travel.domain.rules import (
     ConsentMissing,
     CorrectionChangesNothing,
@@ -31,6 +30,8 @@ from services.travel.domain.vocabulary import (
 
 Events = list[happened.TravelEvent]
 
+#: The gates that depend on the unit and its seats.
+_OF_THE_UNIT = those_of(Gate.SEAT, Gate.FAMILY, Gate.ESCORT)
 #: After every vulnerability band, for who has none yet.
 _NO_BAND = 9
 
@@ -184,7 +185,7 @@ class Party:
         flight = self._flight_of(case) if case.status in SEATED else None
         line = flight.passengers.get(case.id) if flight else None
         escort = not case.escort_needed or (line is not None and line.escorted)
-        held = set(compress((Gate.SEAT, Gate.FAMILY, Gate.ESCORT), (flight, stuck <= {case.id}, escort)))
+        held = _OF_THE_UNIT[flight is not None, stuck <= {case.id}, escort]
         return case.evaluate(now, at or (flight.departs_at if flight else None), held)
 
     def release(self, case: Case, flight: Flight, now: datetime) -> Events:

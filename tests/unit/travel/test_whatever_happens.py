@@ -89,11 +89,14 @@ class Travel(RuleBasedStateMachine):
         HANDLERS[data.type].function(Received(event, data, subject), self.uow)
 
     def do(self, command: Callable[[], Any]) -> None:
-        before = deepcopy([self.uow._collections, self.uow._recorded])
+        before: Any = deepcopy((self.uow._collections, self.uow._recorded))
         try:
             command()
         except RuleBroken:
-            self.uow._collections, self.uow._recorded = cast(Any, before)
+            self.uow._collections, self.uow._recorded = before
+            for kind in before[0]:
+                # The unit remembers its collections by name.
+                vars(self.uow).pop(kind, None)
 
     def case(self, id: UUID) -> Case:
         return self.uow.cases.get(id)
