@@ -8,6 +8,7 @@ would fetch from the table again.
 
 from collections.abc import Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -19,6 +20,10 @@ from shared.persistence.database import Database, rows, run
 
 #: The key of the advisory lock under which positions are stamped.
 _STAMPING = 0x686F6D65
+#: Heads in one range.
+WIDTH = 500
+#: Over heads or positions, the same on both sides: a hash covers its subject, its sequence and all events before it.
+DIGEST = "sha256(coalesce(string_agg(hash, '' ORDER BY subject), ''))"
 
 
 class Outgoing(NamedTuple):
@@ -43,6 +48,13 @@ class Head(NamedTuple):
     sequence: int
     hash: bytes
     position: int | None = None
+
+
+class Range(NamedTuple):
+    """Consecutive subjects of a log: the last of them, None when it has no end, and the digest of their heads."""
+
+    upto: str | None
+    digest: bytes
 
 
 class Logged(NamedTuple):
@@ -217,6 +229,22 @@ class Log:
                 limit=limit,
             )
         return [Head(*row) for row in found]
+
+    async def ranges(self, after: str, limit: int) -> list[Range]:
+        """Ranges in order of subject, after a subject, at least one; the last of all lies behind the last head."""
+        async with self.database.transaction() as connection:
+            found = await rows(
+                connection,
+                f"""WITH page AS (
+                        SELECT subject, hash, (row_number() OVER (ORDER BY subject) - 1) / :width AS number
+                        FROM log_head WHERE subject > :after ORDER BY subject LIMIT :heads)
+                    SELECT max(subject), {DIGEST} FROM page GROUP BY number ORDER BY number""",
+                after=after,
+                width=WIDTH,
+                heads=limit * WIDTH,
+            )
+        ranges = [Range(*row) for row in found]
+        return ranges if len(ranges) == limit else [*ranges, Range(None, sha256().digest())]
 
     async def heads(self, after: str, limit: int, subjects: Sequence[str] | None = None) -> list[Head]:
         """Heads in order of subject, after a subject; of these ``subjects`` only when they are given."""

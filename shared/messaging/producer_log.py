@@ -8,7 +8,7 @@ import httpx
 
 from shared.contracts.envelope import Event
 from shared.messaging.codec import decode
-from shared.messaging.outbox import Head
+from shared.messaging.outbox import Head, Range
 from shared.messaging.reconciler import Unreachable
 
 
@@ -41,6 +41,11 @@ class HttpProducerLog:
         if not found:
             self.even_at = asked_at - seconds
         return found
+
+    async def ranges(self, after: str, limit: int) -> list[Range]:
+        """Ranges in order of subject, at least one; the last of all has no end."""
+        answer = await self._ask("GET", "/events/ranges", params={"after": after, "limit": limit})
+        return [Range(each["upto"], bytes.fromhex(each["digest"])) for each in answer["ranges"]]
 
     async def heads(self, after: str, limit: int, subjects: Sequence[str] | None = None) -> list[Head]:
         """Heads in order of subject."""

@@ -90,6 +90,15 @@ async def settled(
     return {"heads": _heads(await request.app.state.service.log.settled(after, seconds, limit))}
 
 
+@router.get("/events/ranges")
+async def ranges(
+    request: Request, _: Peer, after: str = "", limit: Annotated[int, Query(ge=1, le=100)] = 20
+) -> dict[str, list[dict[str, str | None]]]:
+    """Digests of the heads of consecutive subjects, and where each range ends: the last of all has no end."""
+    found = await request.app.state.service.log.ranges(after, limit)
+    return {"ranges": [{"upto": each.upto, "digest": each.digest.hex()} for each in found]}
+
+
 @router.post("/events/heads")
 async def heads(request: Request, _: Peer, body: HeadsWanted) -> dict[str, list[dict[str, Any]]]:
     """The last event of each subject."""

@@ -37,7 +37,7 @@ def test_what_is_not_for_operators_is_not_there(service: str, path: str) -> None
         check_path(service, path, "GET", who(*Role))
 
 
-@pytest.mark.parametrize("path", ["events", "events/heads", "dead-letters", "positions", "replay"])
+@pytest.mark.parametrize("path", ["events", "events/heads", "events/ranges", "dead-letters", "positions", "replay"])
 def test_internal_routes_are_for_those_who_run_the_suite(path: str) -> None:
     with pytest.raises(Forbidden):
         check_path("travel", path, "GET", who(Role.MANAGER, Role.CASEWORKER))
