@@ -190,7 +190,7 @@ class Reconciler:
             ranges = await producer.ranges(after, RANGES)
             for low, upto in await self._differing(source, after, ranges):
                 fetched += await self._compare_heads(source, low, upto)
-            after = None
+            after = ranges[-1].upto
         self._cursors.setdefault(source, cursor)
         return fetched
 

@@ -88,7 +88,7 @@ async def test_no_head_is_asked_for_where_all_is_even(
 
 
 @pytest.mark.parametrize("page", [2, 3, 500])
-@pytest.mark.parametrize("missing", range(SUBJECTS))
+@pytest.mark.parametrize("missing", [0, 2, 4, 9])
 async def test_a_subject_that_is_missing_is_found_wherever_it_stands(
     bench: Bench, log: Watched, found: Reconciler, missing: int, page: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,7 +150,7 @@ async def test_what_only_waits_here_makes_no_difference_and_another_producers_po
     await _even(bench)
     for source, sequence in ((PRODUCER, 0), ("/homeward/other", 7)):
         await bench.execute(
-            "INSERT INTO inbox_position (source, subject, sequence, hash) VALUES (:source, 'ffff', :sequence, '')",
+            "INSERT INTO inbox_position (source, subject, sequence, hash) VALUES (:source, 'ffff', :sequence, 'any')",
             source=source,
             sequence=sequence,
         )
