@@ -177,7 +177,7 @@ class Consumer:
         """The error can't be laid to one event's handler, so find whose it is."""
         if len(events) > 1:
             half = len(events) // 2
-            return await self.handle(events[:half]) + await self.handle(events[half:])
+            return await self.handle(events[:half], wake=wake) + await self.handle(events[half:], wake=wake)
         if wake:
             return await self.handle(events, wake=False)
         await self._set_aside([Failure(events[0], error)])

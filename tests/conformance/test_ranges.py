@@ -47,7 +47,8 @@ class Growing(Log):
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three heads in a range, two ranges in a page: ten subjects are on two pages, and the last range is short."""
-    monkeypatch.setattr(outbox, "WIDTH", 3)
+    for module in (outbox, reconciler):
+        monkeypatch.setattr(module, "WIDTH", 3)
     monkeypatch.setattr(reconciler, "RANGES", 2)
 
 
