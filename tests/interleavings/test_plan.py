@@ -266,7 +266,7 @@ def explore(machine: type[Interleavings], examples: int, **more: Any) -> None:
 
 
 def test_in_thousands_of_interleavings_everything_takes_effect_once_and_in_order() -> None:
-    explore(Interleavings, 1200)
+    explore(Interleavings, 2500)
 
 
 def test_without_repair_what_the_wire_brings_in_any_order_is_enough() -> None:
