@@ -203,9 +203,9 @@ def _scale_out(found: Figures) -> Iterator[str]:
         f" {number(found['gateway']['ratio_two_to_one'])} times."
     )
     yield (
-        "Cases are spread over the whole backlog, so both processes hold some of the same cases at any time and wait for"
-        " each other's locks; [decision 15](decisions/0015-replicas-share-a-queue.md) says what it would take to change"
-        " that."
+        "Cases are spread over the whole backlog, so both processes hold some of the same cases at any time and wait"
+        " for each other's locks; [decision 15](decisions/0015-replicas-share-a-queue.md) says what it would take to"
+        " change that."
     )
 
 
