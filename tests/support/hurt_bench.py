@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 from uuid import UUID
 
 import aio_pika
@@ -78,18 +79,25 @@ class HurtBench:
         async with self.bench.databases[1].transaction() as other:
             await other.exec_driver_sql("LOCK TABLE inbox_position IN EXCLUSIVE MODE")
             await self.bench.publish()
-            await eventually(self._blocked)
+            waits = await eventually(self.blocked)
             self.proxy.reset()
             # The batch is given up when the consumer is there again.
-            await eventually(self._not_blocked)
+            await self.over(waits)
         await eventually(self._ready)
 
-    async def _blocked(self) -> bool:
-        statement = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        return bool(await self.bench.query(statement))
+    async def blocked(self) -> frozenset[Any]:
+        """The statements that wait for a lock: whose they are, and since when they run."""
+        statement = """SELECT pid, query_start FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+        return frozenset(map(tuple, await self.bench.query(statement)))
 
-    async def _not_blocked(self) -> bool:
-        return not await self._blocked()
+    async def over(self, waits: frozenset[Any]) -> None:
+        """Until these wait no more; others may have begun to meanwhile."""
+
+        async def gone() -> bool:
+            return not waits & await self.blocked()
+
+        await eventually(gone)
 
     async def _ready(self) -> bool:
         return await self.bench.bus.accepting() and self.bench.bus.consuming(self.bench.queue)
