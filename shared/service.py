@@ -95,7 +95,6 @@ class Service:
         #: It answers from its database; before, who asks is told to come again.
         self.started = False
         self._started_at = monotonic()
-        #: It was told to stop: what would go on for long ends now.
         self._leaving: asyncio.Task[None] | None = None
         self._when_stopping: list[Callable[[], None]] = []
         self._compose(handlers, scheduled, projection)
@@ -279,7 +278,7 @@ def collect_rarely() -> None:
 
 
 def serve(create_app: Callable[[Any], FastAPI], settings: ServiceSettings) -> None:
-    """Run one service until it is told to stop; a start that fails is one line and exit code 1."""
+    """Run one service until it is told to stop; a start that fails is one line and a non-zero exit code."""
     for name in ("database_url", "amqp_url", "public_key"):
         if not getattr(settings, name):
             sys.exit(f"homeward: set {settings.model_config['env_prefix']}{name.upper()} to start this service")
