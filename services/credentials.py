@@ -11,6 +11,7 @@ from shared.auth.keys import load_or_generate_key
 from shared.auth.principal import service_principal
 from shared.auth.roles import Role
 from shared.auth.tokens import Signer
+from shared.protection.wrapping import first_keys, write_keys
 
 #: A service's own token lives as long as its process may.
 _SERVICE_TOKEN_SECONDS = 365 * 24 * 3600
@@ -47,6 +48,10 @@ class Credentials:
         self.accounts_file = data / "accounts.json"
         self.passwords_file = data / "credentials.json"
         self.key: OKPKey = load_or_generate_key(self.key_file)
+        #: The key-encryption keys: they are backed up apart from the databases.
+        self.keys_file = data / "keys.json"
+        if not self.keys_file.exists():
+            write_keys(self.keys_file, first_keys())
         #: By role: name and first password.
         self.by_role = self._read_or_create()
 

@@ -49,7 +49,9 @@ def environment_of(
     }
     if simulated:
         values["CLOCK_START"] = simulated.isoformat()
-    if name == "gateway":
+    if name != "gateway":
+        values["KEY_FILE"] = str(accounts.keys_file)
+    else:
         values |= {"PRIVATE_KEY": str(accounts.key_file), "ACCOUNTS": str(accounts.accounts_file)}
     return {f"HOMEWARD_{name.upper()}_{key}": value for key, value in values.items()}
 

@@ -90,7 +90,9 @@ class EmbeddedSuite:
             "environment": "demo" if self.simulated else "production",
             "clock_start": self.simulated,
         }
-        if name == "gateway":
+        if name != "gateway":
+            values["key_file"] = self.accounts.keys_file
+        else:
             values |= {"private_key": self.accounts.key_file, "accounts": self.accounts.accounts_file}
         app: FastAPI = package.create_app(
             settings(**values),

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import hashlib
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -33,13 +34,16 @@ from shared.messaging.relay import Relay
 from shared.messaging.unreadable import Unreadables
 from shared.persistence import migrations
 from shared.persistence.database import Database, rows, run
+from shared.persistence.sealing import seal_some, sealed_stores
 from shared.persistence.unit_of_work import Surroundings, UnitOfWork
 from shared.programme import load_programme
+from shared.protection.vault import Vault, equip
+from shared.protection.wrapping import KeysUnusable, LocalWrapping
 from shared.scheduler import Scheduled, Scheduler
 from shared.serving import Server
 from shared.settings import ServiceSettings
 from shared.telemetry import RunningAs, Telemetry, configure_logging, running_as
-from shared.web import internal, repair
+from shared.web import internal, keys, repair
 from shared.web.clients import Connect, connect_over_http
 from shared.web.commands import Desk
 from shared.web.internal import RealClock
@@ -78,6 +82,9 @@ class Service:
         self.queue = f"homeward.{name}"
         self.telemetry = telemetry or Telemetry(name, otlp_endpoint=settings.otlp_endpoint or None)
         self.database = database or Database(settings.database_url, name=f"homeward {name}")
+        self.vault = Vault(wrapping_of(settings)) if sealed_stores(unit) else None
+        if self.vault:
+            equip(self.database, self.vault)
         self.bus: Bus = bus or RabbitBus(settings.amqp_url, f"homeward {name}")
         self._owns_bus = bus is None
         self.clock = clock or ProgrammeClock(settings.clock_start)
@@ -143,10 +150,12 @@ class Service:
         install_problem_handlers(app)
         app.add_middleware(RunningAs, service=self.name)
         app.state.service = self
-        app.state.desk = Desk(self.database, self.unit, self.clock, self.programme, self.committed)
+        digest = self.vault.digest if self.vault else lambda said: hashlib.sha256(said).digest()
+        app.state.desk = Desk(self.database, self.unit, self.clock, self.programme, self.committed, digest)
         if self.settings.public_key:
             app.state.verifier = Verifier(read_public_key(self.settings.public_key))
-        for router in (*routers, repair.router, internal.router):
+        own = [keys.router] if self.vault else []
+        for router in (*routers, *own, repair.router, internal.router):
             app.include_router(router)
         return app
 
@@ -176,6 +185,7 @@ class Service:
     async def start(self) -> None:
         """Migrate, join the bus, start the loops. Raises when the database can't be had."""
         await migrations.upgrade(self.database, self._migrations)
+        await self.protect()
         await self.read_clock()
         self.started = True
         self._started_at = monotonic()
@@ -197,6 +207,18 @@ class Service:
             loops.append(self._follow_clock())
         with running_as(self.name):
             self._tasks = [asyncio.create_task(loop, name=getattr(loop, "__qualname__", "loop")) for loop in loops]
+
+    async def protect(self) -> None:
+        """Have the keys, and seal what was written before it was sealed."""
+        if self.vault is None:
+            return
+        await self.database.retried(self.vault.open)
+        for column in self._unit.SEALED_COLUMNS:
+            while await self.database.retried(column.seal_some):
+                pass
+        for store in sealed_stores(self._unit):
+            while await self.database.retried(lambda each, store=store: seal_some(self.unit(each), store)):  # type: ignore[misc]
+                pass
 
     def when_stopping(self, end: Callable[[], None]) -> None:
         """Call ``end`` when the service is told to stop: for what would not end by itself, such as a live stream."""
@@ -264,6 +286,14 @@ class Service:
             # A database that is away for a moment has the same time afterwards.
             with suppress(OSError, SQLAlchemyError):
                 await self.read_clock()
+
+
+def wrapping_of(settings: ServiceSettings) -> LocalWrapping:
+    """With the key-encryption keys that the settings name. Raises KeysUnusable."""
+    prefix = settings.model_config["env_prefix"]
+    if settings.key_file is None and not settings.keys.get_secret_value():
+        raise KeysUnusable(f"set {prefix}KEY_FILE or {prefix}KEYS: personal data are sealed with keys from there")
+    return LocalWrapping(path=settings.key_file, text=settings.keys.get_secret_value())
 
 
 def collect_rarely() -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -25,6 +25,10 @@ class ServiceSettings(BaseSettings):
     public_key: str = ""
     #: The token with which this service calls the others.
     service_token: str = ""
+    #: The key-encryption keys that wrap the service's data keys: a file, kept and backed up apart from the database …
+    key_file: Path | None = None
+    #: … or its content: ``{"current": "ID", "keys": {"ID": "32 bytes in base64"}}``.
+    keys: SecretStr = SecretStr("")
     #: In production the programme's clock is the real one and can't be set.
     environment: Literal["production", "test", "demo"] = "production"
     #: Where the programme's clock starts in a demonstration or a test; real time when empty.

@@ -20,6 +20,7 @@ INTERNAL: dict[str, dict[str, tuple[Role, ...]]] = {
     "lag": {"GET": (Role.ADMIN, Role.AUDITOR)},
     "dead-letters": {"GET": (Role.ADMIN, Role.AUDITOR), "POST": (Role.ADMIN,)},
     "unreadable": {"GET": (Role.ADMIN, Role.AUDITOR), "POST": (Role.ADMIN,)},
+    "keys": {"GET": (Role.ADMIN, Role.AUDITOR), "POST": (Role.ADMIN,)},
     "replay": {"GET": (Role.ADMIN, Role.AUDITOR), "POST": (Role.ADMIN,)},
 }
 HIDDEN = frozenset({"clock", "rest", "health", "healthz", "readyz", "openapi.json", "docs", "redoc"})

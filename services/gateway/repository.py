@@ -15,7 +15,8 @@ from shared.auth.principal import EVERY_OFFICE, Principal
 from shared.messaging.rebuild import Projection
 from shared.messaging.swap import SHADOW
 from shared.persistence.database import rows, scalar
-from shared.persistence.unit_of_work import Collection, Column, Store, UnitOfWork
+from shared.persistence.store import Collection, Column, Store
+from shared.persistence.unit_of_work import UnitOfWork
 from shared.programme import Programme
 
 

@@ -6,13 +6,34 @@ from datetime import date, datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
+import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.monitoring.domain.case import Case
 from services.monitoring.domain.lifecycle import VisitStatus
 from shared.errors import NotFound
 from shared.persistence.database import rows
-from shared.persistence.unit_of_work import Collection, Column, Store, UnitOfWork
+from shared.persistence.sealing import SealedColumn
+from shared.persistence.store import Collection, Column, Sealed, Store
+from shared.persistence.unit_of_work import UnitOfWork
+
+
+def _to_make(case: Case) -> str:
+    """The visits to make as the worklist shows them, without what anybody noted."""
+    return orjson.dumps(
+        [
+            {
+                "code": visit.planned.code,
+                "method": visit.planned.method,
+                "due_on": visit.due_on,
+                "status": visit.status,
+                "attempts": len(visit.attempts),
+            }
+            for visit in case.visits
+            if visit.to_make
+        ]
+    ).decode()
+
 
 CASES: Store[Case] = Store(
     "cases",
@@ -22,14 +43,20 @@ CASES: Store[Case] = Store(
         "status": Column("text", lambda case: case.status.value),
         "next_due_on": Column("date", lambda case: case.next_due()),
         "overdue_after": Column("date", lambda case: case.overdue_after()),
+        "to_make": Column("json", _to_make),
     },
+    Sealed(("notes", "visits"), lambda case: case.id),
 )
+
+#: What visits found.
+ANSWERS = SealedColumn("monitoring_finding", "answers")
 
 
 class Unit(UnitOfWork):
     """One transaction of monitoring."""
 
     STORES: ClassVar[tuple[Store[Any], ...]] = (CASES,)
+    SEALED_COLUMNS = (ANSWERS,)
 
     @property
     def cases(self) -> Collection[Case]:
@@ -51,10 +78,10 @@ class VisitRow:
 
 async def read_case(connection: AsyncConnection, case_id: UUID) -> Case:
     """One case, unlocked."""
-    found = await rows(connection, "SELECT state::text FROM monitoring_case WHERE id = :id", id=case_id)
+    found = await CASES.find(connection, "id = :id", id=case_id)
     if not found:
         raise NotFound(f"Monitoring has no case {case_id}: follow-up begins when arrival is confirmed.")
-    return CASES.load(found[0].state)
+    return found[0]
 
 
 async def visits_to_make(
@@ -63,12 +90,10 @@ async def visits_to_make(
     """Visits in these states that are due on or before a day, the longest due first."""
     found = await rows(
         connection,
-        """SELECT monitoring_case.id AS case_id, visit -> 'planned' ->> 'code' AS code,
-                  visit -> 'planned' ->> 'method' AS method, (visit ->> 'due_on')::date AS due_on,
-                  visit ->> 'status' AS status, json_array_length(visit -> 'attempts') AS attempts
-           FROM monitoring_case, json_array_elements(state -> 'visits') AS visit
-           WHERE next_due_on <= :before AND (visit ->> 'due_on')::date <= :before
-             AND visit ->> 'status' = ANY(:statuses)
+        """SELECT id AS case_id, visit.*
+           FROM monitoring_case, json_to_recordset(to_make)
+               AS visit (code text, method text, due_on date, status text, attempts int)
+           WHERE next_due_on <= :before AND visit.due_on <= :before AND visit.status = ANY(:statuses)
            ORDER BY due_on, case_id LIMIT :limit""",
         before=before,
         statuses=[status.value for status in statuses],

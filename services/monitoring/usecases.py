@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from services.monitoring.domain.case import Case
 from services.monitoring.domain.vocabulary import Method, Outcome, Reason
 from services.monitoring.repository import Unit
 from shared.ids import new_id
+from shared.persistence.unit_of_work import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +35,15 @@ async def complete_visit(uow: Unit, case_id: UUID, code: str, findings: Findings
     case = await _load(uow, case_id)
     today = uow.clock.today()
     uow.record(*case.complete(code, findings.method, satisfied=findings.satisfied, on=today))
+    id = new_id()
     uow.insert(
         "monitoring_finding",
         {
-            "id": new_id(),
+            "id": id,
             "case_id": case_id,
             "code": code,
             "instrument": findings.instrument,
-            "answers": findings.answers,
+            "answers": Secret(case_id, orjson.dumps(findings.answers).decode(), str(id)),
             "found_on": today,
             "recorded_by": uow.actor,
         },

@@ -11,7 +11,8 @@ from services.reintegration.domain.person import Person
 from services.reintegration.domain.rules import FundCodeTaken
 from shared.errors import NotFound
 from shared.persistence.database import rows
-from shared.persistence.unit_of_work import Collection, Column, Ids, Store, Together, UnitOfWork
+from shared.persistence.store import Collection, Column, Sealed, Store
+from shared.persistence.unit_of_work import Ids, Together, UnitOfWork
 
 FUNDS: Store[Fund] = Store("funds", "reintegration_fund", Fund, {"code": Column("text", lambda fund: fund.code)})
 PERSONS: Store[Person] = Store("persons", "reintegration_person", Person)
@@ -24,6 +25,7 @@ CASES: Store[Case] = Store(
         "person_id": Column("uuid", lambda case: case.person_id),
         "fund_id": Column("uuid", lambda case: case.plan.fund_id if case.plan else None),
     },
+    Sealed(("note", "plans"), lambda case: case.id),
 )
 
 
@@ -82,23 +84,20 @@ async def claim_code(connection: AsyncConnection, code: str) -> None:
 
 async def read_case(connection: AsyncConnection, case_id: UUID) -> Case:
     """One case, unlocked."""
-    found = await rows(connection, "SELECT state::text FROM reintegration_case WHERE id = :id", id=case_id)
+    found = await CASES.find(connection, "id = :id", id=case_id)
     if not found:
         raise NotFound(f"Reintegration has no case {case_id}.")
-    return CASES.load(found[0].state)
+    return found[0]
 
 
 async def read_fund(connection: AsyncConnection, fund_id: UUID) -> Fund:
     """One fund, unlocked."""
-    found = await rows(connection, "SELECT state::text FROM reintegration_fund WHERE id = :id", id=fund_id)
+    found = await FUNDS.find(connection, "id = :id", id=fund_id)
     if not found:
         raise NotFound(f"There is no fund {fund_id}.")
-    return FUNDS.load(found[0].state)
+    return found[0]
 
 
 async def read_funds(connection: AsyncConnection) -> list[Fund]:
     """All funds, by code: a programme has few."""
-    return [FUNDS.load(row.state) for row in await rows(connection, _ALL_FUNDS)]
-
-
-_ALL_FUNDS = "SELECT state::text FROM reintegration_fund ORDER BY code"
+    return await FUNDS.find(connection, "true ORDER BY code")

@@ -1,6 +1,7 @@
 """Screening's tables and what is asked of them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -8,10 +9,27 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.screening.domain.case import Case
 from services.screening.domain.household import Household
-from shared.persistence.database import rows
-from shared.persistence.unit_of_work import Collection, Column, Ids, Store, Together, UnitOfWork
+from shared.persistence.database import rows, run
+from shared.persistence.store import Collection, Column, Sealed, Store
+from shared.persistence.unit_of_work import Ids, Together, UnitOfWork
+from shared.protection.vault import vault_of
 
-HOUSEHOLDS = Store("households", "household", Household, {})
+HOUSEHOLDS = Store("households", "household", Household, sealed=Sealed(("splits",), lambda household: household.id))
+#: What is left open is where the case stands; all that tells of the person, of others who are named or why something
+#: was decided is personal.
+PERSONAL = (
+    "list_reference",
+    "place",
+    "identity",
+    "declarations",
+    "withdrawals",
+    "assessment",
+    "best_interests",
+    "holds",
+    "examinations",
+    "suspicions",
+    "refusal",
+)
 CASES = Store(
     "cases",
     "screening_case",
@@ -25,6 +43,7 @@ CASES = Store(
         "merged_into": Column("uuid", lambda case: case.merged_into),
         "open_suspicions": Column("int", lambda case: len(case.like_elders)),
     },
+    Sealed(PERSONAL, lambda case: case.person_id),
 )
 
 #: The space of advisory locks under which people are registered, and into how many locks their keys fall: few enough
@@ -58,10 +77,39 @@ class Unit(UnitOfWork):
     def remember(self, case: Case, entries: Iterable[tuple[str, str]], keys: Iterable[str]) -> None:
         """Have a new case found again: by its entry in a list, by what identifies the person, by search words."""
         for entry, fingerprint in entries:
-            row = {"office": case.office, "entry": entry, "case_id": case.id, "fingerprint": fingerprint}
-            self.insert("list_entry", row)
+            row = {"office": case.office, "entry": self.blind(entry), "case_id": case.id}
+            self.insert("list_entry", {**row, "fingerprint": self.blind(fingerprint)})
+        self.find_by(case.id, keys)
+
+    async def sealing(self, store: Store[Any], ids: Sequence[UUID]) -> None:
+        """The keys by which people are found were open too: they are made anew from who the people are."""
+        if store is not CASES:
+            return
+        survivors = await surviving(self.connection, ids)
+        for case in (self.cases.get(id) for id in ids):
+            self.find_by(case.id, {*case.identity.likeness_keys(), *case.search_keys()})
+            self.find_by(survivors[case.id], case.identity.likeness_keys())
+        found = await rows(
+            self.connection,
+            "SELECT office, entry, case_id, fingerprint FROM list_entry WHERE open AND case_id = ANY(:ids)",
+            ids=list(ids),
+        )
+        await run(
+            self.connection,
+            """UPDATE list_entry SET entry = new.blind, fingerprint = new.fingerprint, open = false
+               FROM unnest(CAST(:offices AS text[]), CAST(:entries AS text[]), CAST(:blind AS text[]),
+                           CAST(:fingerprints AS text[])) AS new (office, entry, blind, fingerprint)
+               WHERE list_entry.office = new.office AND list_entry.entry = new.entry""",
+            offices=[row.office for row in found],
+            entries=[row.entry for row in found],
+            blind=[self.blind(row.entry) for row in found],
+            fingerprints=[self.blind(row.fingerprint) for row in found],
+        )
+
+    def find_by(self, case_id: UUID, keys: Iterable[str]) -> None:
+        """Have a case found under these keys."""
         for key in keys:
-            self.insert("person_key", {"key": key, "case_id": case.id})
+            self.insert("person_key", {"key": self.blind(key), "case_id": case_id})
 
 
 async def register_alone(connection: AsyncConnection, keys: Iterable[str]) -> None:
@@ -76,30 +124,35 @@ async def register_alone(connection: AsyncConnection, keys: Iterable[str]) -> No
 
 async def known_by(connection: AsyncConnection, keys: Iterable[str]) -> list[tuple[str, UUID]]:
     """Which cases are found under which of the keys, without those that were merged."""
+    blinded = {vault_of(connection).blind(key): key for key in keys}
     found = await rows(
         connection,
         """SELECT person_key.key, person_key.case_id FROM person_key JOIN screening_case ON screening_case.id = case_id
            WHERE key = ANY(:keys) AND screening_case.status <> 'merged' ORDER BY case_id""",
-        keys=list(keys),
+        keys=list(blinded),
     )
-    return [(row.key, row.case_id) for row in found]
+    return [(blinded[row.key], row.case_id) for row in found]
 
 
-async def listed(connection: AsyncConnection, office: str, entries: Sequence[str]) -> dict[str, Any]:
-    """What is known of these entries of the office's lists: rows of case_id, household_id, fingerprint, suspected."""
+@dataclass(frozen=True)
+class Listed:
+    """A person of a list who is registered: the case, and a check of who the row says it is."""
+
+    case: Case
+    fingerprint: str
+
+
+async def listed(connection: AsyncConnection, office: str, entries: Sequence[str]) -> dict[str, Listed]:
+    """What is known of these entries of the office's lists."""
+    blinded = {vault_of(connection).blind(entry): entry for entry in entries}
     found = await rows(
         connection,
-        """SELECT entry, case_id, household_id, fingerprint, screening_case.reference,
-                  coalesce((SELECT array_agg(CAST(suspicion ->> 'other_case_id' AS uuid))
-                            FROM json_array_elements(state -> 'suspicions') AS suspicion
-                            WHERE suspicion ->> 'same_person' IS NULL
-                              AND coalesce(CAST(suspicion ->> 'of_elder' AS boolean), true)), '{}') AS suspected
-           FROM list_entry JOIN screening_case ON screening_case.id = case_id
-           WHERE list_entry.office = :office AND entry = ANY(:entries)""",
+        "SELECT entry, case_id, fingerprint FROM list_entry WHERE office = :office AND entry = ANY(:entries)",
         office=office,
-        entries=list(entries),
+        entries=list(blinded),
     )
-    return {row.entry: row for row in found}
+    cases = {case.id: case for case in await cases_of(connection, [row.case_id for row in found])}
+    return {blinded[row.entry]: Listed(cases[row.case_id], row.fingerprint) for row in found}
 
 
 async def next_numbers(connection: AsyncConnection, count: int) -> list[int]:
@@ -135,21 +188,13 @@ async def of_the_same_people(connection: AsyncConnection, ids: Iterable[UUID]) -
 
 async def cases_of(connection: AsyncConnection, ids: Iterable[UUID]) -> list[Case]:
     """Cases for reading, without locks."""
-    found = await rows(
-        connection, "SELECT state::text FROM screening_case WHERE id = ANY(:ids) ORDER BY id", ids=list(ids)
-    )
-    return [CASES.load(row.state) for row in found]
+    return await CASES.find(connection, "id = ANY(:ids) ORDER BY id", ids=list(ids))
 
 
 async def suspected(connection: AsyncConnection, limit: int) -> list[Case]:
     """Cases like elder ones about which nobody has decided, oldest first."""
-    found = await rows(
-        connection,
-        """SELECT state::text FROM screening_case WHERE open_suspicions > 0 AND status <> 'merged'
-           ORDER BY id LIMIT :limit""",
-        limit=limit,
-    )
-    return [CASES.load(row.state) for row in found]
+    condition = "open_suspicions > 0 AND status <> 'merged' ORDER BY id LIMIT :limit"
+    return await CASES.find(connection, condition, limit=limit)
 
 
 async def search(connection: AsyncConnection, keys: Sequence[str], limit: int) -> list[UUID]:
@@ -158,7 +203,7 @@ async def search(connection: AsyncConnection, keys: Sequence[str], limit: int) -
         connection,
         """SELECT case_id FROM person_key WHERE key = ANY(:keys)
            GROUP BY case_id HAVING count(DISTINCT key) = :count ORDER BY case_id DESC LIMIT :limit""",
-        keys=list(keys),
+        keys=[vault_of(connection).blind(key) for key in keys],
         count=len(set(keys)),
         limit=limit,
     )

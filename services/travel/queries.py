@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.travel.domain.case import Case
 from services.travel.domain.flight import Flight
 from services.travel.domain.party import Party, Policy
-from services.travel.repository import CASES, FLIGHTS
+from services.travel.repository import CASES, FLIGHTS, SNAPSHOTS
 from shared.errors import NotFound
 from shared.persistence.database import rows
 
@@ -83,46 +84,38 @@ def _under_way(case: str) -> str:
 
 async def read_flight(connection: AsyncConnection, flight_id: UUID) -> Flight:
     """One flight, unlocked."""
-    found = await rows(connection, "SELECT state::text FROM travel_flight WHERE id = :id", id=flight_id)
+    found = await FLIGHTS.find(connection, "id = :id", id=flight_id)
     if not found:
         raise NotFound(f"There is no flight {flight_id}.")
-    return FLIGHTS.load(found[0].state)
+    return found[0]
 
 
 async def read_flights(connection: AsyncConnection, limit: int) -> list[Flight]:
     """The flights, the latest departure first."""
-    statement = "SELECT state::text FROM travel_flight ORDER BY departs_at DESC, id LIMIT :limit"
-    return [FLIGHTS.load(row.state) for row in await rows(connection, statement, limit=limit)]
+    return await FLIGHTS.find(connection, "true ORDER BY departs_at DESC, id LIMIT :limit", limit=limit)
 
 
 async def read_cases(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Case]:
     """Cases by id, unlocked."""
-    statement = "SELECT id, state::text FROM travel_case WHERE id = ANY(:ids)"
-    return {row.id: CASES.load(row.state) for row in await rows(connection, statement, ids=list(ids))}
+    return {case.id: case for case in await CASES.find(connection, "id = ANY(:ids)", ids=list(ids))}
 
 
 async def read_party(connection: AsyncConnection, case_id: UUID, policy: Policy) -> tuple[Case, Party]:
     """A case with its travel unit, unlocked."""
-    found = await rows(
-        connection,
-        """SELECT companion.id, companion.state::text, companion.flight_id FROM travel_case
-           JOIN travel_case AS companion
-             ON companion.id = travel_case.id OR companion.household_id = travel_case.household_id
-           WHERE travel_case.id = :id""",
-        id=case_id,
-    )
-    members = {row.id: CASES.load(row.state) for row in found}
+    home = "SELECT household_id FROM travel_case WHERE id = :id"
+    found = await CASES.find(connection, f"id = :id OR household_id = ({home})", id=case_id)
+    members = {case.id: case for case in found}
     if case_id not in members:
         raise NotFound(f"There is no case {case_id}.")
-    flights = {id: await read_flight(connection, id) for id in {row.flight_id for row in found if row.flight_id}}
+    flights = {id: await read_flight(connection, id) for id in {each.flight_id for each in found if each.flight_id}}
     return members[case_id], Party(list(members.values()), flights, policy)
 
 
 async def identities_of(connection: AsyncConnection, flight: Flight) -> dict[UUID, dict[str, Any]]:
     """The identities as they were when the manifest was last locked."""
-    statement = "SELECT case_id, identity FROM travel_manifest_identity WHERE flight_id = :id AND lock = :lock"
-    found = await rows(connection, statement, id=flight.id, lock=flight.locks)
-    return {row.case_id: row.identity for row in found}
+    condition = "flight_id = :id AND lock = :lock"
+    found = await SNAPSHOTS.read(connection, condition, id=flight.id, lock=flight.locks)
+    return {row.case_id: orjson.loads(identity) for row, identity in found if identity}
 
 
 async def due_cases(connection: AsyncConnection, now: datetime, limit: int) -> list[UUID]:

@@ -1,9 +1,11 @@
 """Travel's tables, its unit of work, and how a travel unit is put together from what is loaded."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 from uuid import UUID
+
+import orjson
 
 from services.travel.domain.case import Case
 from services.travel.domain.flight import Flight
@@ -11,8 +13,11 @@ from services.travel.domain.household import Household
 from services.travel.domain.party import Party, Policy
 from shared.ids import new_id
 from shared.persistence.database import rows
-from shared.persistence.unit_of_work import Collection, Column, Ids, Store, Together, UnitOfWork
+from shared.persistence.sealing import SealedColumn
+from shared.persistence.store import Collection, Column, Sealed, Store
+from shared.persistence.unit_of_work import Ids, Secret, Together, UnitOfWork
 from shared.programme import Programme
+from shared.protection.vault import SERVICE
 
 FLIGHTS: Store[Flight] = Store(
     "flights",
@@ -41,7 +46,13 @@ CASES: Store[Case] = Store(
         "bookable": Column("boolean", lambda case: case.bookable()),
         "due_at": Column("timestamptz", lambda case: case.due_at),
     },
+    Sealed(("numbers",), lambda case: case.id),
 )
+
+#: Why somebody decided something.
+REASONS = SealedColumn("travel_decision", "reason")
+#: Who the passengers were when a manifest was locked.
+SNAPSHOTS = SealedColumn("travel_manifest_identity", "identity", row="concat(flight_id, '/', lock, '/', case_id)")
 
 
 def policy_of(programme: Programme) -> Policy:
@@ -54,6 +65,7 @@ class Unit(UnitOfWork):
     """One transaction of travel. Who is loaded comes with the whole travel unit and its flights."""
 
     STORES: ClassVar[tuple[Store[Any], ...]] = (FLIGHTS, HOUSEHOLDS, CASES)
+    SEALED_COLUMNS = (REASONS, SNAPSHOTS)
 
     @cached_property
     def _policy(self) -> Policy:
@@ -122,8 +134,16 @@ class Unit(UnitOfWork):
     def keep_decision(self, kind: str, reason: str, *, case_id: UUID | None = None, flight_id: UUID | None = None,
                       ) -> None:  # fmt: skip
         """Keep why somebody decided something: words that no event carries."""
-        row = {"id": new_id(), "kind": kind, "case_id": case_id, "flight_id": flight_id, "reason": reason}
-        self.insert("travel_decision", {**row, "actor": self.actor, "decided_at": self.clock.now()})
+        id = new_id()
+        row = {"id": id, "kind": kind, "case_id": case_id, "flight_id": flight_id, "actor": self.actor}
+        words = Secret(case_id or SERVICE, reason, str(id))
+        self.insert("travel_decision", {**row, "reason": words, "decided_at": self.clock.now()})
+
+    def keep_identity(self, flight: Flight, case_id: UUID, identity: Mapping[str, Any]) -> None:
+        """Keep who a passenger is, as the manifest is locked."""
+        row = {"flight_id": flight.id, "lock": flight.locks, "case_id": case_id, "taken_at": self.clock.now()}
+        snapshot = Secret(case_id, orjson.dumps(identity).decode(), f"{flight.id}/{flight.locks}/{case_id}")
+        self.insert("travel_manifest_identity", {**row, "identity": snapshot})
 
 
 _RELATED = """

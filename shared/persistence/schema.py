@@ -2,6 +2,7 @@
 
 import re
 from typing import Protocol
+from uuid import UUID
 
 
 class Operations(Protocol):
@@ -104,6 +105,55 @@ def keep_states_as_written(op: Operations, *tables: str) -> None:
     """Make the states of aggregates ``json``: the text that was written, not what PostgreSQL makes of it."""
     for table in tables:
         op.execute(f"ALTER TABLE {table} ALTER COLUMN state TYPE json USING state::text::json")
+
+
+def create_data_keys(op: Operations) -> None:
+    """Create the table of data keys: one for each owner, wrapped by a key that is not in the database."""
+    op.execute(
+        """CREATE TABLE data_key (
+               owner uuid PRIMARY KEY, key_id text, wrapped bytea, destroyed_at timestamptz,
+               CHECK ((wrapped IS NULL) = (key_id IS NULL) AND (wrapped IS NULL) = (destroyed_at IS NOT NULL)))"""
+    )
+    op.execute("CREATE INDEX data_key_wrapped_with ON data_key (key_id)")
+
+
+def drop_data_keys(op: Operations) -> None:
+    """Drop the table of data keys; refused while anything is sealed with one, for no statement can open it."""
+    op.execute(
+        f"""DO $$ BEGIN IF EXISTS (SELECT FROM data_key WHERE owner <> '{UUID(int=0)}') THEN
+                RAISE EXCEPTION 'personal data are sealed here: restore the backup from before instead';
+            END IF; END $$"""
+    )
+    op.execute("DROP TABLE data_key")
+
+
+def seal_states(op: Operations, *tables: str) -> None:
+    """Give aggregates a sealed part; ``unsealed`` marks those whose personal fields are still in the open one."""
+    for table in tables:
+        op.execute(
+            f"""ALTER TABLE {table} ADD COLUMN sealed bytea, ADD COLUMN sealed_for uuid,
+                ADD COLUMN unsealed boolean NOT NULL DEFAULT true"""
+        )
+        op.execute(f"ALTER TABLE {table} ALTER COLUMN unsealed SET DEFAULT false")
+        op.execute(f"CREATE INDEX {table}_unsealed ON {table} (id) WHERE unsealed")
+
+
+def open_states(op: Operations, *tables: str) -> None:
+    """Undo ``seal_states``."""
+    for table in tables:
+        op.execute(f"ALTER TABLE {table} DROP COLUMN sealed, DROP COLUMN sealed_for, DROP COLUMN unsealed")
+
+
+def seal_column(op: Operations, table: str, column: str) -> None:
+    """Make a column of a side table one for sealed texts; ``open_…`` keeps what was written until it is sealed."""
+    op.execute(f"ALTER TABLE {table} RENAME COLUMN {column} TO open_{column}")
+    op.execute(f"ALTER TABLE {table} ALTER COLUMN open_{column} DROP NOT NULL, ADD COLUMN {column} bytea")
+
+
+def open_column(op: Operations, table: str, column: str) -> None:
+    """Undo ``seal_column``."""
+    op.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    op.execute(f"ALTER TABLE {table} RENAME COLUMN open_{column} TO {column}")
 
 
 def create_machinery(op: Operations) -> None:

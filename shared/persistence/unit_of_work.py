@@ -2,21 +2,20 @@
 with the events that tell of it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
-import orjson
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.clock import Clock
-from shared.errors import NotFound, Unstorable
 from shared.messaging.outbox import Lease, Logged, Outgoing, Recorded, append
-from shared.persistence.database import rows, run
+from shared.persistence.database import run
+from shared.persistence.store import Collection, Store
 from shared.programme import Programme
+from shared.protection.vault import seal, vault_of
 from shared.telemetry import current_traceparent
 
 A = TypeVar("A")
@@ -30,139 +29,14 @@ Together = Mapping[str, UUID | None]
 LOCK_ORDER = ("flights", "funds", "persons", "households", "cases")
 
 
-class NotLoaded(Exception):
-    """An aggregate was used that the unit of work had not loaded: declare it in the handler or load it first."""
-
-    transient = True
-
-
-class LostRace(Exception):
-    """Another transaction created the same aggregate first: try again."""
-
-    transient = True
-
-
 @dataclass(frozen=True)
-class Column:
-    """A column kept beside the state, for searching: its PostgreSQL type and how its value is found."""
+class Secret:
+    """A personal text in a side table's row, of the person whom it is about; the column is ``bytea``."""
 
-    type: str
-    value: Callable[[Any], Any]
-
-
-def _collected(value: Any) -> Any:
-    """What orjson doesn't know: the driver's own UUIDs, and sets, in one order so that a state which hasn't changed is
-    written the same.
-    """
-    if isinstance(value, UUID):
-        return str(value)
-    if not isinstance(value, set | frozenset):
-        raise TypeError(f"{type(value).__name__} has no form in a state")
-    return sorted(value, key=str)
-
-
-@dataclass(frozen=True)
-class Store(Generic[A]):
-    """One kind of aggregate in one table: ``id uuid primary key, state json`` and the columns named here.
-
-    ``json`` keeps a state as it was written, so that what has changed is seen without writing it once more.
-    """
-
-    kind: str
-    table: str
-    type: type[A]
-    columns: Mapping[str, Column] = field(default_factory=dict)
-
-    def load(self, state: bytes | str) -> A:
-        """The aggregate that a state holds."""
-        return self._adapter.validate_json(state)
-
-    def dump(self, aggregate: A) -> str:
-        """The aggregate's state as JSON."""
-        # Three times as fast as pydantic writes it, and pydantic reads it as well.
-        text = orjson.dumps(aggregate, _collected, orjson.OPT_NON_STR_KEYS).decode()
-        # PostgreSQL's json takes a zero character that none of its functions can read again.
-        if "\\u0000" in text:
-            raise Unstorable
-        return text
-
-    @cached_property
-    def _adapter(self) -> TypeAdapter[A]:
-        return TypeAdapter(self.type)
-
-
-class Collection(Generic[A]):
-    """The loaded and the new aggregates of one kind."""
-
-    def __init__(self, store: Store[A]) -> None:
-        self.store = store
-        self._present: dict[UUID, A] = {}
-        self._loaded: dict[UUID, str] = {}
-        self._asked: set[UUID] = set()
-
-    def get(self, id: UUID) -> A:
-        """The aggregate; NotFound when there is none."""
-        found = self.find(id)
-        if found is None:
-            raise NotFound(f"There is no {self.store.type.__name__.lower()} {id}.")
-        return found
-
-    def find(self, id: UUID) -> A | None:
-        """The aggregate, or None when there is none."""
-        found = self._present.get(id)
-        if found is None and id not in self._asked:
-            raise NotLoaded(f"{self.store.kind} {id} was not loaded")
-        return found
-
-    def add(self, aggregate: A) -> None:
-        """A new aggregate, which is inserted when the unit of work ends."""
-        self._present[aggregate.id] = aggregate  # type: ignore[attr-defined]
-
-    def __iter__(self) -> Iterator[A]:
-        return iter(list(self._present.values()))
-
-    def missing(self, ids: Iterable[UUID]) -> list[UUID]:
-        """Those that were not asked for yet, sorted."""
-        return sorted(set(ids) - self._asked - self._present.keys())
-
-    async def fetch(self, connection: AsyncConnection, ids: list[UUID]) -> None:
-        """Lock and load them, in order of id."""
-        statement = f"SELECT id, state::text FROM {self.store.table} WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"
-        for id, state in await rows(connection, statement, ids=ids):
-            self._present[id], self._loaded[id] = self.store.load(state), state
-        self._asked.update(ids)
-
-    async def save(self, connection: AsyncConnection) -> None:
-        """Insert what is new and update what has changed."""
-        states = {id: self.store.dump(each) for id, each in self._present.items()}
-        new = sorted(id for id in states if id not in self._loaded)
-        changed = sorted(id for id in states if id in self._loaded and states[id] != self._loaded[id])
-        if new and await self._write(connection, _INSERT, new, states) < len(new):
-            raise LostRace(f"{self.store.kind} were created by another transaction")
-        if changed:
-            await self._write(connection, _UPDATE, changed, states)
-        self._loaded |= states
-
-    async def _write(self, connection: AsyncConnection, template: str, ids: list[UUID], states: dict[UUID, str]) -> int:
-        columns = self.store.columns
-        statement = template.format(
-            table=self.store.table,
-            names="".join(f", {name}" for name in columns),
-            values="".join(f", new.{name}" for name in columns),
-            sets="".join(f", {name} = new.{name}" for name in columns),
-            arrays="".join(f", CAST(:{name} AS {column.type}[])" for name, column in columns.items()),
-        )
-        values = {name: [column.value(self._present[id]) for id in ids] for name, column in columns.items()}
-        return await run(connection, statement, ids=ids, states=[states[id] for id in ids], **values)
-
-
-_NEW = "unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]){arrays}) AS new (id, state{names})"
-_INSERT = (
-    "INSERT INTO {table} (id, state{names}) SELECT new.id, new.state::json{values} FROM "
-    + _NEW
-    + " ON CONFLICT (id) DO NOTHING"
-)
-_UPDATE = "UPDATE {table} SET state = new.state::json{sets} FROM " + _NEW + " WHERE {table}.id = new.id"
+    owner: UUID
+    text: str
+    #: The row's primary key.
+    row: str
 
 
 @dataclass
@@ -181,6 +55,8 @@ class UnitOfWork:
     """One transaction. Subclasses name their stores and give each a property."""
 
     STORES: ClassVar[tuple[Store[Any], ...]] = ()
+    #: Columns of side tables with personal texts.
+    SEALED_COLUMNS: ClassVar[tuple[Any, ...]] = ()
 
     def __init__(self, connection: AsyncConnection, surroundings: Surroundings, actor: str = "system") -> None:
         self.connection = connection
@@ -234,6 +110,9 @@ class UnitOfWork:
         """Append a row to a side table; rows of one table must have the same columns."""
         self._rows.setdefault(table, []).append(row)
 
+    async def sealing(self, store: Store[Any], ids: Sequence[UUID]) -> None:
+        """These aggregates are sealed for the first time: a service overrides it where that changes more."""
+
     async def flush(self) -> None:
         """Write everything; the transaction's owner commits."""
         for kind in LOCK_ORDER:
@@ -246,10 +125,24 @@ class UnitOfWork:
             here = self._surroundings
             self.logged = await append(self.connection, self._surroundings.source, self._recorded, here.lease)
 
+    def blind(self, *parts: str) -> str:
+        """A key under which these parts are found again, and which tells nothing to who has the database alone."""
+        return vault_of(self.connection).blind(*parts)
+
     async def _append(self, table: str, new: list[dict[str, Any]]) -> None:
+        await self._seal(table, new)
         names = ", ".join(new[0])
         statement = (
             f"INSERT INTO {table} ({names}) SELECT {names} FROM"
             f" jsonb_populate_recordset(NULL::{table}, CAST(CAST(:rows AS text) AS jsonb)) ON CONFLICT DO NOTHING"
         )
         await run(self.connection, statement, rows=TypeAdapter(list[dict[str, Any]]).dump_json(new).decode())
+
+    async def _seal(self, table: str, new: list[dict[str, Any]]) -> None:
+        secrets = [(row, name) for row in new for name, value in row.items() if isinstance(value, Secret)]
+        if not secrets:
+            return
+        ciphers = await vault_of(self.connection).ciphers(self.connection, {row[name].owner for row, name in secrets})
+        for row, name in secrets:
+            secret: Secret = row[name]
+            row[name] = "\\x" + seal(ciphers[secret.owner], secret.text, f"{table}.{name}/{secret.row}").hex()

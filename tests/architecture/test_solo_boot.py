@@ -19,7 +19,10 @@ sys.path[:0] = path
 app = importlib.import_module(f"services.{name}.app")
 settings = importlib.import_module(f"services.{name}.settings").Settings
 importlib.import_module(f"services.{name}.__main__")
-composed = app.create_app(settings(database_url="postgresql+asyncpg://nowhere/homeward", amqp_url="amqp://nowhere/"))
+wrapping = importlib.import_module("shared.protection.wrapping")
+composed = app.create_app(settings(
+    database_url="postgresql+asyncpg://nowhere/homeward", amqp_url="amqp://nowhere/", keys=wrapping.first_keys().text()
+))
 print(json.dumps({
     "from": app.__file__,
     "title": composed.title,

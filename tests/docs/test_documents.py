@@ -19,6 +19,7 @@ from services.gateway.stages import Stage
 from shared.auth.roles import Role
 from shared.contracts.vocabulary import Gate
 from shared.health import GAUGES
+from shared.protection.wrapping import first_keys
 from shared.web import internal, repair
 from shared.web.access import MARKER
 
@@ -167,7 +168,9 @@ def test_every_decision_is_listed_and_has_its_four_parts() -> None:
 
 def _create(service: str) -> FastAPI:
     settings = importlib.import_module(f"services.{service}.settings").Settings(
-        database_url="postgresql+asyncpg://nobody@nowhere/nothing", amqp_url="amqp://nowhere/"
+        database_url="postgresql+asyncpg://nobody@nowhere/nothing",
+        amqp_url="amqp://nowhere/",
+        keys=first_keys().text(),
     )
     created: FastAPI = importlib.import_module(f"services.{service}.app").create_app(settings)
     return created

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.embedded import SERVICES
+from services.monitoring import repository as monitoring
+from services.reintegration import repository as reintegration
+from services.screening import repository as screening
+from services.travel import repository as travel
 from shared.contracts.envelope import Event
+from shared.persistence.database import Database
+from shared.persistence.store import Store
+from shared.protection.vault import Vault, equip
+from shared.protection.wrapping import LocalWrapping
 from tests.faults.checker import Effect, ProducerLog
 from tests.faults.suite import FaultySuite
 
@@ -52,11 +60,11 @@ class Findings:
 
 
 #: The tables of aggregates.
-_STATES = {
-    "screening": ("screening_case",),
-    "travel": ("travel_case", "travel_flight", "travel_household"),
-    "reintegration": ("reintegration_case", "reintegration_fund", "reintegration_person"),
-    "monitoring": ("monitoring_case",),
+_STATES: dict[str, tuple[Store[Any], ...]] = {
+    "screening": (screening.CASES,),
+    "travel": (travel.CASES, travel.FLIGHTS, travel.HOUSEHOLDS),
+    "reintegration": (reintegration.CASES, reintegration.FUNDS, reintegration.PERSONS),
+    "monitoring": (monitoring.CASES,),
 }
 
 
@@ -69,7 +77,7 @@ def event_of(service: str, row: Any) -> Event:
 async def inspect(suite: FaultySuite) -> Findings:
     """Everything, now."""
     events = {f"/homeward/{name}": await _events(suite, name) for name in PRODUCERS}
-    states = {table: await _states(suite, name, table) for name, tables in _STATES.items() for table in tables}
+    states = {each.table: await _states(suite, name, each) for name, stores in _STATES.items() for each in stores}
     views = await suite.sql("gateway", "SELECT id, stage, holds, state::text AS state FROM case_view")
     states["case_view"] = {
         str(row["id"]): {"stage": row["stage"], "holds": row["holds"], **json.loads(row["state"])} for row in views
@@ -119,6 +127,12 @@ async def _diverged(suite: FaultySuite, name: str) -> int:
     return int(row["n"])
 
 
-async def _states(suite: FaultySuite, name: str, table: str) -> dict[str, Any]:
-    rows = await suite.sql(name, f"SELECT id, state::text AS state FROM {table}")
-    return {str(row["id"]): json.loads(row["state"]) for row in rows}
+async def _states(suite: FaultySuite, name: str, store: Store[Any]) -> dict[str, Any]:
+    database = Database(suite.databases[name])
+    equip(database, Vault(LocalWrapping(path=suite.accounts.keys_file)))
+    try:
+        async with database.transaction() as connection:
+            found = await store.read(connection, "true")
+    finally:
+        await database.close()
+    return {str(id): json.loads(state.whole) for id, state in found.items()}

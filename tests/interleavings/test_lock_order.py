@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 
 import services.reintegration.app
 import services.travel.app
@@ -27,6 +28,7 @@ from shared.messaging.inprocess import InProcessBus
 from shared.persistence import migrations
 from shared.persistence.database import Database, is_transient, rows
 from shared.persistence.unit_of_work import LOCK_ORDER, UnitOfWork
+from shared.protection.wrapping import first_keys
 from shared.service import Service
 from shared.settings import ServiceSettings
 
@@ -65,6 +67,7 @@ class Storm:
     async def prepare(self) -> None:
         """A deadlock is looked for sooner than in earnest, where one costs a second."""
         await migrations.upgrade(self.service.database, self.service._migrations)
+        await self.service.protect()
         async with self.service.database.transaction() as connection:
             name = (await rows(connection, "SELECT current_database() AS name"))[0].name
             await connection.exec_driver_sql(f"ALTER DATABASE {name} SET deadlock_timeout = '20ms'")
@@ -146,7 +149,7 @@ def backwards(unit: type[UnitOfWork]) -> type[UnitOfWork]:
 @pytest.fixture(params=[services.travel.app, services.reintegration.app], ids=["travel", "reintegration"])
 async def service(request: pytest.FixtureRequest, postgres_url: str) -> AsyncIterator[Service]:
     database = Database(fresh_database(postgres_url), name="storm", pool_size=12)
-    settings = ServiceSettings(clock_start=DEPARTURE - timedelta(days=7))
+    settings = ServiceSettings(clock_start=DEPARTURE - timedelta(days=7), keys=SecretStr(first_keys().text()))
     service: Service = request.param.create_app(settings, bus=InProcessBus(), database=database).state.service
     yield service
     await service.database.close()

@@ -27,7 +27,8 @@ from shared.messaging.reconciler import Reconciler
 from shared.messaging.relay import Relay
 from shared.persistence.database import Database, rows
 from shared.persistence.schema import create_machinery
-from shared.persistence.unit_of_work import Collection, Store, Surroundings, UnitOfWork
+from shared.persistence.store import Collection, Store
+from shared.persistence.unit_of_work import Surroundings, UnitOfWork
 from shared.programme import load_programme
 from shared.telemetry import Telemetry
 

@@ -29,6 +29,7 @@ from shared.messaging.rabbitmq import RabbitBus
 from shared.messaging.relay import Relay
 from shared.persistence.database import Database, rows
 from shared.persistence.schema import create_machinery
+from shared.protection.wrapping import first_keys
 from shared.telemetry import Telemetry
 from tests.faults.proxy import Proxy
 from tests.support.bench import eventually
@@ -47,6 +48,7 @@ class TravelProcess:
         self.relay = Relay(Log(self.producer, screening.SOURCE), self.bus, Telemetry("screening"))
         self.process: subprocess.Popen[bytes] | None = None
         self.told = 0
+        self._keys = first_keys().text()
 
     async def prepare(self) -> None:
         """Screening can publish."""
@@ -66,6 +68,7 @@ class TravelProcess:
             "DATABASE_URL": self.database.url,
             "AMQP_URL": address.render_as_string(hide_password=False),
             "PUBLIC_KEY": public_pem(generate_key()),
+            "KEYS": self._keys,
             "PORT": str(free_ports(1)[0]),
             # Nobody answers there: whatever is lost stays lost.
             "SCREENING_URL": "http://127.0.0.1:9",

@@ -22,7 +22,7 @@ from services.screening.domain.events import (
     HoldLifted,
     HoldPlaced,
 )
-from services.screening.domain.identity import Identity
+from services.screening.domain.identity import Identity, search_key
 from services.screening.domain.lifecycle import BEFORE_BOARDING, TRANSITIONS
 from services.screening.domain.records import (
     Assessment,
@@ -92,6 +92,11 @@ class Case:
             age_group=self.identity.age_group(on),
             registered_on=on,
         )
+
+    def search_keys(self) -> set[str]:
+        """The keys under which it is searched: each word of the name, its reference, its list's reference."""
+        references = (self.reference, self.list_reference)
+        return self.identity.search_keys() | {search_key(each) for each in references if each}
 
     @property
     def consents(self) -> bool:

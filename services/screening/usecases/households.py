@@ -57,10 +57,8 @@ async def decide_duplicate(
 
 
 def _leave_household(uow: Unit, merger: Merger) -> None:
-    keys = merger.ended.identity.likeness_keys()
-    for key in keys:
-        # The person goes on under the other case, and is to be found there by this one's papers and spelling too.
-        uow.insert("person_key", {"key": key, "case_id": merger.kept.id})
+    # The person goes on under the other case, and is to be found there by this one's papers and spelling too.
+    uow.find_by(merger.kept.id, merger.ended.identity.likeness_keys())
     if merger.ended.household_id is None:
         return
     household = uow.households.get(merger.ended.household_id)

@@ -9,7 +9,7 @@ from services.screening import repository
 from services.screening.domain.case import Case
 from services.screening.domain.household import Household, accompany
 from services.screening.domain.vocabulary import HouseholdRole
-from services.screening.repository import Unit
+from services.screening.repository import Listed, Unit
 from services.screening.usecases.listing import Listing, Row
 from services.screening.usecases.registration import (
     Newcomer,
@@ -35,7 +35,7 @@ async def register_list(uow: Unit, office: str, listing: Listing) -> dict[str, A
     people = [newcomer for _, newcomer in good]
     await lock(uow, office, people)
     known = await repository.listed(uow.connection, office, [entry(each) for each in people])
-    _refuse_other_people(good, known)
+    _refuse_other_people(uow, good, known)
     new = [(row, each) for row, each in good if not row.reasons and entry(each) not in known]
     old = [(row, known[entry(each)]) for row, each in good if not row.reasons and entry(each) in known]
     cases = await _register(uow, office, new, old, listing.rows)
@@ -66,18 +66,19 @@ def _name_repeated(rows: Iterable[Row]) -> None:
             row.reasons.append(f"says the same as row {above}; if these are two people, give each a list_reference")
 
 
-def _refuse_other_people(good: Iterable[tuple[Row, Newcomer]], known: dict[str, Any]) -> None:
+def _refuse_other_people(uow: Unit, good: Iterable[tuple[Row, Newcomer]], known: dict[str, Listed]) -> None:
     for row, newcomer in good:
         there = known.get(entry(newcomer))
-        if there is not None and there.fingerprint != newcomer.identity.fingerprint():
-            row.reasons.append(f"list_reference is that of another person, case {there.reference}")
+        if there is not None and there.fingerprint != uow.blind(newcomer.identity.fingerprint()):
+            row.reasons.append(f"list_reference is that of another person, case {there.case.reference}")
 
 
 async def _register(
-    uow: Unit, office: str, new: Sequence[tuple[Row, Newcomer]], old: Sequence[tuple[Row, Any]], rows: Iterable[Row]
+    uow: Unit, office: str, new: Sequence[tuple[Row, Newcomer]], old: Sequence[tuple[Row, Listed]], rows: Iterable[Row]
 ) -> dict[int, Case]:
     labels = {row.household for row, _ in new} - {None}
-    homes = {row.household: there.household_id for row, there in old if row.household in labels and there.household_id}
+    before = [(row.household, there.case.household_id) for row, there in old]
+    homes = {label: home for label, home in before if label in labels and home}
     enrolled = await enrol(uow, office, [each for _, each in new], listed=True)
     suspicions = await suspect(uow, enrolled, homes.values())
     cases = {row.number: case for (row, _), case in zip(new, enrolled, strict=True)}
@@ -117,18 +118,10 @@ def _give_roles(before: Iterable[Case], joining: Iterable[Case]) -> None:
             headed = True
 
 
-def _report(listing: Listing, cases: dict[int, Case], old: Sequence[tuple[Row, Any]]) -> dict[str, Any]:
+def _report(listing: Listing, cases: dict[int, Case], old: Sequence[tuple[Row, Listed]]) -> dict[str, Any]:
     registered = [{"row": number, "household_id": case.household_id, **answer(case)} for number, case in cases.items()]
     unchanged = [
-        {
-            "row": row.number,
-            "household_id": there.household_id,
-            "case_id": there.case_id,
-            "reference": there.reference,
-            "list_reference": row.newcomer.list_reference if row.newcomer else None,
-            "suspected_duplicates": list(there.suspected),
-        }
-        for row, there in old
+        {"row": row.number, "household_id": there.case.household_id, **answer(there.case)} for row, there in old
     ]
     return {
         "rows": len(listing.rows),

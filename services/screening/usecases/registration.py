@@ -1,6 +1,6 @@
 """People come in: one, a household, or a list."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from services.screening.domain.vocabulary import HouseholdRole, Likeness, PlaceK
 from services.screening.repository import Unit
 from shared.errors import Invalid
 from shared.ids import new_id
-from shared.persistence.unit_of_work import LostRace
+from shared.persistence.store import LostRace
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ async def enrol(uow: Unit, office: str, newcomers: Sequence[Newcomer], *, listed
         )
         uow.cases.add(case)
         entries = [(entry(newcomer), newcomer.identity.fingerprint())] if listed or newcomer.list_reference else []
-        uow.remember(case, entries, {*case.identity.likeness_keys(), *_search_keys(case)})
+        uow.remember(case, entries, {*case.identity.likeness_keys(), *case.search_keys()})
         cases.append(case)
     return cases
 
@@ -163,13 +163,6 @@ async def _refuse_taken_references(uow: Unit, office: str, newcomers: Sequence[N
     entries = [entry(newcomer) for newcomer in newcomers if newcomer.list_reference]
     if len(set(entries)) < len(entries) or await repository.listed(uow.connection, office, entries):
         raise rules.ReferenceTaken
-
-
-def _search_keys(case: Case) -> Iterator[str]:
-    yield from case.identity.search_keys()
-    yield search_key(case.reference)
-    if case.list_reference:
-        yield search_key(case.list_reference)
 
 
 def _with_full_phone(identity: Identity, region: str) -> Identity:

@@ -190,7 +190,6 @@ async def show_manifest(flight_id: UUID, reading: ReadPersonal) -> Answer:
 
 
 def _line(line: Passenger, case: Case, identity: dict[str, Any] | None) -> Answer:
-    document = case.papers.get(Gate.DOCUMENT)
     names = ("given_name", "family_name")
     return {
         "case_id": case.id,
@@ -199,7 +198,7 @@ def _line(line: Passenger, case: Case, identity: dict[str, Any] | None) -> Answe
         "date_of_birth": identity.get("date_of_birth") if identity else None,
         "sex": identity.get("sex") if identity else None,
         "nationality": identity.get("nationality") if identity else None,
-        "document_number": document.number if document and identity else None,
+        "document_number": case.numbers.get(Gate.DOCUMENT) if identity else None,
         "age_group": case.age_group,
         "on_lap": line.on_lap,
         "assistance": case.assistance,

@@ -156,6 +156,8 @@ class Case:
     fitness: Fitness | None = None
     #: By the gate that the paper meets.
     papers: dict[Gate, Paper] = field(default_factory=dict)
+    #: The papers' numbers, by the same: personal, they leave the service on manifests only.
+    numbers: dict[Gate, str] = field(default_factory=dict)
     #: The flight that the status speaks of.
     flight_id: UUID | None = None
     kit: bool = False
@@ -271,7 +273,8 @@ class Case:
     ) -> list[happened.TravelEvent]:
         """Record the paper that meets the gate."""
         paper = self.paper(gate, "issue")
-        paper.issue(number, issued_on, expires_on, today)
+        paper.issue(issued_on, expires_on, today)
+        self.numbers[gate] = number
         return [_ISSUED[gate](self.id, paper.authority, issued_on, expires_on)]
 
     def refuse_paper(self, gate: Gate) -> list[happened.TravelEvent]:

@@ -51,13 +51,12 @@ TRANSITIONS: dict[PaperStatus, dict[PaperAction, PaperStatus]] = {
 
 @dataclass
 class Paper:
-    """One person's paper of one kind. Its number is personal: it leaves the service on manifests only."""
+    """One person's paper of one kind; its number, which is personal, is kept with the case."""
 
     noun: str
     kind: PaperKind
     authority: str
     status: PaperStatus = PaperStatus.REQUESTED
-    number: str | None = None
     issued_on: date | None = None
     expires_on: date | None = None
 
@@ -82,7 +81,7 @@ class Paper:
         self._advance(PaperAction.REQUEST)
         self.authority, self.kind = authority, kind
 
-    def issue(self, number: str, issued_on: date, expires_on: date, today: date) -> None:
+    def issue(self, issued_on: date, expires_on: date, today: date) -> None:
         """Record the paper with the days that are printed on it."""
         require_issued(issued_on, today)
         if expires_on < today:
@@ -90,7 +89,7 @@ class Paper:
         if expires_on - today > _LONGEST:
             raise ExpiresTooLate()
         self._advance(PaperAction.ISSUE)
-        self.number, self.issued_on, self.expires_on = number, issued_on, expires_on
+        self.issued_on, self.expires_on = issued_on, expires_on
 
     def refuse(self) -> None:
         """Record the authority's refusal."""

@@ -129,8 +129,7 @@ async def lock_manifest(uow: Unit, flight_id: UUID, identities: Mapping[UUID, Ma
     if any(case.id not in identities for case in passengers):
         raise Unavailable("Screening has not given every passenger's identity: lock the manifest again.")
     for case in passengers:
-        row = {"flight_id": flight_id, "lock": flight.locks, "case_id": case.id}
-        uow.insert("travel_manifest_identity", {**row, "identity": identities[case.id], "taken_at": now})
+        uow.keep_identity(flight, case.id, identities[case.id])
     return {"passengers": len(flight.passengers), "escorts": flight.escorts}
 
 

@@ -6,7 +6,8 @@ from uuid import UUID
 from shared.contracts.envelope import Contract
 from shared.messaging.handlers import Received, handlers, on
 from shared.messaging.outbox import Outgoing
-from shared.persistence.unit_of_work import Collection, Store, UnitOfWork
+from shared.persistence.store import Collection, Store
+from shared.persistence.unit_of_work import UnitOfWork
 
 
 class Noted(Contract, type="org.homeward.benchmark.noted.v1"):

@@ -1,5 +1,6 @@
 """Monitoring through its front door: HTTP, the bus and the clock, on a real database."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -9,13 +10,13 @@ import pytest
 import pytest_asyncio
 
 from services.monitoring.app import create_app
+from services.monitoring.repository import ANSWERS
 from services.monitoring.settings import Settings
 from shared.auth.roles import Role
 from shared.contracts import monitoring as told
 from shared.contracts import reintegration
 from shared.contracts.envelope import Contract
 from shared.ids import new_id
-from shared.persistence.database import rows
 from tests.integration.reintegration.stage import Stage, User
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -88,8 +89,8 @@ async def test_findings_are_kept_as_they_were_given_with_their_instrument(progra
     case_id, answers = await programme.opened(), {"q1": "sometimes", "q2": [1, {"deeper": None}]}
     await programme.visits(case_id, MONTH_1, "phone", findings=answers, instrument="rss-example-3", satisfied=False)
     async with programme.apps["monitoring"].state.service.database.transaction() as connection:
-        [found] = await rows(connection, "SELECT * FROM monitoring_finding WHERE case_id = :case_id", case_id=case_id)
-    assert (found.answers, found.instrument, found.recorded_by) == (answers, "rss-example-3", "officer")
+        [(found, kept)] = await ANSWERS.read(connection, "case_id = :case_id", case_id=case_id)
+    assert (json.loads(kept or ""), found.instrument, found.recorded_by) == (answers, "rss-example-3", "officer")
 
 
 async def test_a_site_visit_is_not_made_by_phone(programme: Programme) -> None:

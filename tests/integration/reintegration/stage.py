@@ -22,6 +22,7 @@ from shared.messaging.handlers import handlers
 from shared.messaging.inprocess import InProcessBus
 from shared.messaging.outbox import Outgoing
 from shared.persistence.unit_of_work import UnitOfWork
+from shared.protection.wrapping import first_keys
 from shared.service import Service
 from shared.settings import ServiceSettings
 
@@ -116,6 +117,7 @@ class Stage:
         return {
             "database_url": fresh_database(self._postgres_url),
             "public_key": public_pem(self._key),
+            "keys": first_keys().text(),
             "environment": "test",
             "clock_start": self._start_at,
         }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import httpx
 from fastapi import FastAPI
 
 from services.travel.app import create_app
+from services.travel.repository import REASONS
 from services.travel.settings import Settings
 from shared.auth.roles import Role
 from shared.contracts import screening
@@ -16,7 +18,6 @@ from shared.contracts.envelope import Contract
 from shared.contracts.vocabulary import AgeGroup, VulnerabilityBand
 from shared.ids import new_id
 from shared.messaging.outbox import Outgoing
-from shared.persistence.database import rows
 from tests.integration.reintegration.stage import Stage, User
 
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
@@ -160,9 +161,10 @@ class Office(Stage):
 
     async def decisions(self, kind: str, subject: UUID) -> list[Any]:
         """The reasons that were kept."""
-        statement = "SELECT * FROM travel_decision WHERE kind = :kind AND :subject IN (case_id, flight_id)"
+        condition = "kind = :kind AND :subject IN (case_id, flight_id)"
         async with self.apps["travel"].state.service.database.transaction() as connection:
-            return await rows(connection, statement, kind=kind, subject=subject)
+            found = await REASONS.read(connection, condition, kind=kind, subject=subject)
+        return [SimpleNamespace(**{**row._mapping, "reason": reason}) for row, reason in found]
 
 
 def flight_body(capacity: int = 20, country: str = "PK", departs_at: datetime = DEPARTURE) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+"""Sealed columns of side tables; and sealing what was written before it was, once, when a service starts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.persistence.database import rows, run
+from shared.persistence.store import Store
+from shared.persistence.unit_of_work import UnitOfWork
+from shared.protection.vault import SERVICE, seal, unseal, vault_of
+
+log = structlog.get_logger()
+
+#: Rows in one transaction.
+_AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class SealedColumn:
+    """A side table's column of sealed texts. ``row`` and ``owner`` are SQL: the row's key, and whom it is about.
+
+    What was written before it was sealed waits in ``open_…``.
+    """
+
+    table: str
+    column: str
+    row: str = "id::text"
+    owner: str = "case_id"
+
+    async def read(
+        self, connection: AsyncConnection, condition: str, **parameters: Any
+    ) -> list[tuple[Any, str | None]]:
+        """The rows that a condition chooses, each with its text; None when the key was destroyed."""
+        found = await rows(
+            connection,
+            f"""SELECT {self.table}.*, {self.row} AS sealed_row, data_key.owner, data_key.key_id, data_key.wrapped
+                FROM {self.table} JOIN data_key ON data_key.owner = {self._owner} WHERE {condition}""",
+            **parameters,
+        )
+        return [(row, await self._text(connection, row)) for row in found]
+
+    async def seal_some(self, connection: AsyncConnection) -> int:
+        """Seal some rows that are still open; how many it were."""
+        found = await rows(
+            connection,
+            f"""SELECT {self.row} AS row, {self._owner} AS owner, open_{self.column}::text AS text
+                FROM {self.table} WHERE open_{self.column} IS NOT NULL LIMIT :limit FOR UPDATE""",
+            limit=_AT_ONCE,
+        )
+        if not found:
+            return 0
+        ciphers = await vault_of(connection).ciphers(connection, {row.owner for row in found})
+        return await run(
+            connection,
+            f"""UPDATE {self.table} SET {self.column} = new.value, open_{self.column} = NULL
+                FROM unnest(CAST(:rows AS text[]), CAST(:values AS bytea[])) AS new (row, value)
+                WHERE {self.row} = new.row""",
+            rows=[row.row for row in found],
+            values=[seal(ciphers[row.owner], row.text, self._place(row.row)) for row in found],
+        )
+
+    @property
+    def _owner(self) -> str:
+        return f"coalesce({self.owner}, '{SERVICE}')"
+
+    def _place(self, row: str) -> str:
+        return f"{self.table}.{self.column}/{row}"
+
+    async def _text(self, connection: AsyncConnection, row: Any) -> str | None:
+        if row.wrapped is None:
+            return None
+        cipher = await vault_of(connection).cipher(row.owner, row.key_id, row.wrapped)
+        return unseal(cipher, getattr(row, self.column), self._place(row.sealed_row))
+
+
+async def seal_some(unit: UnitOfWork, store: Store[Any]) -> int:
+    """Seal some aggregates that are still open; how many it were."""
+    statement = f"SELECT id FROM {store.table} WHERE unsealed ORDER BY id LIMIT :limit"
+    ids = [row.id for row in await rows(unit.connection, statement, limit=_AT_ONCE)]
+    if not ids:
+        return 0
+    await unit.load(**{store.kind: ids})
+    unit.collection(store).save_anew(ids)
+    await unit.sealing(store, ids)
+    await unit.flush()
+    return await run(unit.connection, f"UPDATE {store.table} SET unsealed = false WHERE id = ANY(:ids)", ids=ids)
+
+
+def sealed_stores(unit: type[UnitOfWork]) -> Sequence[Store[Any]]:
+    """The service's aggregates that have a personal part."""
+    return [store for store in unit.STORES if store.sealed]
