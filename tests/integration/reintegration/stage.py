@@ -41,12 +41,13 @@ class Stage:
         neighbours: Iterable[str],
         postgres_url: str,
         start: datetime,
+        **own: Any,
     ) -> None:
         self.name, self._start_at, self._postgres_url = name, start, postgres_url
         self._key, self._bus, self._stack = generate_key(), InProcessBus(), AsyncExitStack()
         self.apps: dict[str, FastAPI] = {each: self._neighbour(each) for each in neighbours}
         self.apps[name] = create_app(
-            settings(**self._settings()), bus=self._bus, connect=lambda other: self.client(other, Role.SERVICE)
+            settings(**(self._settings() | own)), bus=self._bus, connect=lambda other: self.client(other, Role.SERVICE)
         )
 
     async def __aenter__(self) -> Self:

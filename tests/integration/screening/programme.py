@@ -33,9 +33,9 @@ DECLARATION = {
 class Programme(Stage):
     """Screening beside travel."""
 
-    def __init__(self, postgres_url: str) -> None:
+    def __init__(self, postgres_url: str, **settings: Any) -> None:
         start = datetime(2026, 3, 2, 8, tzinfo=UTC)
-        super().__init__("screening", create_app, Settings, ("travel",), postgres_url, start)
+        super().__init__("screening", create_app, Settings, ("travel",), postgres_url, start, **settings)
         self.officer: User = self.user(Role.CASEWORKER, id="officer")
         self.protection: User = self.user(Role.PROTECTION, id="protection")
         self.doctor: User = self.user(Role.MEDICAL, id="doctor")
