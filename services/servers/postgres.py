@@ -39,6 +39,7 @@ class LocalPostgres(Server):
     def __init__(self, folder: Path) -> None:
         self._programs = Programs(folder, unprivileged_account() if os.geteuid() == 0 else None)
         self._home = PrivateDirectory(self._programs.account)
+        self.folder = self._home.path
         self._pgdata = self._home.path / "pgdata"
         self._log = self._home.path / "log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -81,6 +82,7 @@ class WheelPostgres(Server):
 
     def __init__(self) -> None:
         self._home = PrivateDirectory(None)
+        self.folder = self._home.path
         self._ended: Thread | None = None
 
     def start(self) -> None:

@@ -60,6 +60,7 @@ class LocalRabbitMQ(Server):
     def __init__(self, script: Path) -> None:
         self._script = script
         self._home = PrivateDirectory(_account())
+        self.folder = self._home.path
         self._port, self._distribution_port, self._mapper_port = free_ports(3)
         self._data = self._home.path / "data"
         self._node: subprocess.Popen[bytes] | None = None

@@ -1,31 +1,58 @@
 """The charter of 133 people, from the registration list to the last visit, on both stacks."""
 
+import csv
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.servers import LocalRabbitMQ, Server, local_postgres, local_rabbitmq
 from tests.support.homeward import Homeward
 
+LIST = Path(__file__).parents[2] / "examples" / "tripoli-islamabad-133.csv"
 
-def _play(tmp_path: Path, *options: str) -> dict[str, Any]:
-    demo = Homeward(tmp_path / "demo", "demo", "--json", *options)
+
+def _play(output: Path, *options: str, **environment: str) -> dict[str, Any]:
+    demo = Homeward(output, "demo", "--json", *options, **environment)
     assert demo.process.wait(300) == 0, demo.text()[-2000:]
     found: dict[str, Any] = json.loads(demo.text())
     return found
 
 
 @pytest.fixture(scope="module")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The account of the charter in one process."""
-    return _play(tmp_path_factory.mktemp("embedded"))
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the suite in one process keeps all it has."""
+    folder = tmp_path_factory.mktemp("embedded")
+    # A database that does not run as root has to pass through.
+    folder.chmod(0o711)
+    return folder / "data"
 
 
 @pytest.fixture(scope="module")
-def distributed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The account of the charter with a process for each service, over RabbitMQ."""
-    return _play(tmp_path_factory.mktemp("distributed"), "--distributed")
+def embedded(kept: Path) -> dict[str, Any]:
+    """The account of the charter in one process."""
+    return _play(kept.with_name("demo"), "--data", str(kept))
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[tuple[Server, LocalRabbitMQ]]:
+    """Of this machine's own programs, for what they keep is looked through."""
+    with ExitStack() as stack:
+        postgres = stack.enter_context(closing(local_postgres()))
+        yield postgres, stack.enter_context(closing(local_rabbitmq()))
+
+
+@pytest.fixture(scope="module")
+def distributed(
+    servers: tuple[Server, LocalRabbitMQ], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, Any], Path]:
+    """The account of the charter with a process for each service, over RabbitMQ; and where its logs are."""
+    folder = tmp_path_factory.mktemp("distributed")
+    urls = {"HOMEWARD_POSTGRES_URL": servers[0].url, "HOMEWARD_AMQP_URL": servers[1].url}
+    return _play(folder / "demo", "--distributed", "--data", str(folder / "data"), **urls), folder
 
 
 def test_every_event_is_published_and_takes_effect_once(embedded: dict[str, Any]) -> None:
@@ -52,13 +79,43 @@ def test_no_fund_is_overdrawn_and_the_sums_agree(embedded: dict[str, Any]) -> No
         assert fund["reserved"] + fund["committed"] + fund["spent"] + fund["available"] == fund["amount"]
 
 
-def test_both_stacks_bring_every_case_to_the_same_stage(embedded: dict[str, Any], distributed: dict[str, Any]) -> None:
-    assert distributed["cases"] == embedded["cases"]
-    assert distributed["stages"] == embedded["stages"]
-    assert _without_ids(distributed["funds"]) == _without_ids(embedded["funds"])
-    assert distributed["visits"] == embedded["visits"]
-    assert distributed["manifest"] == embedded["manifest"]
-    assert (distributed["events"]["unaccounted"], distributed["events"]["duplicates"]) == (0, 0)
+def test_both_stacks_bring_every_case_to_the_same_stage(
+    embedded: dict[str, Any], distributed: tuple[dict[str, Any], Path]
+) -> None:
+    other, _ = distributed
+    assert other["cases"] == embedded["cases"]
+    assert other["stages"] == embedded["stages"]
+    assert _without_ids(other["funds"]) == _without_ids(embedded["funds"])
+    assert other["visits"] == embedded["visits"]
+    assert other["manifest"] == embedded["manifest"]
+    assert (other["events"]["unaccounted"], other["events"]["duplicates"]) == (0, 0)
+
+
+def test_nothing_that_either_stack_keeps_names_anybody(
+    embedded: dict[str, Any],
+    distributed: tuple[dict[str, Any], Path],
+    kept: Path,
+    servers: tuple[Server, LocalRabbitMQ],
+) -> None:
+    folders = [kept, distributed[1], *(server.folder for server in servers if server.folder)]
+    assert len(folders) == 4
+    references, canaries = _canaries()
+    seen: set[str] = set()
+    for path in (path for folder in folders for path in folder.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        assert [each for each in canaries if each.encode() in content] == [], path
+        seen |= {each for each in references if each.encode() in content}
+    # Everybody was there to be found.
+    assert seen == references
+
+
+def _canaries() -> tuple[set[str], set[str]]:
+    """The references of everybody on the list, and the names and numbers that are long enough not to occur by chance."""
+    with LIST.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    columns = ("given_name", "family_name", "phone", "document_numbers")
+    words = {word for row in rows for name in columns for word in row[name].replace(";", " ").split()}
+    return {row["list_reference"] for row in rows}, {word for word in words if len(word) >= 5}
 
 
 def _without_ids(funds: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ def free_port() -> int:
 class Homeward:
     """A running command; its output is kept in a file."""
 
-    def __init__(self, output: Path, *arguments: str) -> None:
+    def __init__(self, output: Path, *arguments: str, **environment: str) -> None:
         self.output = output
         with output.open("wb") as file:
             self.process = subprocess.Popen(
@@ -33,7 +33,7 @@ class Homeward:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
-                env=os.environ | {"COLUMNS": "200"},
+                env=os.environ | {"COLUMNS": "200"} | environment,
                 start_new_session=True,
             )
 
