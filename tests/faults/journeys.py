@@ -265,7 +265,10 @@ class Journeys:
 
 
 def _identity(unit: Unit, member: int, year: int) -> dict[str, Any]:
-    name = "".join("abcdefghijklmnopqrst"[int(digit)] for digit in f"{unit.number:05}")
+    # Syllables that sound different: names that are spellings of one another are suspected to be one person's.
+    name = "".join(
+        ("ba", "ta", "fa", "ga", "ja", "ka", "la", "ma", "na", "ra")[int(digit)] for digit in f"{unit.number:05}"
+    )
     return {
         "given_name": ("Omar", "Amina")[member],
         "family_name": f"Testman{name}",

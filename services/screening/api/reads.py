@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field
 from services.screening import repository
 from services.screening.api.models import IdentityBody, Line
 from services.screening.domain.case import GATES, Case
-from services.screening.domain.identity import name_tokens, search_key
+from services.screening.domain.identity import search_key
+from services.screening.domain.names import words
 from services.screening.domain.vocabulary import Action, Gate, Likeness, Status
 from shared.auth.principal import Principal
 from shared.auth.roles import Role
@@ -167,10 +168,10 @@ async def search(
     q: Annotated[str, Query(min_length=2, max_length=200)],
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Found:
-    """Cases by whole words of the name, by reference or by a list's reference."""
+    """Cases by whole words of the name in any spelling, by reference or by a list's reference."""
     found = await repository.search(reading.connection, [search_key(q)], limit)
-    if not found and (words := name_tokens(q)):
-        found = await repository.search(reading.connection, [search_key(word) for word in words], limit)
+    if not found and (sounds := words(q)):
+        found = await repository.search(reading.connection, [search_key(sound) for sound in sounds], limit)
     return Found(case_ids=found)
 
 

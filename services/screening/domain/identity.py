@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
+from services.screening.domain import names
 from services.screening.domain.vocabulary import AgeGroup, Likeness, Sex
 
 #: Under this age a person is a child (Convention on the Rights of the Child, article 1).
@@ -65,20 +66,24 @@ class Identity:
         return _hash("identity", " ".join(self._name), self.date_of_birth.isoformat(), self.sex, self.nationality)
 
     def search_keys(self) -> set[str]:
-        """One key for each word of the name."""
-        return {search_key(token) for token in self._name}
+        """One key for each word of the name, however it is spelled."""
+        return {search_key(sound) for sound in self._sounds}
 
     @property
     def _name(self) -> list[str]:
         return name_tokens(f"{self.given_name} {self.family_name}")
 
+    @property
+    def _sounds(self) -> list[str]:
+        return sorted(names.words(f"{self.given_name} {self.family_name}"))
+
     def _likenesses(self) -> Iterator[tuple[Likeness, tuple[str, ...]]]:
-        name, born = " ".join(self._name), self.date_of_birth.isoformat()
+        name, born = " ".join(self._sounds), self.date_of_birth.isoformat()
         yield Likeness.NAME_AND_BIRTH, (name, born)
         for number in map(_plain, self.document_numbers):
             if len(number) >= _SHORTEST_DOCUMENT:
                 yield Likeness.NAME_AND_DOCUMENT, (name, number)
-                # The same papers under another spelling of the name; a birth date beside it, for families share papers.
+                # The same papers under another name; a birth date beside it, for families share papers.
                 yield Likeness.DOCUMENT_AND_BIRTH, (self.nationality, number, born)
         if len(phone := _plain(self.phone or "")) >= _SHORTEST_PHONE:
             yield Likeness.NAME_AND_PHONE, (name, phone)

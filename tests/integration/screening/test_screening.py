@@ -236,6 +236,18 @@ async def test_people_are_named_for_a_purpose_and_found_by_name_and_reference(pr
     assert without.status_code == 422
 
 
+async def test_a_name_in_another_spelling_is_found_and_suspected(programme: Programme) -> None:
+    elder = await programme.officer.does("/cases", body := person(given_name="Mohamed Keita"))
+    body["identity"] |= {"given_name": "محمد كيتا", "nationality": "ML"}
+    younger = await programme.officer.does("/cases", body)
+    assert younger["suspected_duplicates"] == [elder["case_id"]]
+    [_, family] = body["identity"]["family_name"].split()
+    for words in (f"Muhammad {family}", f"{family} مُحَمّد", f"KEÏTA Mouhamed {family}"):
+        found = (await programme.officer.reads(f"/search?q={words}"))["case_ids"]
+        assert found == [younger["case_id"], elder["case_id"]]
+    assert (await programme.officer.reads(f"/search?q=Mahmoud {family}"))["case_ids"] == []
+
+
 @pytest.mark.parametrize(
     ("changed", "status"),
     [
