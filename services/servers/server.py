@@ -41,6 +41,8 @@ class Server(ABC):
     """One server and its data. `url` stays the same and data stay there until it is closed."""
 
     url: str
+    #: Where it keeps all it has, when that is on this machine.
+    folder: Path | None = None
 
     @abstractmethod
     def start(self) -> None:

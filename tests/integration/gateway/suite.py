@@ -18,6 +18,7 @@ from shared.auth.principal import EVERY_OFFICE, Principal, service_principal
 from shared.auth.roles import Role
 from shared.auth.tokens import Signer
 from shared.messaging.inprocess import InProcessBus
+from shared.protection.wrapping import first_keys
 from tests.support.bench import eventually
 
 SERVICES = ("screening", "travel", "reintegration", "monitoring")
@@ -43,6 +44,7 @@ class Suite:
                 "public_key": public_pem(self.key),
                 "service_token": self.signer.issue(service_principal(name)),
                 "environment": "test",
+                "keys": first_keys().text(),
             }
             self.apps[name] = self._create(name, values)
         self.down = set(self.apps)
