@@ -2,12 +2,14 @@
 
 import json
 import secrets
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from services.servers.rabbitmq import LocalRabbitMQ
+from services.servers.rabbitmq import ControlFailed, LocalRabbitMQ
+from services.servers.server import last_lines
 
 #: What a cluster of three is run with: who is cut off stops serving, so that its clients turn to the others.
 PARTITIONS = "pause_minority"
@@ -40,6 +42,14 @@ class Member(LocalRabbitMQ):
         """Its name among the nodes."""
         return self._environment["RABBITMQ_NODENAME"]
 
+    @property
+    def running(self) -> bool:
+        return self._node is not None and self._node.poll() is None
+
+    def last_words(self) -> str:
+        """The end of its output: who connected, who led, whom it missed."""
+        return last_lines(self._home.path / "output", 25).replace(" | ", "\n")
+
 
 class Cluster:
     """The nodes, and what can be done to them. Nodes end with the thread that started them, so it keeps its own."""
@@ -48,6 +58,7 @@ class Cluster:
         self._threads = ThreadPoolExecutor(3)
         self._cookie = secrets.token_hex(20)
         self.nodes: list[Member] = []
+        self._cut: set[Member] = set()
         first = Member(script, self._cookie, None)
         self._start(first)
         self.nodes += [Member(script, self._cookie, first) for _ in range(2)]
@@ -78,11 +89,37 @@ class Cluster:
 
     def cut_off(self, node: Member) -> None:
         """Break its connections with the others, and have every new one refused; clients still reach it."""
+        self._cut.add(node)
         node.control("eval", self._with_each_other(node, "erlang:set_cookie({0}, cut), erlang:disconnect_node({0})"))
 
     def heal(self, node: Member) -> None:
         """Let the nodes find one another again."""
         node.control("eval", self._with_each_other(node, f"erlang:set_cookie({{0}}, '{self._cookie}')"))
+        self._cut.discard(node)
+
+    def restore(self) -> None:
+        """Start what was killed, heal what was cut off, and wait until every node sees all of them."""
+        # Side by side, for one that was the last to stop is waited for by the others.
+        list(self._threads.map(Member.start, [node for node in self.nodes if not node.running]))
+        for node in list(self._cut):
+            self.heal(node)
+        end = time.monotonic() + 60
+        while any(len(self.seen_by(node)) < len(self.nodes) for node in self.nodes):
+            if time.monotonic() > end:
+                raise AssertionError(f"the nodes did not find one another\n{self.account()}")
+
+    def account(self) -> str:
+        """What each node says of the queues and their bindings, and the end of its output."""
+        return "\n".join(part for node in self.nodes for part in self._told_by(node))
+
+    def _told_by(self, node: Member) -> list[str]:
+        told = [f"== {node.name} {'runs' if node.running else 'does not run'}"]
+        for question in ("list_queues name leader online messages consumers", "list_bindings") if node.running else ():
+            try:
+                told.append(node.control("--quiet", *question.split()))
+            except ControlFailed as error:
+                told.append(str(error))
+        return [*told, node.last_words()]
 
     def _with_each_other(self, node: Member, expression: str) -> str:
         others = [f"'{each.name}'" for each in self.nodes if each is not node]
