@@ -50,7 +50,7 @@ def environment_of(
     if simulated:
         values["CLOCK_START"] = simulated.isoformat()
     if name != "gateway":
-        values["KEY_FILE"] = str(accounts.keys_file)
+        values |= {"KEY_FILE": str(accounts.keys_file), "ERASURES": str(data / "erasures" / f"{name}.jsonl")}
     else:
         values |= {"PRIVATE_KEY": str(accounts.key_file), "ACCOUNTS": str(accounts.accounts_file)}
     return {f"HOMEWARD_{name.upper()}_{key}": value for key, value in values.items()}

@@ -91,7 +91,7 @@ class EmbeddedSuite:
             "clock_start": self.simulated,
         }
         if name != "gateway":
-            values["key_file"] = self.accounts.keys_file
+            values |= {"key_file": self.accounts.keys_file, "erasures": self.data / "erasures" / f"{name}.jsonl"}
         else:
             values |= {"private_key": self.accounts.key_file, "accounts": self.accounts.accounts_file}
         app: FastAPI = package.create_app(

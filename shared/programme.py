@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -98,6 +99,23 @@ class Monitoring(Policy):
         return self
 
 
+class Retention(Policy):
+    """How long what is personal is kept after a case has ended; the table of what is due is shown that long before."""
+
+    days_after_end: int = Field(gt=0)
+    report_days: int = Field(ge=0)
+
+    @property
+    def after_end(self) -> timedelta:
+        """How long after its end a case's person is erased."""
+        return timedelta(days=self.days_after_end)
+
+    @property
+    def reported(self) -> timedelta:
+        """How long before that it is reported."""
+        return timedelta(days=self.report_days)
+
+
 class Programme(Policy):
     """The whole policy."""
 
@@ -109,6 +127,7 @@ class Programme(Policy):
     travel: Travel = Travel()
     reintegration: Reintegration
     monitoring: Monitoring
+    retention: Retention
 
     @model_validator(mode="after")
     def _corridors_join_offices(self) -> Self:

@@ -10,8 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any
+from uuid import UUID
 
 import httpx
+import structlog
 from fastapi import APIRouter, FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -37,6 +39,7 @@ from shared.persistence.database import Database, rows, run
 from shared.persistence.sealing import seal_some, sealed_stores
 from shared.persistence.unit_of_work import Surroundings, UnitOfWork
 from shared.programme import load_programme
+from shared.protection.register import Register
 from shared.protection.vault import Vault, equip
 from shared.protection.wrapping import KeysUnusable, LocalWrapping
 from shared.scheduler import Scheduled, Scheduler
@@ -48,6 +51,8 @@ from shared.web.clients import Connect, connect_over_http
 from shared.web.commands import Desk
 from shared.web.internal import RealClock
 from shared.web.problems import install_problem_handlers
+
+log = structlog.get_logger()
 
 #: A queue of its own for each service, named like its exchange.
 _PREFIX = "/homeward/"
@@ -95,7 +100,8 @@ class Service:
         self.log = Log(self.database, source or _PREFIX + name)
         self.relay = Relay(self.log, self.bus, self.telemetry) if source else None
         lease = self.relay.lease if self.relay else None
-        self._surroundings = Surroundings(source, publish, self.clock, self.programme, lease)
+        self.register = Register(settings.erasures)
+        self._surroundings = Surroundings(source, publish, self.clock, self.programme, lease, self.register)
         self._unit = unit
         self._clients: dict[str, httpx.AsyncClient] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -209,7 +215,7 @@ class Service:
             self._tasks = [asyncio.create_task(loop, name=getattr(loop, "__qualname__", "loop")) for loop in loops]
 
     async def protect(self) -> None:
-        """Have the keys, and seal what was written before it was sealed."""
+        """Have the keys, seal what was written before it was sealed, erase whom a restored backup has brought back."""
         if self.vault is None:
             return
         await self.database.retried(self.vault.open)
@@ -219,6 +225,18 @@ class Service:
         for store in sealed_stores(self._unit):
             while await self.database.retried(lambda each, store=store: seal_some(self.unit(each), store)):  # type: ignore[misc]
                 pass
+
+        async with self.database.transaction() as connection:
+            returned = await self.vault.alive(connection, self.register.owners())
+        for owner in returned:
+            await self.database.retried(lambda each, owner=owner: self._erase(each, owner))  # type: ignore[misc]
+        if returned:
+            log.warning("erased again, as the register of erasures says", owners=len(returned))
+
+    async def _erase(self, connection: AsyncConnection, owner: UUID) -> None:
+        unit = self.unit(connection)
+        await unit.erase(owner)
+        await unit.flush()
 
     def when_stopping(self, end: Callable[[], None]) -> None:
         """Call ``end`` when the service is told to stop: for what would not end by itself, such as a live stream."""

@@ -29,6 +29,8 @@ class ServiceSettings(BaseSettings):
     key_file: Path | None = None
     #: … or its content: ``{"current": "ID", "keys": {"ID": "32 bytes in base64"}}``.
     keys: SecretStr = SecretStr("")
+    #: The file of the register of erasures; it must not be in a backup of the database. None is kept when empty.
+    erasures: Path | None = None
     #: In production the programme's clock is the real one and can't be set.
     environment: Literal["production", "test", "demo"] = "production"
     #: Where the programme's clock starts in a demonstration or a test; real time when empty.

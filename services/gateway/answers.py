@@ -159,6 +159,8 @@ class CaseStatus(BaseModel):
     visits: list[FollowUp]
     lost_contact: bool
     closed: str | None
+    #: What was held of the person was destroyed on this day.
+    erased_on: date | None
     updated_at: datetime | None
     timeline: list[Entry]
     name: str | None = None
@@ -216,6 +218,7 @@ def case_status(
         timeline=[entry(row) for row in events],
         lost_contact=case.monitoring.lost,
         closed=case.monitoring.closed,
+        erased_on=known.erased_on,
         **_travel(case),
         **_afterwards(case),
     )

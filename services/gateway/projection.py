@@ -41,6 +41,7 @@ class Screening:
     cleared: bool = False
     declined: bool = False
     merged_into: UUID | None = None
+    erased_on: date | None = None
 
     def apply(self, data: Contract) -> None:
         match data:
@@ -62,6 +63,8 @@ class Screening:
                 self.holds = [hold for hold in self.holds if hold != data.hold_id]
             case screening.CaseDeclined():
                 self.declined = True
+            case screening.PersonErased():
+                self.erased_on, self.list_reference = data.erased_on, None
             case _:
                 self._apply_gate(data)
 

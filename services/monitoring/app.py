@@ -10,7 +10,7 @@ from services.monitoring.repository import Unit, newly_overdue
 from services.monitoring.settings import Settings
 from shared.clock import ProgrammeClock
 from shared.contracts import monitoring as contracts
-from shared.contracts import reintegration
+from shared.contracts import reintegration, screening
 from shared.messaging.bus import Bus
 from shared.persistence.database import Database
 from shared.scheduler import Scheduled
@@ -38,7 +38,7 @@ def create_app(
         unit=Unit,
         publish=outgoing.publish,
         handlers=HANDLERS,
-        follows=(reintegration.SOURCE,),
+        follows=(reintegration.SOURCE, screening.SOURCE),
         scheduled=SCHEDULED,
         routers=[api.router],
         migrations=Path(__file__).parent / "migrations",

@@ -1,4 +1,4 @@
-"""How monitoring reacts to what reintegration tells."""
+"""How monitoring reacts to what reintegration and screening tell."""
 
 from services.monitoring.domain.case import Case
 from services.monitoring.domain.visit import Planned
@@ -10,6 +10,7 @@ from shared.contracts.reintegration import (
     ReintegrationCompleted,
     ReintegrationOpened,
 )
+from shared.contracts.screening import PersonErased
 from shared.messaging.handlers import Received, handlers, on
 from shared.programme import Programme
 
@@ -51,9 +52,18 @@ def planned(programme: Programme) -> list[Planned]:
     ]
 
 
+def erased(received: Received[PersonErased], uow: Unit) -> None:
+    """Destroy what is held of the person, and every chance to seal anything more."""
+    case = uow.cases.find(received.subject)
+    if case is not None:
+        case.erase()
+    uow.destroy(received.subject)
+
+
 HANDLERS = handlers(
     on(ReintegrationOpened, opened, cases=lambda received: [received.subject]),
     on(ReintegrationCompleted, completed, cases=lambda received: [received.subject]),
     on(DeliveryCorrected, delivery_corrected, cases=lambda received: [received.subject]),
     on(ReintegrationCancelled, cancelled, cases=lambda received: [received.subject]),
+    on(PersonErased, erased, cases=lambda received: [received.subject]),
 )

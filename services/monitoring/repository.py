@@ -63,6 +63,13 @@ class Unit(UnitOfWork):
         """The loaded cases."""
         return self.collection(CASES)
 
+    async def erase(self, owner: UUID) -> None:
+        """Destroy what is held of a case's person."""
+        await self.load(cases=[owner])
+        if case := self.cases.find(owner):
+            case.erase()
+        self.destroy(owner)
+
 
 @dataclass(frozen=True, slots=True)
 class VisitRow:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from services.reintegration.domain.case import Case
 from services.reintegration.repository import Unit
-from shared.contracts.screening import CaseMerged, CaseRegistered, DuplicateDecided
+from shared.contracts.screening import CaseMerged, CaseRegistered, DuplicateDecided, PersonErased
 from shared.contracts.travel import ArrivalConfirmed, ArrivalCorrected, WithdrawnAtGate
 from shared.messaging.handlers import Received, handlers, on
 
@@ -64,6 +64,14 @@ def _currency(uow: Unit) -> str:
     return uow.programme.reintegration.currency
 
 
+def erased(received: Received[PersonErased], uow: Unit) -> None:
+    """Destroy what is held of the person, and every chance to seal anything more."""
+    case = uow.cases.find(received.subject)
+    if case is not None:
+        case.erase()
+    uow.destroy(received.subject)
+
+
 HANDLERS = handlers(
     on(CaseRegistered, registered, cases=lambda received: [received.subject]),
     on(
@@ -76,4 +84,5 @@ HANDLERS = handlers(
     on(ArrivalConfirmed, arrival_confirmed, cases=lambda received: [received.subject]),
     on(ArrivalCorrected, arrival_corrected, cases=lambda received: [received.subject]),
     on(WithdrawnAtGate, withdrawn, cases=lambda received: [received.subject]),
+    on(PersonErased, erased, cases=lambda received: [received.subject]),
 )

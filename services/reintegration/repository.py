@@ -74,6 +74,13 @@ class Unit(UnitOfWork):
             return None, None
         return self.funds.get(case.plan.fund_id), self.ledger(case.owner())
 
+    async def erase(self, owner: UUID) -> None:
+        """Destroy what is held of a case's person."""
+        await self.load(cases=[owner])
+        if case := self.cases.find(owner):
+            case.erase()
+        self.destroy(owner)
+
 
 async def claim_code(connection: AsyncConnection, code: str) -> None:
     """Have the code for one new fund; raises FundCodeTaken."""

@@ -5,15 +5,17 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.screening import outgoing
-from services.screening.api import reads, registration, screening
+from services.screening.api import erasure, reads, registration, screening
 from services.screening.handlers import HANDLERS
 from services.screening.repository import Unit
+from services.screening.scheduled import scheduled
 from services.screening.settings import Settings
 from shared.clock import ProgrammeClock
+from shared.contracts import monitoring, travel
 from shared.contracts import screening as contracts
-from shared.contracts import travel
 from shared.messaging.bus import Bus
 from shared.persistence.database import Database
+from shared.programme import load_programme
 from shared.service import Service
 from shared.telemetry import Telemetry
 from shared.web.clients import Connect
@@ -36,9 +38,10 @@ def create_app(
         unit=Unit,
         publish=outgoing.publish,
         handlers=HANDLERS,
-        follows=(travel.SOURCE,),
+        follows=(travel.SOURCE, monitoring.SOURCE),
+        scheduled=scheduled(load_programme(settings.programme)),
         migrations=Path(__file__).parent / "migrations",
-        routers=[registration.router, screening.router, reads.router],
+        routers=[registration.router, screening.router, erasure.router, reads.router],
         bus=bus,
         database=database,
         clock=clock,

@@ -1,7 +1,8 @@
-"""How screening reacts to what travel publishes."""
+"""How screening reacts to what travel and monitoring publish."""
 
 from services.screening.domain.records import Withdrawal
 from services.screening.repository import Unit
+from shared.contracts.monitoring import CaseClosed
 from shared.contracts.travel import Boarded, BoardingCorrected, Departed, WithdrawalTooLate, WithdrawnAtGate
 from shared.messaging.handlers import Received, handlers, on
 
@@ -34,10 +35,16 @@ def withdrawal_too_late(received: Received[WithdrawalTooLate], uow: Unit) -> Non
     uow.cases.get(received.subject).hear_answer(received.data.withdrawn_on)
 
 
+def closed(received: Received[CaseClosed], uow: Unit) -> None:
+    """Monitoring has ended the case: from now on it counts towards the end of what is kept."""
+    uow.cases.get(received.subject).close(received.data.closed_on)
+
+
 HANDLERS = handlers(
     on(Boarded, boarded, cases=lambda received: [received.subject]),
     on(BoardingCorrected, boarding_corrected, cases=lambda received: [received.subject]),
     on(Departed, departed, cases=lambda received: [received.subject]),
     on(WithdrawnAtGate, withdrawn, cases=lambda received: [received.subject]),
+    on(CaseClosed, closed, cases=lambda received: [received.subject]),
     on(WithdrawalTooLate, withdrawal_too_late, cases=lambda received: [received.subject]),
 )

@@ -53,6 +53,8 @@ def _of_case(event: events.CaseScreeningEvent) -> Contract:
             return contracts.ClearanceRevoked(missing=[Gate(gate) for gate in event.missing])
         case events.CaseDeclined():
             return contracts.CaseDeclined(declined_on=event.declined_on)
+        case events.PersonErased():
+            return contracts.PersonErased(erased_on=event.erased_on)
         case events.CaseAssessed() | events.CareArranged() | events.FitnessRecorded():
             return _needs(event)
         case _:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ PERSONAL = (
     "examinations",
     "suspicions",
     "refusal",
+    "erasure",
 )
 CASES = Store(
     "cases",
@@ -42,6 +44,9 @@ CASES = Store(
         "household_id": Column("uuid", lambda case: case.household_id),
         "merged_into": Column("uuid", lambda case: case.merged_into),
         "open_suspicions": Column("int", lambda case: len(case.like_elders)),
+        "ended_on": Column("date", lambda case: case.ended_on),
+        "erased_on": Column("date", lambda case: case.erased_on),
+        "erasure_requested": Column("boolean", lambda case: case.erasure is not None),
     },
     Sealed(PERSONAL, lambda case: case.person_id),
 )
@@ -80,6 +85,26 @@ class Unit(UnitOfWork):
             row = {"office": case.office, "entry": self.blind(entry), "case_id": case.id}
             self.insert("list_entry", {**row, "fingerprint": self.blind(fingerprint)})
         self.find_by(case.id, keys)
+
+    async def load_person(self, case_id: UUID) -> list[Case]:
+        """All cases of the person who has this one, with their households."""
+        own = await of_the_same_people(self.connection, [case_id])
+        await self.load(
+            households={row.household_id for row in own} - {None}, cases=[case_id, *(row.id for row in own)]
+        )
+        return [self.cases.get(row.id) for row in own]
+
+    async def erase(self, owner: UUID) -> None:
+        """Destroy what is held of a person, in all of the person's cases."""
+        own = await rows(self.connection, "SELECT id, household_id FROM screening_case WHERE person_id = :id", id=owner)
+        await self.load(households={row.household_id for row in own} - {None}, cases=[row.id for row in own])
+        for case in (self.cases.get(row.id) for row in own):
+            self.record(*case.erase(self.clock.today()))
+            if case.household_id:
+                self.households.get(case.household_id).forget(case.id)
+        for table in ("person_key", "list_entry"):
+            await run(self.connection, f"DELETE FROM {table} WHERE case_id = ANY(:ids)", ids=[row.id for row in own])
+        self.destroy(owner)
 
     async def sealing(self, store: Store[Any], ids: Sequence[UUID]) -> None:
         """The keys by which people are found were open too: they are made anew from who the people are."""
@@ -208,3 +233,24 @@ async def search(connection: AsyncConnection, keys: Sequence[str], limit: int) -
         limit=limit,
     )
     return [row.case_id for row in found]
+
+
+async def to_be_erased(connection: AsyncConnection, ended_by: date, limit: int) -> list[Any]:
+    """Cases that ended on that day or before and hold personal data still, the longest ended first: rows of id,
+    person_id, reference, office, ended_on. Who has a case under way is not among them.
+    """
+    return await rows(
+        connection,
+        """SELECT id, person_id, reference, office, ended_on FROM screening_case AS ended
+           WHERE ended_on <= :day AND erased_on IS NULL AND NOT EXISTS (
+               SELECT FROM screening_case AS other WHERE other.person_id = ended.person_id
+                 AND (other.ended_on IS NULL OR other.ended_on > :day) AND other.erased_on IS NULL)
+           ORDER BY ended_on, id LIMIT :limit""",
+        day=ended_by,
+        limit=limit,
+    )
+
+
+async def erasures_requested(connection: AsyncConnection, limit: int) -> list[Case]:
+    """Cases whose erasure waits for somebody else's approval, in order of registration."""
+    return await CASES.find(connection, "erasure_requested ORDER BY id LIMIT :limit", limit=limit)

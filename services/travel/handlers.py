@@ -19,6 +19,7 @@ from shared.contracts.screening import (
     HoldLifted,
     HoldPlaced,
     HouseholdChanged,
+    PersonErased,
 )
 from shared.messaging.handlers import Received, handlers, on
 
@@ -129,6 +130,14 @@ def settle(case: Case, uow: Unit) -> None:
     uow.record(*uow.party(case).settle(uow.clock.now()))
 
 
+def erased(received: Received[PersonErased], uow: Unit) -> None:
+    """Destroy what is held of the person, and every chance to seal anything more."""
+    case = uow.cases.find(received.subject)
+    if case is not None:
+        case.erase()
+    uow.destroy(received.subject)
+
+
 HANDLERS = handlers(
     on(
         CaseRegistered,
@@ -153,4 +162,5 @@ HANDLERS = handlers(
     on(FitnessRecorded, fitness_recorded, cases=lambda received: [received.subject]),
     on(CaseCleared, cleared, cases=lambda received: [received.subject]),
     on(ClearanceRevoked, clearance_revoked, cases=lambda received: [received.subject]),
+    on(PersonErased, erased, cases=lambda received: [received.subject]),
 )

@@ -145,6 +145,13 @@ class Unit(UnitOfWork):
         snapshot = Secret(case_id, orjson.dumps(identity).decode(), f"{flight.id}/{flight.locks}/{case_id}")
         self.insert("travel_manifest_identity", {**row, "identity": snapshot})
 
+    async def erase(self, owner: UUID) -> None:
+        """Destroy what is held of a case's person."""
+        await self.load(cases=[owner])
+        if case := self.cases.find(owner):
+            case.erase()
+        self.destroy(owner)
+
 
 _RELATED = """
     WITH home AS (

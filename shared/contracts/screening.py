@@ -113,3 +113,9 @@ class CaseDeclined(Contract, type="org.homeward.screening.declined.v1"):
     """The programme can't return this person."""
 
     declined_on: date
+
+
+class PersonErased(Contract, type="org.homeward.screening.erased.v1"):
+    """What was held of the person is destroyed: whoever holds anything of the person by this case destroys it too."""
+
+    erased_on: date

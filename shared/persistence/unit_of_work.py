@@ -3,7 +3,7 @@ with the events that tell of it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from shared.messaging.outbox import Lease, Logged, Outgoing, Recorded, append
 from shared.persistence.database import run
 from shared.persistence.store import Collection, Store
 from shared.programme import Programme
+from shared.protection.register import Register
 from shared.protection.vault import seal, vault_of
 from shared.telemetry import current_traceparent
 
@@ -49,6 +50,7 @@ class Surroundings:
     programme: Programme
     #: Of the relay that publishes what this process records.
     lease: Lease | None = None
+    register: Register = field(default_factory=Register)
 
 
 class UnitOfWork:
@@ -70,6 +72,7 @@ class UnitOfWork:
         self.logged: list[Logged] = []
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._reached = 0
+        self._destroyed: set[UUID] = set()
 
     def collection(self, store: Store[A]) -> Collection[A]:
         """The unit's aggregates of one kind."""
@@ -110,6 +113,14 @@ class UnitOfWork:
         """Append a row to a side table; rows of one table must have the same columns."""
         self._rows.setdefault(table, []).append(row)
 
+    def destroy(self, owner: UUID) -> None:
+        """Destroy the owner's data key when the unit ends: what was sealed with it is gone for good, in every copy."""
+        self._destroyed.add(owner)
+
+    async def erase(self, owner: UUID) -> None:
+        """Erase all that is held of an owner: a service that seals anything overrides it."""
+        raise NotImplementedError
+
     async def sealing(self, store: Store[Any], ids: Sequence[UUID]) -> None:
         """These aggregates are sealed for the first time: a service overrides it where that changes more."""
 
@@ -121,6 +132,10 @@ class UnitOfWork:
         for table, new in self._rows.items():
             await self._append(table, new)
         self._rows.clear()
+        if self._destroyed:
+            await vault_of(self.connection).destroy(self.connection, self._destroyed)
+            # Before the commit: who is in the register and still there is erased when the service starts again.
+            self._surroundings.register.add(self._destroyed)
         if self._recorded and self._surroundings.source:
             here = self._surroundings
             self.logged = await append(self.connection, self._surroundings.source, self._recorded, here.lease)

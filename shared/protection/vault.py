@@ -90,6 +90,11 @@ class Vault:
             owners=list(owners),
         )
 
+    async def alive(self, connection: AsyncConnection, owners: Iterable[UUID]) -> list[UUID]:
+        """Those of the owners whose data key is there."""
+        statement = "SELECT owner FROM data_key WHERE owner = ANY(:owners) AND wrapped IS NOT NULL ORDER BY owner"
+        return [row.owner for row in await rows(connection, statement, owners=list(owners))]
+
     async def wrap_again(self, connection: AsyncConnection, limit: int) -> int:
         """Wrap some of the data keys that were wrapped with another key than the current one; how many it were."""
         old = await rows(

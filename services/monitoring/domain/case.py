@@ -52,6 +52,11 @@ class Case:
         case = cls(id, inception, [Visit.of(planned, inception) for planned in plan])
         return case, case._scheduled()
 
+    def erase(self) -> None:
+        """What is personal is destroyed."""
+        self.notes.clear()
+        self.visits.clear()
+
     def actions(self) -> list[Action]:
         """What may happen next."""
         return list(TRANSITIONS[self.status])

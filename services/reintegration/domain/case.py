@@ -88,6 +88,11 @@ class Case:
         self.inception_on, self.ended_for, self.note = on, None, None
         return Opened(self.id, on)
 
+    def erase(self) -> None:
+        """What is personal is destroyed; the amounts are in the fund and in the person's ledger."""
+        self.note = None
+        self.plans.clear()
+
     def submit_plan(
         self, fund: Fund, person: Person, wanted: list[Wanted], ceiling: Ceiling, *, by: str, on: date
     ) -> PlanSubmitted:

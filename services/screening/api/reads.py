@@ -17,6 +17,7 @@ from services.screening.domain.vocabulary import Action, Gate, Likeness, Status
 from shared.auth.principal import Principal
 from shared.auth.roles import Role
 from shared.errors import NotFound
+from shared.protection.vault import Erased
 from shared.web.bodies import Body
 from shared.web.commands import Reading, reading
 
@@ -118,6 +119,8 @@ class CaseView(BaseModel):
 async def show_case(case_id: UUID, reading: Caring) -> CaseView:
     """A case with the person's identity."""
     case = await _case(reading, case_id)
+    if case.erased_on is not None:
+        raise Erased(f"What was held of this person was destroyed on {case.erased_on}.", erased_on=str(case.erased_on))
     now = reading.clock.now()
     kept = vars(case)
     _disclosed(reading.principal, [case_id], "case file")
@@ -156,7 +159,7 @@ async def show_consent(case_id: UUID, reading: Boarding) -> Consent:
 @router.post("/identities")
 async def show_identities(body: AskIdentities, reading: Naming) -> dict[str, dict[UUID, IdentityBody]]:
     """Who these people are, for a purpose that is recorded."""
-    cases = await repository.cases_of(reading.connection, body.case_ids)
+    cases = [case for case in await repository.cases_of(reading.connection, body.case_ids) if case.erased_on is None]
     _disclosed(reading.principal, [case.id for case in cases], body.purpose)
     hidden = {} if _sees_phones(reading.principal) else {"phone": None}
     return {"identities": {case.id: IdentityBody(**{**vars(case.identity), **hidden}) for case in cases}}

@@ -21,13 +21,15 @@ from services.screening.domain.events import (
     FitnessRecorded,
     HoldLifted,
     HoldPlaced,
+    PersonErased,
 )
-from services.screening.domain.identity import Identity, search_key
-from services.screening.domain.lifecycle import BEFORE_BOARDING, TRANSITIONS
+from services.screening.domain.identity import NOBODY, Identity, search_key
+from services.screening.domain.lifecycle import BEFORE_BOARDING, NOT_OFFERED, TRANSITIONS
 from services.screening.domain.records import (
     Assessment,
     BestInterests,
     Declaration,
+    ErasureRequest,
     Examination,
     Hold,
     Refusal,
@@ -54,13 +56,13 @@ class Case:
     #: Whose case it is: the same for all cases of one person, however often the person returns.
     person_id: UUID
     reference: str
-    list_reference: str | None
     office: str
-    place: str
     place_kind: PlaceKind
-    identity: Identity
     registered_at: datetime
     registered_by: str
+    identity: Identity = NOBODY
+    place: str = ""
+    list_reference: str | None = None
     household_id: UUID | None = None
     role: HouseholdRole | None = None
     #: A parent of this child is in the household.
@@ -77,6 +79,10 @@ class Case:
     merged_into: UUID | None = None
     #: As travel tells: consent can't be withdrawn here any more.
     boarded: bool = False
+    #: Since when nothing is done for the person any more: withdrawn, declined, merged, or closed by monitoring.
+    ended_on: date | None = None
+    erasure: ErasureRequest | None = None
+    erased_on: date | None = None
 
     def registered(self) -> CaseRegistered:
         """The event of its registration."""
@@ -138,7 +144,7 @@ class Case:
 
     def possible(self, at: datetime) -> list[Action]:
         """What an officer may do next."""
-        possible = [action for action in TRANSITIONS[self.status] if action is not Action.REVOKE]
+        possible = [action for action in TRANSITIONS[self.status] if action not in NOT_OFFERED]
         if self.boarded:
             possible = [action for action in possible if action not in BEFORE_BOARDING]
         return [action for action in possible if action is not Action.CLEAR or not self.missing(at)]
@@ -157,6 +163,7 @@ class Case:
             raise rules.ProxyWithoutReason
         self._advance(Action.DECLARE)
         self.declarations.append(declaration)
+        self.ended_on = None
         return [DeclarationSigned(self.id, declaration.at.date())]
 
     def withdraw(self, withdrawal: Withdrawal) -> list[CaseEvent]:
@@ -183,6 +190,7 @@ class Case:
         cleared = self.status is Status.CLEARED
         self._advance(Action.WITHDRAW)
         self.withdrawals.append(withdrawal)
+        self.ended_on = withdrawal.on
         withdrawn = ConsentWithdrawn(self.id, withdrawal.on)
         return [withdrawn, ClearanceRevoked(self.id, (Gate.CONSENT,))] if cleared else [withdrawn]
 
@@ -261,8 +269,41 @@ class Case:
     def decline(self, refusal: Refusal) -> list[CaseEvent]:
         """End the case: the programme can't return this person."""
         self._advance(Action.DECLINE)
-        self.refusal = refusal
+        self.refusal, self.ended_on = refusal, refusal.at.date()
         return [CaseDeclined(self.id, refusal.at.date())]
+
+    def close(self, on: date) -> None:
+        """Monitoring has closed the case: the journey is over."""
+        self.ended_on = self.ended_on or on
+
+    def request_erasure(self, request: ErasureRequest) -> None:
+        """Ask for the erasure of what is held of the person."""
+        self.check_ended()
+        self.erasure = request
+
+    def approve_erasure(self, *, by: str) -> None:
+        """Agree, as somebody else than who has asked."""
+        if self.erasure is None:
+            raise rules.ErasureNotRequested
+        if self.erasure.by == by:
+            raise rules.SameEyes
+
+    def erase(self, on: date) -> list[CaseEvent]:
+        """Destroy what is personal; that there was a case, and where it stood, remains."""
+        if self.status is Status.ERASED:
+            return []
+        self._advance(Action.ERASE)
+        self.identity, self.place, self.list_reference = NOBODY, "", None
+        self.assessment = self.best_interests = self.refusal = self.erasure = None
+        for remembered in (self.declarations, self.withdrawals, self.holds, self.examinations, self.suspicions):
+            remembered.clear()
+        self.erased_on = on
+        return [PersonErased(self.id, on)]
+
+    def check_ended(self) -> None:
+        """Refuse to erase whom something is still done for."""
+        if self.ended_on is None:
+            raise rules.CaseUnderWay
 
     def correct_boarding(self, boarded: bool, at: datetime) -> list[CaseEvent]:
         """Travel had it wrong: what could not stop a person on board stops one who is not."""
@@ -276,10 +317,10 @@ class Case:
         self.suspicions.append(Suspicion(other, sorted(likeness), at, of_elder))
         return self._then(at, DuplicateSuspected(self.id, other))
 
-    def merge_into(self, other: UUID) -> list[CaseEvent]:
+    def merge_into(self, other: UUID, on: date) -> list[CaseEvent]:
         """End as a duplicate."""
         self._advance(Action.MERGE)
-        self.merged_into = other
+        self.merged_into, self.ended_on = other, on
         return [CaseMerged(self.id, other)]
 
     def absorb(self, ended: "Case", at: datetime, *, new_id: Callable[[], UUID]) -> list[CaseEvent]:

@@ -100,7 +100,7 @@ def same_person(
     if merger is None:
         return events, None
     absorbed = merger.kept.absorb(merger.ended, decision.at, new_id=new_id)
-    return [*events, *absorbed, *merger.ended.merge_into(merger.kept.id)], merger
+    return [*events, *absorbed, *merger.ended.merge_into(merger.kept.id, decision.at.date())], merger
 
 
 def _merger(elder: Case, younger: Case) -> Merger | None:

@@ -101,6 +101,11 @@ class CaseDeclined(CaseEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class PersonErased(CaseEvent):
+    erased_on: date
+
+
+@dataclass(frozen=True, slots=True)
 class HouseholdChanged:
     """These cases, and no others, are one travel unit."""
 
@@ -123,5 +128,6 @@ CaseScreeningEvent = (
     | CaseCleared
     | ClearanceRevoked
     | CaseDeclined
+    | PersonErased
 )
 ScreeningEvent = CaseScreeningEvent | HouseholdChanged

@@ -1,7 +1,7 @@
 """A household is one travel unit: it goes together or not at all."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -51,6 +51,10 @@ class Household:
             raise rules.HouseholdWouldBeEmpty
         self.members = [member for member in self.members if member not in leaving]
         self.splits.append(Split(leaving, reason, at, by))
+
+    def forget(self, case_id: UUID) -> None:
+        """One of them was erased: why who left is not told any more."""
+        self.splits = [replace(each, reason="") if case_id in each.case_ids else each for each in self.splits]
 
     def replace(self, ended: Case, kept: Case) -> None:
         """A member's case was merged: the one that goes on takes its place, unless it has a household of its own."""

@@ -31,6 +31,9 @@ class Identity:
     phone: str | None = None
     document_numbers: list[str] = field(default_factory=list)
 
+    def __bool__(self) -> bool:
+        return self != NOBODY
+
     def age(self, on: date) -> int:
         """Years completed on that day."""
         birthday_to_come = (on.month, on.day) < (self.date_of_birth.month, self.date_of_birth.day)
@@ -87,6 +90,10 @@ class Identity:
                 yield Likeness.DOCUMENT_AND_BIRTH, (self.nationality, number, born)
         if len(phone := _plain(self.phone or "")) >= _SHORTEST_PHONE:
             yield Likeness.NAME_AND_PHONE, (name, phone)
+
+
+#: Who was erased: nobody can be told from anybody else.
+NOBODY = Identity("", "", date.min, Sex.OTHER, "")
 
 
 def name_tokens(name: str) -> list[str]:

@@ -38,7 +38,14 @@ TRANSITIONS: dict[Status, dict[Action, Status]] = {
         Action.MERGE: Status.MERGED,
     },
     Status.MERGED: {},
+    Status.ERASED: {},
 }
+for _status in (Status.OPEN, Status.CLEARED, Status.WITHDRAWN, Status.DECLINED, Status.MERGED):
+    # Whether the case has ended is looked at besides: who has flown stays cleared here.
+    TRANSITIONS[_status][Action.ERASE] = Status.ERASED
+
+#: What is decided elsewhere than in the interview.
+NOT_OFFERED = frozenset({Action.REVOKE, Action.ERASE})
 
 #: What can't be done any more with a person on board.
 BEFORE_BOARDING = frozenset({Action.WITHDRAW, Action.DECLINE, Action.MERGE, Action.CLEAR})

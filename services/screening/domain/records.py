@@ -8,6 +8,7 @@ from services.screening.domain.vocabulary import (
     Band,
     Escort,
     GivenBy,
+    Ground,
     HoldKind,
     Likeness,
     Outcome,
@@ -132,6 +133,16 @@ class Suspicion:
 class Refusal:
     """Why the programme can't return this person."""
 
+    reason: str
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True)
+class ErasureRequest:
+    """Somebody wants the person's data erased; somebody else has to approve it."""
+
+    ground: Ground
     reason: str
     at: datetime
     by: str

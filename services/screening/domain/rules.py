@@ -90,3 +90,15 @@ class NotInHousehold(RuleBroken):
 
 class HouseholdWouldBeEmpty(RuleBroken):
     """A split leaves somebody on each side."""
+
+
+class CaseUnderWay(RuleBroken):
+    """Only an ended case can be erased: take the withdrawal or close the case first."""
+
+
+class ErasureNotRequested(RuleBroken):
+    """Nobody has requested this erasure, or it was carried out."""
+
+
+class SameEyes(RuleBroken):
+    """Somebody else than who has requested the erasure approves it."""

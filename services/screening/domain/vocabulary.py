@@ -16,6 +16,8 @@ class Status(StrEnum):
     DECLINED = "declined"
     #: A duplicate: the person goes on under another case.
     MERGED = "merged"
+    #: What was held of the person is destroyed.
+    ERASED = "erased"
 
 
 class Action(StrEnum):
@@ -32,6 +34,7 @@ class Action(StrEnum):
     WITHDRAW = "withdraw"
     DECLINE = "decline"
     MERGE = "merge"
+    ERASE = "erase"
 
 
 class Gate(StrEnum):
@@ -62,6 +65,17 @@ class PlaceKind(StrEnum):
     EMBASSY = "embassy"
     URBAN = "urban"
     OTHER = "other"
+
+
+class Ground(StrEnum):
+    """Why a person's data are erased."""
+
+    #: The person has asked for it.
+    REQUESTED = "requested"
+    #: The schedule says that they are no longer needed.
+    RETENTION = "retention"
+    #: They should not have been collected.
+    UNLAWFUL = "unlawful"
 
 
 class HouseholdRole(StrEnum):

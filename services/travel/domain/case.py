@@ -299,6 +299,10 @@ class Case:
             raise NotInThisState(_NOUN[gate], "not requested", action, ["request"])
         return self.papers[gate]
 
+    def erase(self) -> None:
+        """What is personal is destroyed; how the journey went remains."""
+        self.numbers.clear()
+
     def depart(self, at: datetime) -> list[happened.TravelEvent]:
         """The flight has left with the person on board."""
         self.advance(Action.DEPART)

@@ -32,7 +32,7 @@ class Programme(Stage):
 
     def __init__(self, postgres_url: str) -> None:
         start = datetime(2026, 3, 28, 8, tzinfo=UTC)
-        super().__init__("monitoring", create_app, Settings, ("reintegration",), postgres_url, start)
+        super().__init__("monitoring", create_app, Settings, ("reintegration", "screening"), postgres_url, start)
         self.officer: User = self.user(Role.MONITORING, id="officer")
 
     async def hears(self, case_id: UUID, data: Contract) -> None:

@@ -35,7 +35,7 @@ class Programme(Stage):
 
     def __init__(self, postgres_url: str, **settings: Any) -> None:
         start = datetime(2026, 3, 2, 8, tzinfo=UTC)
-        super().__init__("screening", create_app, Settings, ("travel",), postgres_url, start, **settings)
+        super().__init__("screening", create_app, Settings, ("travel", "monitoring"), postgres_url, start, **settings)
         self.officer: User = self.user(Role.CASEWORKER, id="officer")
         self.protection: User = self.user(Role.PROTECTION, id="protection")
         self.doctor: User = self.user(Role.MEDICAL, id="doctor")

@@ -1,0 +1,52 @@
+"""The register of erasures: whose data were destroyed, identifiers alone, in a file that no backup of a database holds.
+
+A database that is restored from before an erasure holds the person again. The register is applied before its service
+serves anybody.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+
+class RegisterUnreadable(Exception):
+    """The register of erasures can't be read: mend the named line, or who was erased might come back."""
+
+
+@dataclass(frozen=True)
+class Register:
+    """A line for each erasure; without a path nothing is kept."""
+
+    path: Path | None = None
+
+    def add(self, owners: Iterable[UUID]) -> None:
+        """Keep these, on disk before it returns. Owners that are there already do no harm."""
+        if self.path is None:
+            return
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        lines = "".join(json.dumps({"owner": str(owner), "erased_at": at}) + "\n" for owner in sorted(owners))
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def owners(self) -> list[UUID]:
+        """Everybody in it. Raises RegisterUnreadable."""
+        try:
+            lines = self.path.read_text("utf-8").splitlines() if self.path else []
+        except FileNotFoundError:
+            return []
+        return sorted({_owner(number, line) for number, line in enumerate(lines, 1) if line.strip()})
+
+
+def _owner(number: int, line: str) -> UUID:
+    try:
+        return UUID(json.loads(line)["owner"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise RegisterUnreadable(f"line {number} of the register of erasures is not one: mend it") from None

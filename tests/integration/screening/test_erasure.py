@@ -1,0 +1,171 @@
+"""Erasure: four eyes or the retention schedule decide, nothing comes back, not even with a backup."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared.auth.roles import Role
+from shared.contracts import monitoring, screening, travel
+from shared.ids import new_id
+from shared.persistence.database import rows, run
+from tests.integration.screening.programme import Programme
+from tests.integration.screening.test_sealing import everything, service_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
+REQUEST = {"ground": "requested", "reason": "has written that nothing of it may be kept"}
+CANARY = {"given_name": "Oblivius", "family_name": "Forgetmenot", "phone": "+218 91 555 2718"}
+
+
+async def ended(programme: Programme, **identity: Any) -> str:
+    """A case whose person has withdrawn."""
+    case_id: str = (await programme.register(**identity))["case_id"]
+    await programme.screen(case_id)
+    await programme.officer.does(
+        f"/cases/{case_id}/consent/withdrawal", {"place": "office", "reason": "has changed her mind"}
+    )
+    return case_id
+
+
+async def erased(programme: Programme, case_id: str) -> Any:
+    await programme.officer.does(f"/cases/{case_id}/erasure", REQUEST)
+    return await programme.protection.does(f"/cases/{case_id}/erasure/approval")
+
+
+async def is_erased(programme: Programme, case_id: str) -> bool:
+    answer = await programme.officer.client.get(f"/cases/{case_id}")
+    return answer.status_code == 410 and "destroyed" in answer.json()["detail"]
+
+
+async def test_who_was_erased_is_neither_read_nor_found_and_the_chain_still_verifies(programme: Programme) -> None:
+    case_id = await ended(programme, **CANARY)
+    assert (await programme.officer.reads("/search?q=forgetmenot"))["case_ids"] == [case_id]
+    assert await erased(programme, case_id) == {
+        "case_id": case_id,
+        "erased_on": "2026-03-02",
+        "case_ids": [case_id],
+    }
+    assert await is_erased(programme, case_id)
+    identities = await programme.officer.client.post("/identities", json={"case_ids": [case_id], "purpose": "list"})
+    assert identities.json()["identities"] == {}
+    assert (await programme.officer.reads("/search?q=forgetmenot"))["case_ids"] == []
+    assert (await programme.register(**CANARY))["suspected_duplicates"] == []
+    assert (await programme.events(case_id))[-1] == screening.PersonErased(erased_on=date(2026, 3, 2))
+    verified = await programme.user(Role.AUDITOR).reads("/events/verification?limit=5000")
+    assert verified["broken"] == []
+
+
+async def test_the_data_key_is_gone_and_no_other_takes_its_place(programme: Programme) -> None:
+    registered = await programme.register()
+    person, case_id = UUID(registered["person_id"]), registered["case_id"]
+    await programme.officer.does(f"/cases/{case_id}/decline", {"reason": "is a citizen here"})
+    sealed = await _sealed(programme, case_id)
+    assert sealed
+    await erased(programme, case_id)
+    assert await _sealed(programme, case_id) is None
+    async with service_of(programme).database.transaction() as connection:
+        [key] = await rows(connection, "SELECT * FROM data_key WHERE owner = :owner", owner=person)
+        # The old row from a backup, in a database whose key was destroyed.
+        await run(
+            connection,
+            "UPDATE screening_case SET sealed = :sealed, sealed_for = :owner WHERE id = :id",
+            sealed=sealed,
+            owner=person,
+            id=UUID(case_id),
+        )
+    assert (key.wrapped, key.key_id) == (None, None)
+    assert (await programme.officer.client.get(f"/cases/{case_id}")).status_code == 410
+
+
+async def _sealed(programme: Programme, case_id: str) -> bytes | None:
+    async with service_of(programme).database.transaction() as connection:
+        [row] = await rows(connection, "SELECT sealed FROM screening_case WHERE id = :id", id=UUID(case_id))
+    sealed: bytes | None = row.sealed
+    return sealed
+
+
+async def test_nobody_approves_what_they_have_asked_for(programme: Programme) -> None:
+    case_id = await ended(programme)
+    problem = await programme.protection.refused(f"/cases/{case_id}/erasure/approval")
+    assert problem["type"] == "/problems/erasure-not-requested"
+    await programme.protection.does(f"/cases/{case_id}/erasure", REQUEST)
+    waiting = (await programme.protection.reads("/erasures"))["requested"]
+    assert [case_id, "protection"] in [[each["case_id"], each["requested_by"]] for each in waiting]
+    problem = await programme.protection.refused(f"/cases/{case_id}/erasure/approval")
+    assert problem["type"] == "/problems/same-eyes"
+    assert (await programme.officer.reads(f"/cases/{case_id}"))["status"] == "withdrawn"
+
+
+async def test_who_is_still_cared_for_is_not_erased(programme: Programme) -> None:
+    case_id = (await programme.register())["case_id"]
+    problem = await programme.officer.refused(f"/cases/{case_id}/erasure", REQUEST)
+    assert problem["type"] == "/problems/case-under-way"
+
+
+async def test_the_schedule_reports_and_then_erases_whose_case_was_closed_long_ago(postgres_url: str) -> None:
+    async with Programme(postgres_url) as programme:
+        old, other = [(await programme.register())["case_id"] for _ in range(2)]
+        for case_id in (old, other):
+            await programme.screen(case_id)
+            await programme.happens(case_id, travel.Departed(flight_id=new_id(), departed_at=NOW))
+        closed = monitoring.CaseClosed(reason="followed_up", closed_on=date(2026, 9, 1))
+        await programme.tell(monitoring.SOURCE, UUID(old), closed)
+        day = timedelta(days=1)
+        due = date(2026, 9, 1) + service_of(programme).programme.retention.after_end
+        await programme.set_clock(datetime(due.year, due.month, due.day, 8, tzinfo=UTC) - 40 * day)
+        assert (await programme.protection.reads("/erasures"))["due"] == []
+        await programme.set_clock(datetime(due.year, due.month, due.day, 8, tzinfo=UTC) - 20 * day)
+        [reported] = (await programme.protection.reads("/erasures"))["due"]
+        assert (reported["case_id"], reported["erased_on"]) == (old, due.isoformat())
+        assert (await programme.officer.reads(f"/cases/{old}"))["identity"]["given_name"] == "Adeel"
+        await programme.set_clock(datetime(due.year, due.month, due.day, 8, tzinfo=UTC))
+        assert await is_erased(programme, old)
+        assert (await programme.officer.reads(f"/cases/{other}"))["identity"]["given_name"] == "Adeel"
+        assert (await programme.protection.reads("/erasures"))["due"] == []
+
+
+async def test_a_restored_backup_brings_nobody_back(postgres_url: str, tmp_path: Path) -> None:
+    register = tmp_path / "erasures.jsonl"
+    async with Programme(postgres_url, erasures=register) as programme:
+        case_id = await ended(programme, **CANARY)
+        settings = service_of(programme).settings
+        before = await _copy(programme)
+        await erased(programme, case_id)
+        assert register.stat().st_mode & 0o777 == 0o600
+        assert "Forgetmenot" not in register.read_text()
+        await _restore(programme, before)
+        assert (await programme.officer.reads(f"/cases/{case_id}"))["identity"]["family_name"] == "Forgetmenot"
+    again = Programme(
+        postgres_url, erasures=register, database_url=settings.database_url, keys=settings.keys.get_secret_value()
+    )
+    async with again:
+        assert await is_erased(again, case_id)
+        assert (await again.officer.reads("/search?q=forgetmenot"))["case_ids"] == []
+        assert "Oblivius" not in await everything(service_of(again))
+
+
+_TABLES = ("screening_case", "data_key", "person_key", "list_entry", "event_log", "log_head")
+
+
+async def _copy(programme: Programme) -> dict[str, str]:
+    async with service_of(programme).database.transaction() as connection:
+        return {
+            table: (await rows(connection, f"SELECT json_agg({table})::text AS kept FROM {table}"))[0].kept or "[]"
+            for table in _TABLES
+        }
+
+
+async def _restore(programme: Programme, kept: dict[str, str]) -> None:
+    async with service_of(programme).database.transaction() as connection:
+        await run(connection, f"TRUNCATE {', '.join(_TABLES)}, event_unpublished, event_unstamped, event_position")
+        for table, content in kept.items():
+            await run(
+                connection,
+                f"INSERT INTO {table} OVERRIDING SYSTEM VALUE"
+                f" SELECT * FROM json_populate_recordset(NULL::{table}, CAST(CAST(:content AS text) AS json))",
+                content=content,
+            )

@@ -1,0 +1,65 @@
+"""Who is erased in screening is erased in every service."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+
+from services.embedded import EmbeddedSuite
+from shared.persistence.database import rows
+from tests.support.suite import REGISTRATION, at_rest, embedded, sign_in
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedSuite]:
+    folder: Path = tmp_path_factory.mktemp("erasure")
+    folder.chmod(0o711)
+    async with embedded(folder / "data") as running:
+        yield running
+
+
+async def test_every_service_destroys_what_it_holds_of_the_person(suite: EmbeddedSuite) -> None:
+    officer, protection, movements, admin = [
+        await sign_in(suite, role) for role in ("caseworker", "protection", "movements", "admin")
+    ]
+    case_id = (await officer.post("/api/screening/cases", REGISTRATION)).json()["case_id"]
+    await at_rest(admin)
+    papers = f"/api/travel/cases/{case_id}/document"
+    asked = await movements.post(f"{papers}/request", {"authority": "embassy-pk", "kind": "laissez_passer"})
+    assert asked.is_success, asked.text
+    issued = await movements.post(f"{papers}/issue", {"number": "ZZ314159", "issued_on": "2026-01-05"})
+    assert issued.is_success, issued.text
+    assert await _sealed(suite, case_id)
+    withdrawal = {"place": "office", "reason": "stays"}
+    await officer.post(f"/api/screening/cases/{case_id}/consent/withdrawal", withdrawal)
+    request = {"ground": "requested", "reason": "was asked for"}
+    asked = await officer.post(f"/api/screening/cases/{case_id}/erasure", request)
+    assert asked.is_success, asked.text
+    approved = await protection.post(f"/api/screening/cases/{case_id}/erasure/approval", {})
+    assert approved.is_success, approved.text
+    await at_rest(admin)
+    assert not await _sealed(suite, case_id)
+    for name in ("travel", "reintegration", "monitoring"):
+        assert await _destroyed(suite, name, case_id), name
+    shown = (await officer.get(f"/api/cases/{case_id}")).json()
+    assert (shown["erased_on"], shown["list_reference"]) == ("2026-01-05", None)
+    again = await movements.post(f"{papers}/request", {"authority": "embassy-pk", "kind": "laissez_passer"})
+    assert again.is_success, again.text
+    refused = await movements.post(f"{papers}/issue", {"number": "ZZ314160", "issued_on": "2026-01-05"})
+    assert (refused.status_code, refused.json()["type"]) == (410, "/problems/erased")
+
+
+async def _sealed(suite: EmbeddedSuite, case_id: str) -> bool:
+    async with suite.apps["travel"].state.service.database.transaction() as connection:
+        [row] = await rows(connection, "SELECT sealed FROM travel_case WHERE id = :id", id=UUID(case_id))
+    return row.sealed is not None
+
+
+async def _destroyed(suite: EmbeddedSuite, name: str, case_id: str) -> bool:
+    async with suite.apps[name].state.service.database.transaction() as connection:
+        found = await rows(connection, "SELECT * FROM data_key WHERE owner = :id", id=UUID(case_id))
+    return [row.wrapped for row in found] == [None]
