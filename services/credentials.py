@@ -6,10 +6,10 @@ from pathlib import Path
 
 from joserfc.jwk import OKPKey
 
-from shared.auth.accounts import Accounts
+from shared.auth.accounts import Accounts, Whose
 from shared.auth.keys import load_or_generate_key
-from shared.auth.principal import service_principal
-from shared.auth.roles import Role
+from shared.auth.principal import EVERY_OFFICE, Principal, service_principal
+from shared.auth.roles import OPERATORS, Role
 from shared.auth.tokens import Signer
 from shared.protection.wrapping import first_keys, write_keys
 
@@ -36,13 +36,23 @@ def read_passwords(path: Path) -> dict[str, tuple[str, str]]:
         raise BadCredentials(path) from None
 
 
+def directory_token(data: Path, role: str) -> str | None:
+    """A token for the role, signed with the directory's key: who can read that has everything. None without a key."""
+    key_file = data / "token.key"
+    if not key_file.exists():
+        return None
+    who = Principal(f"directory:{role}", role, frozenset({Role(role)}), frozenset({EVERY_OFFICE}))
+    return Signer(load_or_generate_key(key_file)).issue(who)
+
+
 class Credentials:
     """What a data directory holds of them: the signing key, the accounts, and the accounts' first passwords.
 
-    Raises BadCredentials.
+    Simulated people keep the passwords that are made for them; others have to change theirs at once, and have no entry
+    here any more once they have. Raises BadCredentials.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, simulated_people: bool = False) -> None:
         data.mkdir(parents=True, exist_ok=True)
         self.key_file = data / "token.key"
         self.accounts_file = data / "accounts.json"
@@ -53,25 +63,39 @@ class Credentials:
         if not self.keys_file.exists():
             write_keys(self.keys_file, first_keys())
         #: By role: name and first password.
-        self.by_role = self._read_or_create()
+        self.by_role = self._made_for(Whose.MACHINE if simulated_people else Whose.FIRST)
 
     def service_token(self, name: str) -> str:
         """The token with which a service calls the others."""
         return Signer(self.key).issue(service_principal(name), _SERVICE_TOKEN_SECONDS)
 
-    def _read_or_create(self) -> dict[str, tuple[str, str]]:
-        if self.passwords_file.exists():
-            return read_passwords(self.passwords_file)
+    def _made_for(self, whose: Whose) -> dict[str, tuple[str, str]]:
         accounts = Accounts(self.accounts_file)
-        known = set(accounts.names())
-        made = {}
-        for role in Role:
-            if role is not Role.SERVICE:
-                name = role.value.replace("_", "-")
-                password = accounts.set_password(name) if name in known else accounts.create(name, [role])
-                made[role.value] = (name, password)
+        if not self.passwords_file.exists():
+            return self._keep(_create(accounts, whose))
+        kept = read_passwords(self.passwords_file)
+        own = {each.name for each in accounts.all() if each.password is Whose.OWN}
+        left = {role: each for role, each in kept.items() if each[0] not in own}
+        for name in {name for name, _ in left.values()} & set(accounts.names()):
+            if whose is Whose.MACHINE and accounts.get(name).password is Whose.FIRST:
+                accounts.change(name, lambda account: account.model_copy(update={"password": whose}))
+        return left if left == kept else self._keep(left)
+
+    def _keep(self, made: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
         _write_private(self.passwords_file, {role: {"name": n, "password": p} for role, (n, p) in made.items()})
         return made
+
+
+def _create(accounts: Accounts, whose: Whose) -> dict[str, tuple[str, str]]:
+    """An account for each role; one whose first password was lost with its file gets another."""
+    known, made = set(accounts.names()), {}
+    for role in OPERATORS:
+        name = role.value.replace("_", "-")
+        if name not in known:
+            made[role.value] = name, accounts.create(name, [role], password=whose)
+        elif accounts.get(name).password is not Whose.OWN:
+            made[role.value] = name, accounts.set_password(name, whose)
+    return made
 
 
 def _write_private(path: Path, content: object) -> None:

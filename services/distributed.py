@@ -92,7 +92,7 @@ class DistributedSuite:
 
     async def _start(self) -> None:
         (self.data / "logs").mkdir(parents=True, exist_ok=True)
-        self.accounts = await asyncio.to_thread(Credentials, self.data)
+        self.accounts = await asyncio.to_thread(Credentials, self.data, simulated_people=self.simulated is not None)
         self.credentials = self.accounts.by_role
         (self.data / "token.pub").write_text(public_pem(self.accounts.key))
         self.progress("starting PostgreSQL and RabbitMQ")

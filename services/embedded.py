@@ -65,7 +65,7 @@ class EmbeddedSuite:
         postgres = await self._stack.enter_async_context(
             EmbeddedPostgres(self.data / "postgres", on_progress=self.progress)
         )
-        self.accounts = await asyncio.to_thread(Credentials, self.data)
+        self.accounts = await asyncio.to_thread(Credentials, self.data, simulated_people=self.simulated is not None)
         self.credentials = self.accounts.by_role
         self.bus = InProcessBus()
         for name in SERVICES:
@@ -94,6 +94,8 @@ class EmbeddedSuite:
             values |= {"key_file": self.accounts.keys_file, "erasures": self.data / "erasures" / f"{name}.jsonl"}
         else:
             values |= {"private_key": self.accounts.key_file, "accounts": self.accounts.accounts_file}
+            # It listens on loopback: a second factor is offered.
+            values["second_factor_roles"] = frozenset()
         app: FastAPI = package.create_app(
             settings(**values),
             bus=self.bus,

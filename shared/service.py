@@ -333,7 +333,8 @@ def serve(create_app: Callable[[Any], FastAPI], settings: ServiceSettings) -> No
     configure_logging(settings.model_config["env_prefix"].removeprefix("HOMEWARD_").strip("_").lower())
     app = create_app(settings)
     collect_rarely()
-    server = Server(app, app.state.service.leave, host=settings.host, port=settings.port, loop="uvloop")
+    leave, proxies = app.state.service.leave, settings.trusted_proxies
+    server = Server(app, leave, proxies, host=settings.host, port=settings.port, loop="uvloop")
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:

@@ -27,11 +27,14 @@ LIMIT = 14.0
 class Server(uvicorn.Server):
     """Calls ``leave`` once it is told to stop, before it waits for requests to end."""
 
-    def __init__(self, app: ASGIApp, leave: Callable[[], None], **config: Any) -> None:
+    def __init__(self, app: ASGIApp, leave: Callable[[], None], trusted_proxies: str = "", **config: Any) -> None:
         async def answered(scope: Scope, receive: Receive, send: Send) -> None:
             await self._answer(app, scope, receive, send)
 
-        super().__init__(uvicorn.Config(answered, log_config=None, timeout_graceful_shutdown=GRACE, **config))
+        config |= {"log_config": None, "timeout_graceful_shutdown": GRACE}
+        # Uvicorn's default believes whoever connects over loopback.
+        config |= {"proxy_headers": bool(trusted_proxies), "forwarded_allow_ips": trusted_proxies}
+        super().__init__(uvicorn.Config(answered, **config))
         self._leave = leave
 
     async def _answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

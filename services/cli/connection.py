@@ -14,7 +14,7 @@ import httpx
 import typer
 
 from services.cli.failure import Failure
-from services.credentials import read_passwords
+from services.credentials import directory_token
 
 #: Where ``homeward up`` keeps its data unless told otherwise.
 DEFAULT_DATA = Path("~/.local/share/homeward")
@@ -27,6 +27,8 @@ Token = Annotated[
     str, typer.Option("--token", envvar="HOMEWARD_TOKEN", help="An access token; else you sign in.", show_default=False)
 ]
 DEFAULT_URL = "http://127.0.0.1:8000"
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 #: A list of some thousand people takes a while.
 _SECONDS = 120
@@ -74,6 +76,8 @@ class Connection:
             ) from error
 
     def _content(self, answer: httpx.Response) -> Any:
+        if answer.status_code == httpx.codes.NO_CONTENT:
+            return None
         try:
             content = answer.json()
         except ValueError:
@@ -111,21 +115,24 @@ def _fault(each: Any) -> str:
 
 
 def _sign_in(connection: Connection, data: Path, role: str) -> str:
-    name, password = _account(data, role)
-    answer = connection.post("/api/sign-in", {"name": name, "password": password})
-    return str(answer["access_token"])
-
-
-def _account(data: Path, role: str) -> tuple[str, str]:
     name, password = os.environ.get("HOMEWARD_NAME"), os.environ.get("HOMEWARD_PASSWORD")
     if name and password:
-        return name, password
-    try:
-        return read_passwords(data.expanduser() / "credentials.json")[role]
-    except (OSError, KeyError):
-        if not sys.stdin.isatty():
-            raise Failure(
-                "nobody is signed in: give --token, set HOMEWARD_NAME and HOMEWARD_PASSWORD, "
-                "or name the suite's data directory with --data"
-            ) from None
-        return name or typer.prompt("Name", err=True), typer.prompt("Password", hide_input=True, err=True)
+        return _session(connection, name, password, os.environ.get("HOMEWARD_CODE", ""))
+    # A gateway elsewhere has another key, and would get a token that is good here.
+    if connection.client.base_url.host in _LOOPBACK and (token := directory_token(data.expanduser(), role)):
+        return token
+    if not sys.stdin.isatty():
+        raise Failure(
+            "nobody is signed in: give --token, set HOMEWARD_NAME and HOMEWARD_PASSWORD, "
+            "or name the suite's data directory with --data"
+        )
+    name = name or typer.prompt("Name", err=True)
+    password = typer.prompt("Password", hide_input=True, err=True)
+    return _session(connection, name, password, typer.prompt("Code, if you have a second factor", default="", err=True))
+
+
+def _session(connection: Connection, name: str, password: str, code: str) -> str:
+    answer = connection.post("/api/sign-in", {"name": name, "password": password, "code": code})
+    if answer.get("duties"):
+        raise Failure(f"this account has something to do first: sign in at {connection.client.base_url}/sign-in")
+    return str(answer["access_token"])

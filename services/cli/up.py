@@ -11,6 +11,7 @@ from rich.console import Console
 
 from services.cli.connection import DEFAULT_DATA, Data
 from services.cli.services import Service
+from services.credentials import Credentials
 from services.embedded import EmbeddedSuite
 from shared.service import serve as serve_service
 from shared.telemetry.logging import configure_logging
@@ -57,11 +58,31 @@ async def _up(data: Data, port: int) -> None:
             console.print(
                 f"These are a demonstration's data: the programme's time stands at {clock.now():%Y-%m-%d %H:%M}."
             )
-        console.print(f"Accounts and their first passwords: {data / 'credentials.json'}. Ctrl-C stops the suite.")
+        for told in how_to_sign_in(suite.url, suite.accounts, show=console.is_terminal):
+            console.print(told, markup=False)
+        console.print("Ctrl-C stops the suite.")
         await stopping
         console.print("stopping", style="dim")
     finally:
         await suite.__aexit__(None, None, None)
+
+
+def how_to_sign_in(url: str, accounts: Credentials, *, show: bool) -> list[str]:
+    """The steps of a first sign-in; ``show`` the first password itself, which does not belong into a file of logs."""
+    if not accounts.by_role:
+        return [f"Sign in at {url}/sign-in."]
+    role = "manager" if "manager" in accounts.by_role else min(accounts.by_role)
+    name, password = accounts.by_role[role]
+    where = f"in {accounts.passwords_file}, under {role}"
+    others = ", ".join(sorted(other for other, _ in accounts.by_role.values() if other != name))
+    return [
+        "To sign in for the first time:",
+        f"  1. open {url}/sign-in",
+        f"  2. name: {name}",
+        f"     first password: {password if show else where}",
+        "  3. choose your own password, of twelve signs or more: the first one opens nothing else",
+        *([f"Others ({others}): first passwords are in {accounts.passwords_file}."] if others else []),
+    ]
 
 
 def _stop_signal() -> asyncio.Event:

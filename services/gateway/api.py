@@ -16,6 +16,7 @@ from services.gateway.stages import Stage
 from services.gateway.stream import Stream
 from shared.auth.principal import Principal
 from shared.auth.roles import OPERATORS
+from shared.errors import HomewardError
 from shared.web.access import access_token, require
 
 router = APIRouter(prefix="/api", tags=["status"])
@@ -108,7 +109,18 @@ async def live(
     after = int(last_event_id) if last_event_id else None
     async with aclosing(stream.messages(seen, after, seconds=STREAM_SECONDS)) as messages:
         async for cursor, told in messages:
+            if not still_admitted(request):
+                return
             yield _event(cursor, told)
+
+
+def still_admitted(request: Request) -> bool:
+    """Whether the caller's token is still good: a session may end while its stream is open."""
+    try:
+        request.app.state.verifier.verify(access_token(request))
+    except HomewardError:
+        return False
+    return True
 
 
 def _id_or_reference(case: str) -> UUID | str:

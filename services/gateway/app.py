@@ -4,7 +4,19 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.gateway import api, console, description, passing, repair, sessions, suite
+from services.gateway import (
+    accounts,
+    api,
+    console,
+    description,
+    own_account,
+    passing,
+    repair,
+    sessions,
+    sign_in,
+    suite,
+)
+from services.gateway.admission import Admission
 from services.gateway.clients import Neighbours
 from services.gateway.description import Description
 from services.gateway.handlers import FOLLOWS, HANDLERS
@@ -21,7 +33,17 @@ from shared.web.clients import Connect
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: In order: what passes requests on takes every path below /api that is left.
-ROUTERS = (description.router, sessions.router, suite.router, repair.router, api.router, passing.router, console.router)
+ROUTERS = (
+    description.router,
+    sign_in.router,
+    own_account.router,
+    accounts.router,
+    suite.router,
+    repair.router,
+    api.router,
+    passing.router,
+    console.router,
+)
 
 
 def create_app(
@@ -55,7 +77,10 @@ def create_app(
     state = service.app.state
     state.session_cookie = SESSION_COOKIE
     state.sessions = sessions.sessions_of(settings)
-    state.neighbours = Neighbours(service.client)
+    shown = None
+    if state.sessions:
+        state.verifier, shown = Admission(state.verifier, state.sessions), state.sessions.token_for_services
+    state.neighbours = Neighbours(service.client, shown)
     state.description = Description(state.neighbours)
     state.stream = Stream(service.database)
     service.when_stopping(state.stream.end)

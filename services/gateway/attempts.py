@@ -1,55 +1,77 @@
-"""Failed sign-ins: after some, a name has to wait, longer each time, whether there is such an account or not."""
+"""Failed sign-ins: after some, a name or an address has to wait, longer each time, whoever has such an account."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 
+from shared.auth.administration import Administration
+from shared.auth.ledger import Ledger, Limit
 from shared.errors import HomewardError
 
-#: Failures that cost nothing: people mistype.
-FREE = 5
-#: Seconds of the first wait; it doubles with each further failure.
-FIRST_WAIT = 10.0
-LONGEST_WAIT = 900.0
-#: Names that are remembered: a guesser who tries more pushes out the oldest, and memory stays small.
-REMEMBERED = 10_000
+_HOUR = 3600.0
+#: People mistype. Nobody gets through more than a hundred guesses at one name in a day.
+OF_A_NAME = Limit(free=5, first_wait=10, longest_wait=900, forgotten_after=24 * _HOUR)
+#: An office of many people shares one address.
+OF_AN_ADDRESS = Limit(free=50, first_wait=10, longest_wait=900, forgotten_after=_HOUR)
+#: What one subscriber gets of IPv6: in it everybody has as many addresses as they like.
+_SUBSCRIBER = 64
 
 
 class TooManyAttempts(HomewardError):
-    """Too many failed sign-ins for this name: wait."""
+    """Too many failed sign-ins with this name or from this address: wait, or have an administrator unlock the name."""
 
     status = 429
 
-
-@dataclass
-class _Failures:
-    count: int
-    wait_until: float
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Too many failed sign-ins: wait {seconds} seconds.", retry_after=seconds)
+        self.headers = {"Retry-After": str(seconds)}
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt, counted as failed until it is said to be none."""
+
+    ledger: Ledger
+    name: str
+    address: str
+
+    def succeeded(self) -> None:
+        """The name's failures are forgotten; the address's are not, or one good account would open all others."""
+        self.ledger.forget(self.name)
+        self.ledger.take_back(self.address)
+
+    def undecided(self) -> None:
+        """Right so far, and not finished: it counts for nothing."""
+        self.ledger.take_back(self.name)
+        self.ledger.take_back(self.address)
+
+
+@dataclass(frozen=True)
 class Attempts:
-    """The failures of each name since its last success, in this process."""
+    """The failures of each name and each address."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
-        self._of: OrderedDict[str, _Failures] = OrderedDict()
+    administration: Administration
+    now: Callable[[], float] = time.time
 
-    def check(self, name: str) -> None:
-        """Raise TooManyAttempts while the name has to wait."""
-        failures = self._of.get(name)
-        left = failures.wait_until - self._now() if failures else 0.0
-        if left > 0:
-            seconds = int(left) + 1
-            raise TooManyAttempts(f"Too many failed sign-ins: wait {seconds} seconds.", retry_after=seconds)
+    def begin(self, name: str, address: str) -> Attempt:
+        """An attempt. Raises TooManyAttempts while the name or the address has to wait."""
+        attempt = Attempt(
+            self.administration.ledger,
+            self.administration.key_of_name(name),
+            self.administration.vault.digest("address", subscriber(address)),
+        )
+        limits = {attempt.name: OF_A_NAME, attempt.address: OF_AN_ADDRESS}
+        if (left := attempt.ledger.claim(limits, self.now())) > 0:
+            raise TooManyAttempts(int(left) + 1)
+        return attempt
 
-    def failed(self, name: str) -> None:
-        count = self._of[name].count + 1 if name in self._of else 1
-        wait = min(FIRST_WAIT * 2 ** (count - FREE), LONGEST_WAIT) if count >= FREE else 0.0
-        self._of[name] = _Failures(count, self._now() + wait)
-        self._of.move_to_end(name)
-        while len(self._of) > REMEMBERED:
-            self._of.popitem(last=False)
 
-    def succeeded(self, name: str) -> None:
-        self._of.pop(name, None)
+def subscriber(address: str) -> str:
+    """Whose address it is, as far as it can be told."""
+    try:
+        if ip_address(address).version == 6:
+            return str(ip_network(f"{address}/{_SUBSCRIBER}", strict=False))
+    except ValueError:
+        pass
+    return address

@@ -1,95 +1,143 @@
-"""Signing in with a local account, and who is signed in."""
+"""Sessions of local accounts. What a person holds is a random word that means something here alone; services are shown
+a token of two minutes, which is made for each session as it is needed.
+"""
 
+import asyncio
+import hashlib
+import secrets
+import time
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, Field
+from fastapi import Request, Response
 
 from services.gateway.attempts import Attempts
+from services.gateway.duties import SENSITIVE, Policy
+from services.gateway.proof import Prover, WrongCredentials
 from services.gateway.settings import Settings
-from shared.auth.accounts import Accounts, WrongCredentials
+from shared.auth.accounts import Account
+from shared.auth.administration import Administration
 from shared.auth.keys import load_or_generate_key
 from shared.auth.principal import Principal
-from shared.auth.roles import Role
-from shared.auth.tokens import LIFETIME_SECONDS, Signer
-from shared.errors import NotFound
-from shared.web.access import SESSION_COOKIE, open_to_all, require
+from shared.auth.tokens import Signer
+from shared.errors import NotFound, Unauthenticated
+from shared.web.access import SESSION_COOKIE
 
-router = APIRouter(prefix="/api", tags=["session"])
+#: A working day: an officer signs in once.
+SESSION_SECONDS = 10 * 3600
+#: Seconds for which services believe a token: so long may they still accept one whose session has ended.
+PASS_SECONDS = 120
+#: A pass is renewed when it is half as old.
+_RENEWED_AFTER = PASS_SECONDS / 2
+_PASSES = 1000
+#: No signed token begins like this.
+_PREFIX = "homeward-session."
+_WORD_BYTES = 32
 
 
 class NoLocalAccounts(NotFound):
     """Local accounts are not in use here: sign in with the identity provider."""
 
 
-class SignIn(BaseModel):
-    """A name and its password."""
-
-    name: str = Field(min_length=1, max_length=200)
-    password: str = Field(min_length=1, max_length=200)
-
-
-class SignedIn(BaseModel):
-    """A token for the Authorization header."""
-
-    access_token: str
-    token_type: Literal["Bearer"] = "Bearer"
-    expires_in: int
-    roles: list[Role]
-
-
-class Me(BaseModel):
-    """Who is signed in."""
-
-    id: str
-    name: str
-    roles: list[Role]
-    offices: list[str]
+@dataclass(frozen=True)
+class _Pass:
+    principal: Principal
+    made: float
+    token: str
 
 
 @dataclass(frozen=True)
 class Sessions:
-    """Turns a name and a password into a token; ``app.state.sessions``."""
+    """Signing in and what comes of it; ``app.state.sessions``."""
 
-    accounts: Accounts
+    administration: Administration
     signer: Signer
+    prover: Prover
+    policy: Policy
     secure_cookie: bool = False
-    attempts: Attempts = field(default_factory=Attempts)
+    _passes: dict[str, _Pass] = field(default_factory=dict, repr=False)
 
-    async def open(self, name: str, password: str) -> tuple[str, Principal]:
-        """A token and whose it is. Raises WrongCredentials, or TooManyAttempts while the name has to wait."""
-        self.attempts.check(name)
-        try:
-            principal = await self.accounts.authenticate(name, password)
-        except WrongCredentials:
-            self.attempts.failed(name)
-            raise
-        self.attempts.succeeded(name)
-        return self.signer.issue(principal), principal
+    async def open(self, name: str, password: str, code: str, address: str) -> tuple[str, Account]:
+        """A session and whose it is. Raises what ``Prover.prove`` raises."""
+        account = await self.prover.prove(name, password, code, address)
+        return await asyncio.to_thread(self._begin, account), account
+
+    def _begin(self, account: Account) -> str:
+        session, now = f"{_PREFIX}{secrets.token_urlsafe(_WORD_BYTES)}", time.time()
+        self.administration.ledger.begin(_key(session), account.id, now + SESSION_SECONDS, now)
+        present = self.administration.accounts.by_id(account.id)
+        # Whoever has taken the password away since it was checked may have ended all sessions before this one began.
+        if present is None or present.password_hash != account.password_hash:
+            self.end(session)
+            raise WrongCredentials
+        return session
+
+    def find(self, session: str) -> Account:
+        """Whose session it is. Raises Unauthenticated when it has ended or the account is disabled."""
+        id = self.administration.ledger.account_of(_key(session), time.time())
+        account = self.administration.accounts.by_id(id) if id else None
+        if account is None or account.disabled:
+            raise Unauthenticated("The session has ended: sign in again.")
+        return account
+
+    def end(self, session: str) -> None:
+        """Whoever holds it holds nothing."""
+        self.administration.ledger.end(_key(session))
+        self._passes.pop(_key(session), None)
+
+    def end_others(self, account: Account, session: str) -> None:
+        """Only this session of the account goes on."""
+        self.administration.ledger.end_all(account.id, but=_key(session))
+
+    def token_for_services(self, token: str) -> str:
+        """What services are shown in place of a session; a signed token is shown as it is."""
+        if not is_session(token):
+            return token
+        principal, now = self.find(token).principal, time.time()
+        known = self._passes.get(_key(token))
+        if known is None or known.principal != principal or now - known.made > _RENEWED_AFTER:
+            known = _Pass(principal, now, self.signer.issue(principal, PASS_SECONDS))
+            if len(self._passes) >= _PASSES:
+                self._passes.clear()
+            self._passes[_key(token)] = known
+        return known.token
 
     def keep(self, response: Response, token: str) -> None:
-        """Give the console's browser the token, out of reach of scripts and of other sites."""
+        """Give the console's browser the session, out of reach of scripts and of other sites."""
         response.set_cookie(
             SESSION_COOKIE,
             token,
-            max_age=LIFETIME_SECONDS,
+            max_age=SESSION_SECONDS,
             httponly=True,
             samesite="strict",
             secure=self.secure_cookie,
         )
 
     def forget(self, response: Response) -> None:
-        """Take the token from the console's browser."""
+        """Take the session from the console's browser."""
         response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict", secure=self.secure_cookie)
+
+
+def is_session(token: str) -> bool:
+    """Whether it is the word of a session, rather than a signed token."""
+    return token.startswith(_PREFIX)
 
 
 def sessions_of(settings: Settings) -> Sessions | None:
     """Sessions with the accounts and the key that the settings name, if they do."""
     if settings.accounts is None or settings.private_key is None:
         return None
-    key = load_or_generate_key(settings.private_key)
-    return Sessions(Accounts(settings.accounts), Signer(key), settings.secure_cookie)
+    production = settings.environment == "production"
+    required = settings.second_factor_roles
+    if required is None:
+        required = SENSITIVE if production else frozenset()
+    administration = Administration.of(settings.accounts)
+    return Sessions(
+        administration,
+        Signer(load_or_generate_key(settings.private_key)),
+        Prover(administration, Attempts(administration)),
+        Policy(required, simulated_people=not production),
+        settings.secure_cookie,
+    )
 
 
 def sessions(request: Request) -> Sessions:
@@ -100,14 +148,6 @@ def sessions(request: Request) -> Sessions:
     return found
 
 
-@router.post("/sign-in", dependencies=[Depends(open_to_all)])
-async def sign_in(body: SignIn, each: Annotated[Sessions, Depends(sessions)]) -> SignedIn:
-    """A token for a name and its password. After five failures the name has to wait."""
-    token, principal = await each.open(body.name, body.password)
-    return SignedIn(access_token=token, expires_in=LIFETIME_SECONDS, roles=sorted(principal.roles))
-
-
-@router.get("/me")
-async def me(principal: Annotated[Principal, Depends(require(*Role))]) -> Me:
-    """Who is signed in."""
-    return Me(id=principal.id, name=principal.name, roles=sorted(principal.roles), offices=sorted(principal.offices))
+def _key(session: str) -> str:
+    """Under what a session is kept: who reads the file holds no session."""
+    return hashlib.sha256(session.encode()).hexdigest()

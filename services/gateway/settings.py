@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from shared.auth.roles import Role
 from shared.settings import ServiceSettings, settings_config
 
 
@@ -16,3 +17,6 @@ class Settings(ServiceSettings):
     accounts: Path | None = None
     #: Whether the console's cookie is sent over HTTPS only: behind TLS, say yes.
     secure_cookie: bool = False
+    #: Roles that need a second factor, as a JSON list. Unless it is set: in production everybody who can see personal
+    #: data or administers the suite, else nobody.
+    second_factor_roles: frozenset[Role] | None = None

@@ -1,38 +1,39 @@
 """Local accounts: a file of names, roles and password hashes, for a suite without an identity provider."""
 
-import asyncio
 import fcntl
 import os
-import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
+from enum import StrEnum
 from pathlib import Path
 
-from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHashError
 from pydantic import BaseModel, Field
 
+from shared.auth import passwords
 from shared.auth.principal import EVERY_OFFICE, Principal
 from shared.auth.roles import Role
-from shared.errors import Unauthenticated
+from shared.auth.second_factor import Factor
+from shared.errors import NotFound, RuleBroken
 from shared.ids import new_id
 
-#: OWASP's argon2id parameters for small memory: 19 MiB each, where the library's default takes 64 MiB.
-_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-#: Hashes checked at once: a crowd that signs in must not take the process over its memory limit.
-_CONCURRENT_CHECKS = 2
-#: 128 bits.
-_PASSWORD_BYTES = 16
 
-
-class AccountExists(Exception):
+class AccountExists(RuleBroken):
     """There is an account of this name."""
 
 
-class WrongCredentials(Unauthenticated):
-    """The name or the password is wrong."""
+class NoSuchAccount(NotFound):
+    """There is no account of this name."""
+
+
+class Whose(StrEnum):
+    """Who knows an account's password."""
+
+    #: It was generated and given to a person, who has to change it.
+    FIRST = "first"
+    #: The person has chosen it.
+    OWN = "own"
+    #: It was generated for a simulated person. Where people are real it counts as a first one.
+    MACHINE = "machine"
 
 
 class Account(BaseModel):
@@ -41,8 +42,16 @@ class Account(BaseModel):
     id: str = Field(default_factory=lambda: str(new_id()))
     name: str
     password_hash: str
+    #: Accounts from before there was such a word had generated passwords only.
+    password: Whose = Whose.FIRST
+    #: Never to be chosen again.
+    first_hash: str = ""
     roles: frozenset[Role]
     offices: frozenset[str]
+    disabled: bool = False
+    factor: Factor | None = None
+    #: The sealed secret of a factor whose first code is still awaited.
+    begun: str = ""
 
     @property
     def principal(self) -> Principal:
@@ -53,65 +62,108 @@ class _File(BaseModel):
     accounts: list[Account] = []
 
 
-@dataclass(frozen=True)
 class Accounts:
-    """The accounts in one file. It is read anew at each sign-in, so that a change counts at once."""
+    """The accounts in one file. A change counts at once, whichever process has made it."""
 
-    path: Path
-    _checks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_CONCURRENT_CHECKS))
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._known: tuple[object, dict[str, Account]] = (None, {})
+
+    def all(self) -> list[Account]:
+        """Every account, in the order in which they were made."""
+        return list(self._read().values())
 
     def names(self) -> list[str]:
-        return [account.name for account in self._read().accounts]
+        return list(self._read())
 
-    def create(self, name: str, roles: Iterable[Role], offices: Iterable[str] = (EVERY_OFFICE,)) -> str:
-        """A new account; its first password, which is kept nowhere, is returned. Raises AccountExists."""
-        password = secrets.token_urlsafe(_PASSWORD_BYTES)
+    def find(self, name: str) -> Account | None:
+        """The account of that name."""
+        return self._read().get(name)
+
+    def get(self, name: str) -> Account:
+        """The account of that name. Raises NoSuchAccount."""
+        if (found := self.find(name)) is None:
+            raise NoSuchAccount
+        return found
+
+    def by_id(self, id: str) -> Account | None:
+        """The account with that id."""
+        return next((account for account in self._read().values() if account.id == id), None)
+
+    def create(
+        self,
+        name: str,
+        roles: Iterable[Role],
+        offices: Iterable[str] = (EVERY_OFFICE,),
+        password: Whose = Whose.FIRST,
+    ) -> str:
+        """A new account; its generated password, which is kept nowhere, is returned. Raises AccountExists."""
+        given = passwords.generate()
+        hashed = passwords.hash_of(given)
         account = Account(
-            name=name, password_hash=_HASHER.hash(password), roles=frozenset(roles), offices=frozenset(offices)
+            name=name,
+            password_hash=hashed,
+            password=password,
+            first_hash=hashed,
+            roles=frozenset(roles),
+            offices=frozenset(offices),
         )
         with self._exclusive():
-            content = self._read()
-            if any(existing.name == name for existing in content.accounts):
-                raise AccountExists(name)
-            self._write(_File(accounts=[*content.accounts, account]))
-        return password
+            known = self._read()
+            if name in known:
+                raise AccountExists
+            self._write([*known.values(), account])
+        return given
 
-    def set_password(self, name: str) -> str:
-        """A new generated password for an account. Raises KeyError when there is none of this name."""
-        password = secrets.token_urlsafe(_PASSWORD_BYTES)
+    def set_password(self, name: str, password: Whose = Whose.FIRST) -> str:
+        """A new generated password for an account. Raises NoSuchAccount."""
+        given = passwords.generate()
+        hashed = passwords.hash_of(given)
+        self.change(
+            name,
+            lambda account: account.model_copy(
+                update={"password_hash": hashed, "first_hash": hashed, "password": password}
+            ),
+        )
+        return given
+
+    def choose_password(self, name: str, chosen: str) -> Account:
+        """The account's person has chosen a password. Raises the rule that it breaks."""
+        account = self.get(name)
+        passwords.check_choice(chosen, name)
+        if any(passwords.matches(each, chosen) for each in {account.password_hash, account.first_hash} - {""}):
+            raise passwords.PasswordWasGiven
+        first = account.first_hash or account.password_hash
+        update = {"password_hash": passwords.hash_of(chosen), "first_hash": first, "password": Whose.OWN}
+        return self.change(name, lambda account: account.model_copy(update=update))
+
+    def change(self, name: str, change: Callable[[Account], Account]) -> Account:
+        """The account, changed while nobody else changes any. Raises NoSuchAccount, and what ``change`` raises."""
         with self._exclusive():
-            accounts = {account.name: account for account in self._read().accounts}
-            accounts[name] = accounts[name].model_copy(update={"password_hash": _HASHER.hash(password)})
-            self._write(_File(accounts=list(accounts.values())))
-        return password
+            known = dict(self._read())
+            if name not in known:
+                raise NoSuchAccount
+            known[name] = change(known[name])
+            self._write(known.values())
+        return known[name]
 
-    async def authenticate(self, name: str, password: str) -> Principal:
-        """The account's principal. Raises WrongCredentials, after the same work, for a wrong name too."""
-        async with self._checks:
-            return await asyncio.to_thread(self._authenticate, name, password)
-
-    def _authenticate(self, name: str, password: str) -> Principal:
-        account = next((account for account in self._read().accounts if account.name == name), None)
-        matches = _matches(account.password_hash if account else self._nobodys_hash, password)
-        if account is None or not matches:
-            raise WrongCredentials
-        return account.principal
-
-    @cached_property
-    def _nobodys_hash(self) -> str:
-        return _HASHER.hash(secrets.token_urlsafe(_PASSWORD_BYTES))
-
-    def _read(self) -> _File:
+    def _read(self) -> dict[str, Account]:
         try:
-            return _File.model_validate_json(self.path.read_bytes())
+            # A change replaces the file by another one: a request costs one look at its entry in the directory.
+            about = self.path.stat()
+            version = about.st_ino, about.st_mtime_ns, about.st_ctime_ns, about.st_size
+            if self._known[0] != version:
+                content = _File.model_validate_json(self.path.read_bytes())
+                self._known = version, {account.name: account for account in content.accounts}
+            return self._known[1]
         except FileNotFoundError:
-            return _File()
+            return {}
 
-    def _write(self, content: _File) -> None:
+    def _write(self, accounts: Iterable[Account]) -> None:
         draft = self.path.with_name(f".{self.path.name}.new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(content.model_dump_json(indent=2))
+            file.write(_File(accounts=list(accounts)).model_dump_json(indent=2))
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self.path)
@@ -126,10 +178,3 @@ class Accounts:
             yield
         finally:
             os.close(descriptor)
-
-
-def _matches(password_hash: str, password: str) -> bool:
-    try:
-        return _HASHER.verify(password_hash, password)
-    except (Argon2Error, InvalidHashError):
-        return False

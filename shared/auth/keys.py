@@ -1,6 +1,7 @@
 """The Ed25519 key pair that signs tokens: made once, kept in a file that only its owner can read."""
 
 import os
+import secrets
 from pathlib import Path
 
 from joserfc.jwk import OKPKey
@@ -22,6 +23,13 @@ def load_or_generate_key(path: Path) -> OKPKey:
         return OKPKey.import_key(path.read_bytes())
 
 
+def load_or_generate_secret(path: Path) -> bytes:
+    """The 256 random bits in the file, as hexadecimal digits; made there (mode 0600) if there are none yet."""
+    if not path.exists():
+        _write_new(path, secrets.token_hex(32).encode())
+    return bytes.fromhex(path.read_text("ascii"))
+
+
 def public_pem(key: OKPKey) -> str:
     """The public half, as services get it in their settings."""
     return key.as_pem(private=False).decode("ascii")
@@ -36,13 +44,13 @@ def read_public_key(value: str) -> OKPKey:
     return key
 
 
-def _write_new(path: Path, pem: bytes) -> None:
+def _write_new(path: Path, content: bytes) -> None:
     """Write the whole file or nothing; who comes second keeps what the first wrote."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     try:

@@ -144,7 +144,7 @@ async def test_signing_in_and_moving_on_needs_no_mouse(console: Console) -> None
 
 
 async def test_signing_out_ends_the_session_in_this_browser(console: Console) -> None:
-    async with await console.tab("manager") as page:
+    async with await console.tab("finance") as page:
         await page.goto("/")
         await page.get_by_role("button", name="Sign out").click()
         await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -119,7 +119,7 @@ class FaultySuite:
     async def _start(self) -> None:
         for folder in (self.control, self.data / "logs"):
             folder.mkdir(parents=True, exist_ok=True)
-        self.accounts = await asyncio.to_thread(Credentials, self.data)
+        self.accounts = await asyncio.to_thread(Credentials, self.data, simulated_people=True)
         (self.data / "token.pub").write_text(public_pem(self.accounts.key))
         self.progress("starting PostgreSQL, RabbitMQ and the nursery")
         await asyncio.gather(self._start_postgres(), self._start_broker(), self._start_nursery())

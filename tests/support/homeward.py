@@ -1,6 +1,5 @@
 """The ``homeward`` command as a process of its own."""
 
-import json
 import os
 import signal
 import socket
@@ -13,6 +12,8 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+
+from services.credentials import directory_token
 
 
 def free_port() -> int:
@@ -70,12 +71,9 @@ class Client:
 
     @property
     def token(self) -> str:
-        """Signed in once."""
+        """As the command line has it, once the directory has a key."""
         if not self._token:
-            account = json.loads((self._data / "credentials.json").read_text())[self._role]
-            answer = self._http.post("/api/sign-in", json=account)
-            answer.raise_for_status()
-            self._token = answer.json()["access_token"]
+            self._token = directory_token(self._data, self._role) or ""
         return self._token
 
     def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:

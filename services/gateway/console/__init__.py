@@ -1,13 +1,13 @@
 """The operators' console: server-rendered pages over the gateway's own reads.
 
-Pages: sign-in, the pipeline with its live counts, cases, one case, flights, one flight. Everything shown comes from
-``Reads``, as in the API; each page names its roles, and who isn't signed in is sent to the sign-in page.
+Pages: sign-in, one's own account, the pipeline with its live counts, cases, one case, flights, one flight. All that is
+shown comes from ``Reads``, as in the API; each page names its roles, and who isn't signed in is sent to sign in.
 """
 
 from fastapi import APIRouter
 
-from services.gateway.console import assets, pages, sign_in
+from services.gateway.console import account, assets, pages, sign_in
 
 router = APIRouter(include_in_schema=False)
-for each in (assets.router, sign_in.router, pages.router):
+for each in (assets.router, sign_in.router, account.router, pages.router):
     router.include_router(each)

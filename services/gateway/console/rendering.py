@@ -14,8 +14,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.gateway.console import words
 from services.gateway.console.assets import asset_url
+from services.gateway.duties import PasswordMustBeChanged, SecondFactorMustBeEnrolled
+from services.gateway.sessions import Sessions, is_session
+from shared.auth.accounts import Whose
 from shared.auth.principal import Principal
 from shared.errors import HomewardError, Unauthenticated
+from shared.web.access import access_token
 from shared.web.problems import problem_of
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -51,8 +55,13 @@ def page(template: str, request: Request, principal: Principal | None, status: i
     """The template as a page for the principal."""
     service = request.app.state.service
     made = environment().get_template(template)
+    frame = {"confined": False, "unprotected": principal is not None and _unprotected(request)}
     content = made.render(
-        principal=principal, path=request.url.path, today=service.clock.today(), programme=service.programme, **values
+        principal=principal,
+        path=request.url.path,
+        today=service.clock.today(),
+        programme=service.programme,
+        **(frame | values),
     )
     return HTMLResponse(content, status, HEADERS)
 
@@ -68,6 +77,8 @@ class ConsoleRoute(APIRoute):
                 return await show(request)
             except Unauthenticated:
                 return to_sign_in(request)
+            except (PasswordMustBeChanged, SecondFactorMustBeEnrolled):
+                return _to(request, "/account")
             except (HomewardError, RequestValidationError) as error:
                 problem = problem_of(error)
                 known: Principal | None = getattr(request.state, "principal", None)
@@ -82,7 +93,22 @@ def to_sign_in(request: Request) -> Response:
     if request.method == "GET" and (request.url.path != "/" or request.url.query):
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         target = f"/sign-in?to={quote(here, safe='/')}"
+    return _to(request, target)
+
+
+def _to(request: Request, target: str) -> Response:
     if "hx-request" in request.headers:
-        # A redirect would be followed unseen, and the sign-in page put into the middle of this one.
+        # A redirect would be followed unseen, and the other page put into the middle of this one.
         return Response(status_code=401, headers={**HEADERS, "HX-Redirect": target})
     return RedirectResponse(target, 303, HEADERS)
+
+
+def _unprotected(request: Request) -> bool:
+    """Whether who is signed in could have a second factor and has none; simulated people are left alone."""
+    sessions: Sessions | None = request.app.state.sessions
+    try:
+        token = access_token(request)
+        account = sessions.find(token) if sessions and is_session(token) else None
+    except Unauthenticated:
+        return False
+    return account is not None and account.factor is None and account.password is Whose.OWN

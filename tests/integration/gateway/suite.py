@@ -35,6 +35,7 @@ class Suite:
         self.down: set[str] = set()
         self.bus = InProcessBus()
         self._folder = folder
+        self._gateway: dict[str, Any] = {}
         self._keys = 0
 
     async def start(self, stack: AsyncExitStack, postgres_url: str) -> None:
@@ -55,10 +56,11 @@ class Suite:
     def _create(self, name: str, values: dict[str, Any]) -> FastAPI:
         token = values["service_token"]
         if name == "gateway":
-            settings = GatewaySettings(
-                **values, private_key=self._folder / "token.key", accounts=self._folder / "accounts.json"
+            own = {"private_key": self._folder / "token.key", "accounts": self._folder / "accounts.json"}
+            self._gateway = values | own
+            return create_gateway(
+                GatewaySettings(**self._gateway), bus=self.bus, connect=lambda other: self._client(other, token)
             )
-            return create_gateway(settings, bus=self.bus, connect=lambda other: self._client(other, token))
         service = importlib.import_module(f"services.{name}.app")
         settings_of = importlib.import_module(f"services.{name}.settings").Settings
         app: FastAPI = service.create_app(
@@ -69,6 +71,17 @@ class Suite:
     def _client(self, name: str, token: str = "") -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return httpx.AsyncClient(transport=_Wire(self, name), base_url=f"http://{name}", headers=headers, timeout=20)
+
+    def replica(self, **changes: Any) -> httpx.AsyncClient:
+        """A stranger at another gateway on the same directory, or at this one after a restart; it follows nothing."""
+        settings = GatewaySettings(**(self._gateway | changes))
+        token = settings.service_token
+        app = create_gateway(settings, bus=self.bus, connect=lambda other: self._client(other, token))
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway", timeout=20)
+
+    def stranger(self) -> httpx.AsyncClient:
+        """Somebody who isn't signed in."""
+        return self._client("gateway")
 
     def user(self, *roles: Role, offices: tuple[str, ...] = (EVERY_OFFICE,), name: str = "amina") -> httpx.AsyncClient:
         """Somebody who is signed in at the gateway."""

@@ -6,6 +6,7 @@ import io
 import httpx
 import pytest
 
+from shared.auth.accounts import Whose
 from shared.auth.roles import Role
 from shared.web.access import SESSION_COOKIE, unguarded_routes
 from tests.integration.gateway.suite import Suite, person
@@ -121,7 +122,7 @@ def _references(node: object) -> list[str]:
 
 
 async def test_signing_in_gives_a_token_with_the_accounts_roles(suite: Suite) -> None:
-    password = suite.accounts.create("farida", [Role.PROTECTION], ["tripoli"])
+    password = suite.accounts.create("farida", [Role.PROTECTION], ["tripoli"], Whose.MACHINE)
     async with suite._client("gateway") as stranger:
         answer = (await stranger.post("/api/sign-in", json={"name": "farida", "password": password})).json()
         assert (answer["token_type"], answer["roles"]) == ("Bearer", ["protection"])
