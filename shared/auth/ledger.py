@@ -6,10 +6,12 @@ are not written with each attempt.
 
 import os
 import sqlite3
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 #: Failures that are remembered: a guesser who makes more pushes out the oldest, and the file stays small.
 REMEMBERED = 20_000
@@ -40,11 +42,13 @@ class Limit:
         return min(self.first_wait * 2.0**doublings, self.longest_wait) if doublings >= 0 else 0.0
 
 
-@dataclass(frozen=True)
 class Ledger:
-    """The file. Each operation is one transaction on a connection of its own, and safe from any thread or process."""
+    """The file. Each operation is one transaction, and safe from any thread or process."""
 
-    path: Path
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = Lock()
+        self._reader: tuple[int, sqlite3.Connection] | None = None
 
     def claim(self, limits: Mapping[str, Limit], now: float) -> float:
         """Count an attempt against each key as if it had failed, unless one has to wait: then the seconds left.
@@ -109,8 +113,13 @@ class Ledger:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with closing(self._connect()) as database:
-            yield database
+        """One connection for all reads, as there is one with each request: a new one takes ten times as long."""
+        with self._lock:
+            if self._reader is None or self._reader[0] != _file_of(self.path):
+                database = self._connect()
+                weakref.finalize(self, database.close)
+                self._reader = _file_of(self.path), database
+            yield self._reader[1]
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -123,10 +132,18 @@ class Ledger:
         if fresh:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        database = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
+        database = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
         if fresh or not database.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
             database.executescript(_TABLES)
         return database
+
+
+def _file_of(path: Path) -> int:
+    """Which file it is: somebody may have put another in its place."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return -1
 
 
 def _left(database: sqlite3.Connection, keys: list[str], now: float) -> float:
