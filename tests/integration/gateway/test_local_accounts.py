@@ -1,5 +1,6 @@
 """Local accounts through the gateway: who waits, who has to do something first, what ends a session."""
 
+import asyncio
 import base64
 from dataclasses import dataclass
 from itertools import count
@@ -82,7 +83,7 @@ async def test_a_wait_outlives_a_restart_and_comes_for_unknown_names_alike(suite
     async with suite.replica() as restarted:
         waiting = await person.sign_in(restarted, name=name)
     assert kind(waiting) == (429, "too-many-attempts")
-    assert (waiting.json()["retry_after"], waiting.headers["retry-after"]) == (10, "10")
+    assert 0 < waiting.json()["retry_after"] == int(waiting.headers["retry-after"]) <= 10
 
 
 async def test_an_administrator_unlocks_a_name_and_others_may_not(suite: Suite) -> None:
@@ -92,7 +93,7 @@ async def test_an_administrator_unlocks_a_name_and_others_may_not(suite: Suite) 
     async with suite.user(Role.ADMIN) as admin, suite.user(Role.MANAGER, Role.AUDITOR) as manager:
         assert (await manager.post(f"{path}/{person.name}/unlock")).status_code == 403
         rows = (await admin.get(path)).json()["accounts"]
-        assert next(row for row in rows if row["name"] == person.name)["waits"] in (8, 9, 10)
+        assert next(row for row in rows if row["name"] == person.name)["waits"] in range(1, 11)
         assert (await person.sign_in()).status_code == 429
         assert (await admin.post(f"{path}/{person.name}/unlock")).status_code == 204
         assert (await admin.post(f"{path}/nobody/unlock")).status_code == 404
@@ -126,7 +127,9 @@ async def _every_route(suite: Suite, session: dict[str, str]) -> dict[str, httpx
                 continue
             path = route.path.replace("{path:path}", "cases").replace("{service}", "screening")
             for method in sorted((route.methods or set()) - {"HEAD"}):
-                found[f"{method} {path}"] = await http.request(method, path, headers=session)
+                # The live stream would not end, were it open.
+                async with asyncio.timeout(10):
+                    found[f"{method} {path}"] = await http.request(method, path, headers=session)
     return found
 
 
