@@ -1,12 +1,11 @@
 """Failed sign-ins: after some, a name or an address has to wait, longer each time, whoever has such an account."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from shared.auth.administration import Administration
-from shared.auth.ledger import Ledger, Limit
+from shared.auth.ledger import Ledger, Limit, system_time
 from shared.errors import HomewardError
 
 _HOUR = 3600.0
@@ -52,7 +51,7 @@ class Attempts:
     """The failures of each name and each address."""
 
     administration: Administration
-    now: Callable[[], float] = time.time
+    now: Callable[[], float] = system_time
 
     def begin(self, name: str, address: str) -> Attempt:
         """An attempt. Raises TooManyAttempts while the name or the address has to wait."""

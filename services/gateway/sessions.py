@@ -5,7 +5,6 @@ a token of two minutes, which is made for each session as it is needed.
 import asyncio
 import hashlib
 import secrets
-import time
 from dataclasses import dataclass, field
 
 from fastapi import Request, Response
@@ -17,6 +16,7 @@ from services.gateway.settings import Settings
 from shared.auth.accounts import Account
 from shared.auth.administration import Administration
 from shared.auth.keys import load_or_generate_key
+from shared.auth.ledger import system_time
 from shared.auth.principal import Principal
 from shared.auth.tokens import Signer
 from shared.errors import NotFound, Unauthenticated
@@ -62,7 +62,7 @@ class Sessions:
         return await asyncio.to_thread(self._begin, account), account
 
     def _begin(self, account: Account) -> str:
-        session, now = f"{_PREFIX}{secrets.token_urlsafe(_WORD_BYTES)}", time.time()
+        session, now = f"{_PREFIX}{secrets.token_urlsafe(_WORD_BYTES)}", system_time()
         self.administration.ledger.begin(_key(session), account.id, now + SESSION_SECONDS, now)
         present = self.administration.accounts.by_id(account.id)
         # Whoever has taken the password away since it was checked may have ended all sessions before this one began.
@@ -73,7 +73,7 @@ class Sessions:
 
     def find(self, session: str) -> Account:
         """Whose session it is. Raises Unauthenticated when it has ended or the account is disabled."""
-        id = self.administration.ledger.account_of(_key(session), time.time())
+        id = self.administration.ledger.account_of(_key(session), system_time())
         account = self.administration.accounts.by_id(id) if id else None
         if account is None or account.disabled:
             raise Unauthenticated("The session has ended: sign in again.")
@@ -92,7 +92,7 @@ class Sessions:
         """What services are shown in place of a session; a signed token is shown as it is."""
         if not is_session(token):
             return token
-        principal, now = self.find(token).principal, time.time()
+        principal, now = self.find(token).principal, system_time()
         known = self._passes.get(_key(token))
         if known is None or known.principal != principal or now - known.made > _RENEWED_AFTER:
             known = _Pass(principal, now, self.signer.issue(principal, PASS_SECONDS))

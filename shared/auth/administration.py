@@ -1,12 +1,11 @@
 """What an administrator does to local accounts, in a running gateway or on its directory."""
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.auth.accounts import Account, Accounts
-from shared.auth.ledger import Ledger
+from shared.auth.ledger import Ledger, system_time
 from shared.auth.principal import EVERY_OFFICE
 from shared.auth.roles import Role
 from shared.auth.second_factor import Vault
@@ -59,7 +58,7 @@ class Administration:
 
     def waits(self, name: str) -> float:
         """Seconds that the name still has to wait."""
-        return self.ledger.waits(self.key_of_name(name), time.time())
+        return self.ledger.waits(self.key_of_name(name), system_time())
 
     def key_of_name(self, name: str) -> str:
         """Under what the name's failures are kept: people type passwords where names belong."""

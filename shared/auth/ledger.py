@@ -6,6 +6,7 @@ are not written with each attempt.
 
 import os
 import sqlite3
+import time
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -136,6 +137,11 @@ class Ledger:
         if fresh or not database.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
             database.executescript(_TABLES)
         return database
+
+
+def system_time() -> float:
+    """Seconds by the system's clock: the programme's may be months ahead."""
+    return time.time()
 
 
 def _file_of(path: Path) -> int:
