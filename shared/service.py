@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.auth.keys import read_public_key
+from shared.auth.oidc import Provider
 from shared.auth.tokens import Verifier
 from shared.clock import ProgrammeClock
 from shared.health import Health
@@ -160,6 +161,7 @@ class Service:
         app.state.desk = Desk(self.database, self.unit, self.clock, self.programme, self.committed, digest)
         if self.settings.public_key:
             app.state.verifier = Verifier(read_public_key(self.settings.public_key))
+        app.state.provider = Provider(self.settings.oidc) if self.settings.oidc else None
         own = [keys.router] if self.vault else []
         for router in (*routers, *own, repair.router, internal.router):
             app.include_router(router)

@@ -1,15 +1,52 @@
 """Settings that every service has. Each reads them from the environment under its own prefix."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, SecretStr
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.auth.discovery import SecureUrl
+from shared.auth.roles import Role
+
+#: Signatures that are checked with a public key.
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA"]
 
 
 def settings_config(prefix: str) -> SettingsConfigDict:
     """pydantic-settings' configuration for a service: ``HOMEWARD_TRAVEL_DATABASE_URL`` and the like."""
-    return SettingsConfigDict(env_prefix=prefix, extra="forbid", frozen=True)
+    return SettingsConfigDict(env_prefix=prefix, env_nested_delimiter="__", extra="forbid", frozen=True)
+
+
+def _of_a_person(role: Role) -> Role:
+    if role.value == "service":
+        raise ValueError("an identity provider gives no service's role")
+    return role
+
+
+class IdentityProvider(BaseModel):
+    """An OpenID provider whose access tokens are accepted beside the gateway's own, and what its claims give here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: Letter for letter as the provider's tokens have it; HTTPS, but on loopback.
+    issuer: SecureUrl
+    #: What a token must be meant for; better not the id of the console's client, or id tokens would do as well.
+    audience: str = Field(default="homeward", min_length=1)
+    #: Claims that hold roles or groups; dots lead into a claim, as in ``realm_access.roles``.
+    role_claims: tuple[str, ...] = ("roles", "groups")
+    #: Role here by the provider's name of a role or group. Who has none of them may do nothing.
+    roles: dict[str, Annotated[Role, AfterValidator(_of_a_person)]] = {}
+    #: Claims that hold offices.
+    office_claims: tuple[str, ...] = ("offices",)
+    #: Office here by the provider's name, ``*`` for all of them; without a table the claim holds offices' own codes.
+    offices: dict[str, str] = {}
+    #: The algorithms of its signatures.
+    algorithms: frozenset[Algorithm] = Field(default=frozenset({"RS256", "PS256", "ES256"}), min_length=1)
+    #: Seconds after which its keys are fetched again; an unknown key's are at once.
+    keys_lifetime_seconds: float = Field(default=3600, gt=0)
+    #: Seconds for which its keys serve while it can't be reached.
+    stale_keys_seconds: float = Field(default=24 * 3600, gt=0)
 
 
 class ServiceSettings(BaseSettings):
@@ -31,6 +68,9 @@ class ServiceSettings(BaseSettings):
     keys: SecretStr = SecretStr("")
     #: The file of the register of erasures; it must not be in a backup of the database. None is kept when empty.
     erasures: Path | None = None
+    #: The organisation's identity provider; without one there are local accounts only. The same for every service,
+    #: as JSON, or member by member: ``HOMEWARD_TRAVEL_OIDC__ISSUER``.
+    oidc: IdentityProvider | None = None
     #: In production the programme's clock is the real one and can't be set.
     environment: Literal["production", "test", "demo"] = "production"
     #: Where the programme's clock starts in a demonstration or a test; real time when empty.

@@ -11,7 +11,7 @@ from shared.auth.principal import Principal
 from shared.auth.roles import OPERATORS
 from shared.auth.tokens import Verifier
 from shared.errors import Forbidden, RuleBroken
-from shared.web.access import MARKER, access_token
+from shared.web.access import MARKER, access_token, verified
 
 
 class NoLocalSession(RuleBroken):
@@ -47,7 +47,7 @@ async def own_session(request: Request, each: Annotated[Sessions, Depends(sessio
     token = access_token(request)
     if is_session(token):
         return OwnSession(token, each.find(token))
-    if not request.app.state.verifier.verify(token).may(OPERATORS):
+    if not (await verified(request, token)).may(OPERATORS):
         raise Forbidden
     raise NoLocalSession
 

@@ -17,7 +17,7 @@ from services.gateway.stream import Stream
 from shared.auth.principal import Principal
 from shared.auth.roles import OPERATORS
 from shared.errors import HomewardError
-from shared.web.access import access_token, require
+from shared.web.access import access_token, require, verified
 
 router = APIRouter(prefix="/api", tags=["status"])
 
@@ -109,15 +109,15 @@ async def live(
     after = int(last_event_id) if last_event_id else None
     async with aclosing(stream.messages(seen, after, seconds=STREAM_SECONDS)) as messages:
         async for cursor, told in messages:
-            if not still_admitted(request):
+            if not await still_admitted(request):
                 return
             yield _event(cursor, told)
 
 
-def still_admitted(request: Request) -> bool:
+async def still_admitted(request: Request) -> bool:
     """Whether the caller's token is still good: a session may end while its stream is open."""
     try:
-        request.app.state.verifier.verify(access_token(request))
+        await verified(request, access_token(request))
     except HomewardError:
         return False
     return True

@@ -20,6 +20,7 @@ from services.gateway.admission import Admission
 from services.gateway.clients import Neighbours
 from services.gateway.description import Description
 from services.gateway.handlers import FOLLOWS, HANDLERS
+from services.gateway.oidc import provider_sign_in_of
 from services.gateway.repository import PROJECTION, Unit
 from services.gateway.settings import Settings
 from services.gateway.stream import Stream
@@ -77,6 +78,7 @@ def create_app(
     state = service.app.state
     state.session_cookie = SESSION_COOKIE
     state.sessions = sessions.sessions_of(settings)
+    state.provider_sign_in = provider_sign_in_of(settings, state.provider)
     shown = None
     if state.sessions:
         state.verifier, shown = Admission(state.verifier, state.sessions), state.sessions.token_for_services

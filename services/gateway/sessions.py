@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from fastapi import Request, Response
 
+from services.gateway import session_cookie
 from services.gateway.attempts import Attempts
 from services.gateway.duties import SENSITIVE, Policy
 from services.gateway.proof import Prover, WrongCredentials
@@ -20,7 +21,6 @@ from shared.auth.ledger import system_time
 from shared.auth.principal import Principal
 from shared.auth.tokens import Signer
 from shared.errors import NotFound, Unauthenticated
-from shared.web.access import SESSION_COOKIE
 
 #: A working day: an officer signs in once.
 SESSION_SECONDS = 10 * 3600
@@ -103,18 +103,7 @@ class Sessions:
 
     def keep(self, response: Response, token: str) -> None:
         """Give the console's browser the session, out of reach of scripts and of other sites."""
-        response.set_cookie(
-            SESSION_COOKIE,
-            token,
-            max_age=SESSION_SECONDS,
-            httponly=True,
-            samesite="strict",
-            secure=self.secure_cookie,
-        )
-
-    def forget(self, response: Response) -> None:
-        """Take the session from the console's browser."""
-        response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict", secure=self.secure_cookie)
+        session_cookie.keep(response, token, seconds=SESSION_SECONDS, secure=self.secure_cookie)
 
 
 def is_session(token: str) -> bool:

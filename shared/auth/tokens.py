@@ -79,7 +79,8 @@ class Verifier:
             # decode() checks the signature alone: without this an expired token would do.
             _required_claims().validate(claims)
             roles, offices = _ROLES.validate_python(claims["roles"]), _OFFICES.validate_python(claims["offices"])
-        except (JoseError, ValidationError, ValueError) as error:
+        # TypeError: joserfc takes any header for an object.
+        except (JoseError, ValidationError, ValueError, TypeError) as error:
             raise Unauthenticated("The token is not valid or has expired: sign in again.") from error
         return Principal(claims["sub"], str(claims["name"]), roles, offices), int(claims["exp"])
 

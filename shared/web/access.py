@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.routing import RouteContext, iter_route_contexts
 
+from shared.auth.oidc import Provider
 from shared.auth.principal import Principal
 from shared.auth.roles import Role
 from shared.auth.tokens import Verifier
@@ -29,7 +30,7 @@ def require(*roles: Role) -> Callable[[Request], Awaitable[Principal]]:
     allowed = frozenset(roles)
 
     async def principal_with_role(request: Request) -> Principal:
-        principal = authenticated(request)
+        principal = await authenticated(request)
         if not principal.may(allowed):
             raise Forbidden(f"This needs one of the roles: {', '.join(sorted(allowed))}.", roles=sorted(allowed))
         return principal
@@ -45,13 +46,21 @@ async def open_to_all() -> None:
 setattr(open_to_all, MARKER, frozenset())
 
 
-def authenticated(request: Request) -> Principal:
-    """The request's principal, whatever its roles. Raises Unauthenticated."""
+async def authenticated(request: Request) -> Principal:
+    """The request's principal, whatever its roles. Raises Unauthenticated, or ProviderUnreachable."""
     known: Principal | None = getattr(request.state, "principal", None)
     if known is None:
-        verifier: Verifier = request.app.state.verifier
-        known = request.state.principal = verifier.verify(access_token(request))
+        known = request.state.principal = await verified(request, access_token(request))
     return known
+
+
+async def verified(request: Request, token: str) -> Principal:
+    """Whose token it is: the suite's own, or the identity provider's. Raises like ``authenticated``."""
+    provider: Provider | None = getattr(request.app.state, "provider", None)
+    if provider is not None and provider.issued(token):
+        return await provider.verify(token)
+    verifier: Verifier = request.app.state.verifier
+    return verifier.verify(token)
 
 
 def access_token(request: Request) -> str:

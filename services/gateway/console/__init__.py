@@ -6,8 +6,8 @@ shown comes from ``Reads``, as in the API; each page names its roles, and who is
 
 from fastapi import APIRouter
 
-from services.gateway.console import account, assets, pages, sign_in
+from services.gateway.console import account, assets, pages, provider, sign_in
 
 router = APIRouter(include_in_schema=False)
-for each in (assets.router, sign_in.router, account.router, pages.router):
+for each in (assets.router, sign_in.router, provider.router, account.router, pages.router):
     router.include_router(each)

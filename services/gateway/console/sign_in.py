@@ -6,10 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from services.gateway import session_cookie
 from services.gateway.attempts import TooManyAttempts
 from services.gateway.console.rendering import HEADERS, ConsoleRoute, page
+from services.gateway.oidc import ProviderSignIn
 from services.gateway.proof import SecondFactorNeeded, WrongCode, WrongCredentials
-from services.gateway.sessions import Sessions, sessions
+from services.gateway.sessions import Sessions, is_session, sessions
 from services.gateway.sign_in import address_of
 from shared.errors import Forbidden, Unauthenticated
 from shared.web.access import access_token, open_to_all
@@ -35,7 +37,7 @@ async def own_form(request: Request) -> None:
 @router.get("/sign-in")
 async def show_sign_in(request: Request, to: Target = "/") -> Response:
     """The sign-in page."""
-    return page("sign_in.html", request, None, to=local(to), name="", fault=None, coded=False)
+    return sign_in_page(request, to=to)
 
 
 @router.post("/sign-in", dependencies=[Depends(own_form)])
@@ -53,20 +55,42 @@ async def sign_in(
     except (WrongCredentials, SecondFactorNeeded, WrongCode, TooManyAttempts) as error:
         fault = WORDS.get(type(error), str(error))
         coded = isinstance(error, SecondFactorNeeded | WrongCode)
-        return page("sign_in.html", request, None, error.status, to=local(to), name=name, fault=fault, coded=coded)
+        return sign_in_page(request, error.status, to=to, name=name, fault=fault, coded=coded)
     response = RedirectResponse("/account" if each.policy.duties(account) else local(to), 303, HEADERS)
     each.keep(response, token)
     return response
 
 
 @router.post("/sign-out", dependencies=[Depends(own_form)])
-async def sign_out(request: Request, each: Local) -> Response:
-    """Sign out: the session is over, wherever else its word may be kept."""
+async def sign_out(request: Request) -> Response:
+    """Sign out: the session is over, wherever else its word may be kept, and at the identity provider if it was its."""
+    onward = None
     with suppress(Unauthenticated):
-        each.end(access_token(request))
-    response = RedirectResponse("/sign-in", 303, {**HEADERS, "Clear-Site-Data": '"cache", "storage"'})
-    each.forget(response)
+        onward = await _end(request, access_token(request))
+    # Not a redirect to the provider: the content security policy lets a form lead to our own pages only.
+    response = page("onward.html", request, None, to=onward) if onward else RedirectResponse("/sign-in", 303, HEADERS)
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    session_cookie.forget(response, secure=request.app.state.service.settings.secure_cookie)
     return response
+
+
+async def _end(request: Request, token: str) -> str | None:
+    """End the session here; where it ends at the provider, if it was the provider's."""
+    accounts: Sessions | None = request.app.state.sessions
+    provider: ProviderSignIn | None = request.app.state.provider_sign_in
+    if accounts and is_session(token):
+        accounts.end(token)
+        return None
+    return await provider.farewell(token) if provider else None
+
+
+def sign_in_page(
+    request: Request, status: int = 200, *, to: str, name: str = "", fault: str | None = None, coded: bool = False
+) -> Response:
+    """The sign-in page, with the ways to sign in that there are here."""
+    state = request.app.state
+    ways = {"accounts": state.sessions is not None, "provider": state.provider_sign_in is not None}
+    return page("sign_in.html", request, None, status, to=local(to), name=name, fault=fault, coded=coded, **ways)
 
 
 def local(target: str) -> str:

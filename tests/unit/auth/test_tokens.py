@@ -71,7 +71,7 @@ def test_a_token_that_names_another_algorithm_is_refused() -> None:
         Verifier(PUBLIC).verify(signed(OKPKey.generate_key("Ed448"), "EdDSA"))
 
 
-@pytest.mark.parametrize("token", ["", "x", "a.b.c", "eyJhbGciOiJub25lIn0.e30."])
+@pytest.mark.parametrize("token", ["", "x", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "WyJhbGciXQ.e30.AA", "ImFsZyI.e30.AA"])
 def test_what_is_no_token_is_refused(token: str) -> None:
     with pytest.raises(Unauthenticated):
         Verifier(PUBLIC).verify(token)
