@@ -81,7 +81,7 @@ async def test_a_signature_with_an_elliptic_curve_does_as_well(desk: Desk) -> No
         {"typ": "ID"},
         {"typ": "Refresh"},
     ],
-    ids=str,
+    ids=lambda changes: "".join(f"{name} {type(value).__name__}" for name, value in changes.items()),
 )
 async def test_a_token_with_a_wrong_or_missing_claim_is_refused(desk: Desk, changes: dict[str, Any]) -> None:
     answer = await desk.ask(desk.provider.token(**changes))
