@@ -163,7 +163,7 @@ class Service:
             app.state.verifier = Verifier(read_public_key(self.settings.public_key))
         app.state.provider = Provider(self.settings.oidc) if self.settings.oidc else None
         own = [keys.router] if self.vault else []
-        for router in (*routers, *own, repair.router, internal.router):
+        for router in (*routers, *own, repair.router, internal.probes, internal.router):
             app.include_router(router)
         return app
 

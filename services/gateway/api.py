@@ -11,12 +11,13 @@ from pydantic import BaseModel
 
 from services.gateway.answers import CasePage, CaseStatus, FlightRow
 from services.gateway.reads import Reads
-from services.gateway.repository import Filter, Scope, scope_of
+from services.gateway.repository import Filter
 from services.gateway.stages import Stage
 from services.gateway.stream import Stream
 from shared.auth.principal import Principal
 from shared.auth.roles import OPERATORS
 from shared.errors import HomewardError
+from shared.persistence.offices import Sight, sight_of
 from shared.web.access import access_token, require, verified
 
 router = APIRouter(prefix="/api", tags=["status"])
@@ -41,12 +42,12 @@ class Flights(BaseModel):
     flights: list[FlightRow]
 
 
-def scope(request: Request, principal: Operator) -> Scope:
+def sight(request: Request, principal: Operator) -> Sight:
     """What the caller sees."""
-    return scope_of(principal, request.app.state.service.programme)
+    return sight_of(principal, request.app.state.service.programme)
 
 
-def reads(request: Request, seen: Annotated[Scope, Depends(scope)]) -> Reads:
+def reads(request: Request, seen: Annotated[Sight, Depends(sight)]) -> Reads:
     """The caller's reads."""
     state = request.app.state
     return Reads(state.service.database, state.neighbours, seen, access_token(request))
@@ -101,7 +102,7 @@ async def figures(reading: Reading) -> Figures:
 @router.get("/stream", response_class=EventSourceResponse)
 async def live(
     request: Request,
-    seen: Annotated[Scope, Depends(scope)],
+    seen: Annotated[Sight, Depends(sight)],
     last_event_id: Annotated[str | None, Header(pattern=r"^[0-9]{1,19}$")] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """After each commit: the cases and flights that have changed, and the figures."""

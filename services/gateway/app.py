@@ -39,6 +39,7 @@ ROUTERS = (
     sign_in.router,
     own_account.router,
     accounts.router,
+    suite.dates,
     suite.router,
     repair.router,
     api.router,

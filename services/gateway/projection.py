@@ -334,6 +334,8 @@ class FlightView:
     kind: str = ""
     departs_at: datetime | None = None
     capacity: int = 0
+    office: str | None = None
+    country: str | None = None
     status: str = "scheduled"
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -343,6 +345,7 @@ class FlightView:
                 self.carrier, self.number, self.kind = data.carrier, data.number, data.kind
                 self.origin, self.destination = data.origin, data.destination
                 self.departs_at, self.capacity = data.departs_at, data.capacity
+                self.office, self.country = data.office, data.country_of_origin
             case travel.FlightRescheduled():
                 self.departs_at = data.departs_at
             case travel.FlightCancelled():

@@ -10,9 +10,10 @@ import httpx
 from services.gateway import repository
 from services.gateway.answers import CasePage, CaseStatus, FlightRow, case_row, case_status, flight_row
 from services.gateway.clients import Neighbours, ServiceDown
-from services.gateway.repository import CASES, FLIGHTS, Filter, Scope
+from services.gateway.repository import CASES, FLIGHTS, Filter
 from shared.errors import NotFound
 from shared.persistence.database import Database
+from shared.persistence.offices import Sight, seen_by
 
 #: What the services say of a case themselves, without personal data.
 PARTS = {
@@ -29,7 +30,7 @@ class Reads:
 
     database: Database
     neighbours: Neighbours
-    scope: Scope
+    sight: Sight
     token: str
 
     async def cases(
@@ -39,8 +40,8 @@ class Reads:
         gaps: set[str] = set()
         if q:
             filter = replace(filter, reference=q.strip().upper(), ids=await self._found(q, gaps))
-        async with self.database.transaction() as connection:
-            found = await repository.list_cases(connection, self.scope, filter, after=after, limit=limit + 1)
+        async with seen_by(self.sight, self.database) as connection:
+            found = await repository.list_cases(connection, filter, after=after, limit=limit + 1)
         page = [case_row(CASES.load(row.state)) for row in found[:limit]]
         if with_names:
             names = await self.names([row.case_id for row in page], "list", gaps)
@@ -62,8 +63,8 @@ class Reads:
         return status
 
     async def _status(self, name: UUID | str) -> CaseStatus:
-        async with self.database.transaction() as connection:
-            case = await repository.find_case(connection, self.scope, name)
+        async with seen_by(self.sight, self.database) as connection:
+            case = await repository.find_case(connection, name)
             if case is None:
                 raise NotFound("There is no such case, or it is another office's.")
             household = await repository.family_of(connection, case.id)
@@ -77,14 +78,14 @@ class Reads:
 
     async def flights(self, limit: int) -> list[FlightRow]:
         """Flights, the latest departure first."""
-        async with self.database.transaction() as connection:
+        async with seen_by(self.sight, self.database) as connection:
             found = await repository.list_flights(connection, limit)
         return [flight_row(FLIGHTS.load(row.state), row.seats) for row in found]
 
     async def figures(self) -> dict[str, dict[str, int]]:
         """Cases per stage, corridor and office."""
-        async with self.database.transaction() as connection:
-            return await repository.figures(connection, self.scope)
+        async with seen_by(self.sight, self.database) as connection:
+            return await repository.figures(connection)
 
     async def names(self, case_ids: Iterable[UUID], purpose: str, gaps: set[str]) -> dict[str, str]:
         """Names from screening, by case; none for who may not see them, and a gap when screening is down."""

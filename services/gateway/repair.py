@@ -14,10 +14,10 @@ from shared.auth.roles import Role
 from shared.errors import Invalid
 from shared.messaging.deadletters import BadCursor, NothingNamed, OtherCount, Selection
 from shared.messaging.published import published
-from shared.web.access import access_token, require
+from shared.web.access import access_token, of_every_office, require
 from shared.web.bodies import Body
 
-router = APIRouter(prefix="/api/dead-letters", tags=["repair"])
+router = APIRouter(prefix="/api/dead-letters", tags=["repair"], dependencies=[Depends(of_every_office)])
 
 #: Who handles events, in the order in which their dead letters are listed.
 CONSUMERS = (*SERVICES, "gateway")

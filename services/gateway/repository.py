@@ -1,4 +1,4 @@
-"""The projections' tables, and what is read from them."""
+"""The projections' tables, and what is read from them: of whom, PostgreSQL decides by the offices of who reads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.gateway.projection import CaseView, FlightView, HouseholdView
 from services.gateway.stages import stage
 from services.gateway.vocabulary import Boarding
-from shared.auth.principal import EVERY_OFFICE, Principal
 from shared.messaging.rebuild import Projection
 from shared.messaging.swap import SHADOW
 from shared.persistence.database import rows, scalar
 from shared.persistence.store import Collection, Column, Store
 from shared.persistence.unit_of_work import UnitOfWork
-from shared.programme import Programme
 
 
 def is_travelling(case: CaseView) -> bool:
@@ -48,6 +46,8 @@ FLIGHTS = Store(
     {
         "departs_at": Column("timestamptz", lambda flight: flight.departs_at),
         "status": Column("text", lambda flight: flight.status),
+        "office": Column("text", lambda flight: flight.office),
+        "country": Column("text", lambda flight: flight.country),
     },
 )
 HOUSEHOLDS = Store("households", "household_view", HouseholdView)
@@ -85,35 +85,6 @@ class Unit(UnitOfWork):
 
 
 @dataclass(frozen=True)
-class Scope:
-    """Which cases a principal sees: None means every one."""
-
-    offices: tuple[str, ...] | None
-    #: Where these offices are: they also see who travels there.
-    countries: tuple[str, ...] = ()
-
-    def covers(self, row: Any) -> bool:
-        """The same rule as ``_SEEN``, for a row that is at hand."""
-        if self.offices is None or row.office in self.offices:
-            return True
-        return bool(row.travelling) and row.country in self.countries
-
-
-_SEEN = (
-    "(CAST(:offices AS text[]) IS NULL OR office = ANY(CAST(:offices AS text[]))"
-    " OR (travelling AND country = ANY(CAST(:countries AS text[]))))"
-)
-
-
-def scope_of(principal: Principal, programme: Programme) -> Scope:
-    """What the principal sees: the cases of its offices, and those that travel to its offices' countries."""
-    if EVERY_OFFICE in principal.offices:
-        return Scope(None)
-    known = [programme.offices[office] for office in principal.offices if office in programme.offices]
-    return Scope(tuple(sorted(principal.offices)), tuple(sorted({office.country for office in known})))
-
-
-@dataclass(frozen=True)
 class Filter:
     """Which cases to list; None does not filter."""
 
@@ -132,7 +103,7 @@ _ROW = "id, reference, stage, office, country, corridor, holds, flight_id, trave
 
 _LIST = f"""
     SELECT {_ROW}, state::text AS state FROM case_view
-    WHERE reference IS NOT NULL AND {_SEEN}
+    WHERE reference IS NOT NULL
       AND (CAST(:stage AS text) IS NULL OR stage = :stage)
       AND (CAST(:office AS text) IS NULL OR office = :office)
       AND (CAST(:country AS text) IS NULL OR country = :country)
@@ -145,15 +116,11 @@ _LIST = f"""
     ORDER BY id LIMIT :limit"""
 
 
-async def list_cases(
-    connection: AsyncConnection, scope: Scope, filter: Filter, *, after: UUID | None, limit: int
-) -> list[Any]:
+async def list_cases(connection: AsyncConnection, filter: Filter, *, after: UUID | None, limit: int) -> list[Any]:
     """Cases in order of registration, after one of them."""
     return await rows(
         connection,
         _LIST,
-        offices=_array(scope.offices),
-        countries=list(scope.countries),
         stage=filter.stage,
         office=filter.office,
         country=filter.country,
@@ -167,16 +134,10 @@ async def list_cases(
     )
 
 
-async def find_case(connection: AsyncConnection, scope: Scope, name: UUID | str) -> CaseView | None:
-    """The case of this id or reference, if the scope covers it."""
+async def find_case(connection: AsyncConnection, name: UUID | str) -> CaseView | None:
+    """The case of this id or reference."""
     column = "id" if isinstance(name, UUID) else "reference"
-    found = await rows(
-        connection,
-        f"SELECT state::text FROM case_view WHERE {column} = :name AND {_SEEN}",
-        name=name,
-        offices=_array(scope.offices),
-        countries=list(scope.countries),
-    )
+    found = await rows(connection, f"SELECT state::text FROM case_view WHERE {column} = :name", name=name)
     return CASES.load(found[0].state) if found else None
 
 
@@ -230,15 +191,12 @@ async def timeline(connection: AsyncConnection, subjects: Sequence[UUID], limit:
     return latest[::-1]
 
 
-async def figures(connection: AsyncConnection, scope: Scope) -> dict[str, dict[str, int]]:
+async def figures(connection: AsyncConnection) -> dict[str, dict[str, int]]:
     """How many cases are at each stage, on each corridor and of each office."""
     counted = await rows(
         connection,
-        f"""SELECT stage, corridor, office, count(*) AS cases FROM case_view
-            WHERE reference IS NOT NULL AND {_SEEN}
-            GROUP BY GROUPING SETS ((stage), (corridor), (office)) ORDER BY 1, 2, 3""",
-        offices=_array(scope.offices),
-        countries=list(scope.countries),
+        """SELECT stage, corridor, office, count(*) AS cases FROM case_view WHERE reference IS NOT NULL
+           GROUP BY GROUPING SETS ((stage), (corridor), (office)) ORDER BY 1, 2, 3""",
     )
     answer: dict[str, dict[str, int]] = {"stages": {}, "corridors": {}, "offices": {}}
     for row in counted:

@@ -15,8 +15,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.gateway.repository import Scope, case_rows, changed_subjects, figures, flight_ids, horizon, row_json
+from services.gateway.repository import case_rows, changed_subjects, figures, flight_ids, horizon, row_json
 from shared.persistence.database import Database
+from shared.persistence.offices import Sight, seen_by
 
 log = structlog.get_logger()
 
@@ -85,7 +86,7 @@ class Stream:
         self._woken.set()
 
     async def messages(
-        self, scope: Scope, after: int | None, *, seconds: float
+        self, sight: Sight, after: int | None, *, seconds: float
     ) -> AsyncGenerator[tuple[int, dict[str, Any]], None]:
         """Cursors and what to tell, from ``after`` on or from now.
 
@@ -97,12 +98,12 @@ class Stream:
         try:
             # This look comes after joining, so that nothing falls between the two.
             change = await self._since(after)
-            yield change.cursor, await self._told(change, scope)
+            yield change.cursor, await self._told(change, sight)
             last = change.cursor
             while not reader.leaving and (newer := await reader.next(end)):
                 if newer.cursor > last:
                     last = newer.cursor
-                    told = await self._told(newer, scope)
+                    told = await self._told(newer, sight)
                     if told["reload"] or told["cases"] or told["flights"]:
                         yield last, told
         finally:
@@ -147,15 +148,15 @@ class Stream:
             subjects = await changed_subjects(connection, after, upto, LARGEST + 1) if after <= upto else None
         return Change(upto, None if subjects is None or len(subjects) > LARGEST else subjects)
 
-    async def _told(self, change: Change, scope: Scope) -> dict[str, Any]:
-        async with self._database.transaction() as connection:
-            cases, flights = await self._changed(connection, change.subjects or [], scope)
-            counted = await figures(connection, scope)
+    async def _told(self, change: Change, sight: Sight) -> dict[str, Any]:
+        async with seen_by(sight, self._database) as connection:
+            cases, flights = await self._changed(connection, change.subjects or [])
+            counted = await figures(connection)
         return {"cases": cases, "flights": flights, "figures": counted, "reload": change.subjects is None}
 
     async def _changed(
-        self, connection: AsyncConnection, subjects: list[UUID], scope: Scope
+        self, connection: AsyncConnection, subjects: list[UUID]
     ) -> tuple[list[dict[str, Any]], list[str]]:
         found = await case_rows(connection, subjects)
         flights = await flight_ids(connection, subjects)
-        return [row_json(row) for row in found if scope.covers(row)], [str(flight) for flight in flights]
+        return [row_json(row) for row in found], [str(flight) for flight in flights]

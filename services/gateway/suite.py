@@ -17,9 +17,11 @@ from services.gateway.rest import RestReport, unrest
 from shared.auth.roles import Role
 from shared.errors import Refused, RuleBroken
 from shared.service import Service
-from shared.web.access import access_token, require
+from shared.web.access import access_token, of_every_office, require
 
-router = APIRouter(prefix="/api", tags=["suite"])
+router = APIRouter(prefix="/api", tags=["suite"], dependencies=[Depends(of_every_office)])
+#: Everybody may know what day it is.
+dates = APIRouter(prefix="/api", tags=["suite"])
 
 #: Rows that a service gives at once.
 _PAGE = 1000
@@ -162,7 +164,7 @@ async def health(whole: Whole) -> dict[str, Any]:
     return await whole.health()
 
 
-@router.get("/clock", dependencies=[Depends(require(*Role))])
+@dates.get("/clock", dependencies=[Depends(require(*Role))])
 async def clock(request: Request) -> dict[str, datetime]:
     """The programme's time."""
     return {"now": request.app.state.service.clock.now()}

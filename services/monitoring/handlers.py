@@ -24,6 +24,7 @@ def opened(received: Received[ReintegrationOpened], uow: Unit) -> None:
         uow.record(scheduled)
     elif rescheduled := case.reintegration_reopened(received.data.inception_on):
         uow.record(rescheduled)
+    case.belongs_to(received.data.office, received.data.country_of_origin)
 
 
 def completed(received: Received[ReintegrationCompleted], uow: Unit) -> None:
@@ -38,8 +39,10 @@ def delivery_corrected(received: Received[DeliveryCorrected], uow: Unit) -> None
 
 def cancelled(received: Received[ReintegrationCancelled], uow: Unit) -> None:
     """No more visits are made."""
-    ended = uow.cases.get(received.subject).reintegration_cancelled(received.time.date())
-    if ended:
+    case = uow.cases.get(received.subject)
+    # Travel alone knows whether the person is missing or never left: without an arrival the country hears nothing.
+    case.travelling = case.travelling and received.data.reason not in ("arrival_corrected", "withdrawn")
+    if ended := case.reintegration_cancelled(received.time.date()):
         uow.record(ended)
 
 

@@ -41,6 +41,9 @@ CASES: Store[Case] = Store(
     Case,
     {
         "status": Column("text", lambda case: case.status.value),
+        "office": Column("text", lambda case: case.office),
+        "country_of_origin": Column("text", lambda case: case.country_of_origin),
+        "travelling": Column("boolean", lambda case: case.travelling),
         "next_due_on": Column("date", lambda case: case.next_due()),
         "overdue_after": Column("date", lambda case: case.overdue_after()),
         "to_make": Column("json", _to_make),

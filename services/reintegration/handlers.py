@@ -5,13 +5,21 @@ from uuid import UUID
 from services.reintegration.domain.case import Case
 from services.reintegration.repository import Unit
 from shared.contracts.screening import CaseMerged, CaseRegistered, DuplicateDecided, PersonErased
-from shared.contracts.travel import ArrivalConfirmed, ArrivalCorrected, WithdrawnAtGate
+from shared.contracts.travel import (
+    ArrivalConfirmed,
+    ArrivalCorrected,
+    BoardingCorrected,
+    SeatBooked,
+    SeatReleased,
+    WithdrawnAtGate,
+)
 from shared.messaging.handlers import Received, handlers, on
 
 
 def registered(received: Received[CaseRegistered], uow: Unit) -> None:
-    """Learn whose case it is."""
-    _case(received.subject, uow).person_id = received.data.person_id
+    """Learn whose case it is, and which offices'."""
+    data = received.data
+    _record(uow, _case(received.subject, uow).register(data.person_id, data.office, data.country_of_origin))
 
 
 def duplicate_decided(received: Received[DuplicateDecided], uow: Unit) -> None:
@@ -25,6 +33,22 @@ def merged(received: Received[CaseMerged], uow: Unit) -> None:
     """The case has ended as a duplicate."""
     case = _case(received.subject, uow)
     _record(uow, case.merge(received.data.into_case_id, *uow.purse(case), _currency(uow)))
+
+
+def seat_booked(received: Received[SeatBooked], uow: Unit) -> None:
+    """From now on the country of origin's offices have to do with the case."""
+    _case(received.subject, uow).travelling = True
+
+
+def seat_released(received: Received[SeatReleased], uow: Unit) -> None:
+    """They no longer do."""
+    _case(received.subject, uow).travelling = False
+
+
+def boarding_corrected(received: Received[BoardingCorrected], uow: Unit) -> None:
+    """Who had lost the seat is on board after all; who comes off it keeps the seat, or a release tells more."""
+    if received.data.boarded:
+        _case(received.subject, uow).travelling = True
 
 
 def arrival_confirmed(received: Received[ArrivalConfirmed], uow: Unit) -> None:
@@ -81,6 +105,9 @@ HANDLERS = handlers(
         persons=lambda received: [received.data.person_id],
     ),
     on(CaseMerged, merged, cases=lambda received: [received.subject]),
+    on(SeatBooked, seat_booked, cases=lambda received: [received.subject]),
+    on(SeatReleased, seat_released, cases=lambda received: [received.subject]),
+    on(BoardingCorrected, boarding_corrected, cases=lambda received: [received.subject]),
     on(ArrivalConfirmed, arrival_confirmed, cases=lambda received: [received.subject]),
     on(ArrivalCorrected, arrival_corrected, cases=lambda received: [received.subject]),
     on(WithdrawnAtGate, withdrawn, cases=lambda received: [received.subject]),

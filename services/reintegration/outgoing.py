@@ -18,8 +18,10 @@ def _contract(event: domain.Event) -> Contract:
     match event:
         case domain.FundOpened(code=code, currency=currency, amount=amount):
             return contracts.FundOpened(code=code, currency=currency, amount=amount)
-        case domain.Opened(inception_on=inception_on):
-            return contracts.ReintegrationOpened(inception_on=inception_on)
+        case domain.Opened():
+            return contracts.ReintegrationOpened(
+                inception_on=event.inception_on, office=event.office, country_of_origin=event.country_of_origin
+            )
         case domain.PlanSubmitted(fund_id=fund_id, amount=amount, currency=currency, lines=lines):
             return contracts.PlanSubmitted(fund_id=fund_id, amount=amount, currency=currency, lines=lines)
         case domain.PlanApproved(fund_id=fund_id, amount=amount, currency=currency):

@@ -22,6 +22,9 @@ CASES: Store[Case] = Store(
     Case,
     {
         "status": Column("text", lambda case: case.status.value),
+        "office": Column("text", lambda case: case.office),
+        "country_of_origin": Column("text", lambda case: case.country_of_origin),
+        "travelling": Column("boolean", lambda case: case.travelling),
         "person_id": Column("uuid", lambda case: case.person_id),
         "fund_id": Column("uuid", lambda case: case.plan.fund_id if case.plan else None),
     },

@@ -3,24 +3,45 @@
 from services.screening.domain.records import Withdrawal
 from services.screening.repository import Unit
 from shared.contracts.monitoring import CaseClosed
-from shared.contracts.travel import Boarded, BoardingCorrected, Departed, WithdrawalTooLate, WithdrawnAtGate
+from shared.contracts.travel import (
+    Boarded,
+    BoardingCorrected,
+    Departed,
+    SeatBooked,
+    SeatReleased,
+    WithdrawalTooLate,
+    WithdrawnAtGate,
+)
 from shared.messaging.handlers import Received, handlers, on
+
+
+def seat_booked(received: Received[SeatBooked], uow: Unit) -> None:
+    """From now on the country of origin's offices have to do with the case."""
+    uow.cases.get(received.subject).travelling = True
+
+
+def seat_released(received: Received[SeatReleased], uow: Unit) -> None:
+    """They no longer do, wherever the seat was lost; also of a seat on a flight that left without the person."""
+    uow.cases.get(received.subject).travelling = False
 
 
 def boarded(received: Received[Boarded], uow: Unit) -> None:
     """From now on a withdrawal comes too late."""
-    uow.cases.get(received.subject).boarded = True
+    case = uow.cases.get(received.subject)
+    case.boarded = case.travelling = True
 
 
 def boarding_corrected(received: Received[BoardingCorrected], uow: Unit) -> None:
     """Whoever was not on board after all can still withdraw."""
     case = uow.cases.get(received.subject)
+    case.travelling = case.travelling or received.data.boarded
     uow.record(*case.correct_boarding(received.data.boarded, uow.clock.now()))
 
 
 def departed(received: Received[Departed], uow: Unit) -> None:
     """Whoever has left was on board."""
-    uow.cases.get(received.subject).boarded = True
+    case = uow.cases.get(received.subject)
+    case.boarded = case.travelling = True
 
 
 def withdrawn(received: Received[WithdrawnAtGate], uow: Unit) -> None:
@@ -41,6 +62,8 @@ def closed(received: Received[CaseClosed], uow: Unit) -> None:
 
 
 HANDLERS = handlers(
+    on(SeatBooked, seat_booked, cases=lambda received: [received.subject]),
+    on(SeatReleased, seat_released, cases=lambda received: [received.subject]),
     on(Boarded, boarded, cases=lambda received: [received.subject]),
     on(BoardingCorrected, boarding_corrected, cases=lambda received: [received.subject]),
     on(Departed, departed, cases=lambda received: [received.subject]),

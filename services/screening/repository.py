@@ -39,6 +39,8 @@ CASES = Store(
     {
         "reference": Column("text", lambda case: case.reference),
         "office": Column("text", lambda case: case.office),
+        "country": Column("text", lambda case: case.identity.nationality),
+        "travelling": Column("boolean", lambda case: case.travelling),
         "status": Column("text", lambda case: case.status.value),
         "person_id": Column("uuid", lambda case: case.person_id),
         "household_id": Column("uuid", lambda case: case.household_id),

@@ -108,6 +108,8 @@ def _of_flight(event: domain.OfFlight) -> Contract:
                 departs_at=event.departs_at,
                 capacity=event.capacity,
                 kind=event.kind.value,
+                office=event.office,
+                country_of_origin=event.country_of_origin,
             )
         case domain.FlightRescheduled(departs_at=departs_at):
             return contracts.FlightRescheduled(departs_at=departs_at)

@@ -16,6 +16,9 @@ class ReintegrationOpened(Contract, type="org.homeward.reintegration.opened.v1")
     """Arrival is confirmed; the inception of reintegration, from which follow-up counts."""
 
     inception_on: date
+    #: None in what was published before these were told.
+    office: str | None = None
+    country_of_origin: str | None = None
 
 
 class PlanSubmitted(Contract, type="org.homeward.reintegration.plan-submitted.v1"):

@@ -169,6 +169,9 @@ class FlightScheduled(Contract, type="org.homeward.travel.flight-scheduled.v1"):
     departs_at: datetime
     capacity: int
     kind: Literal["charter", "commercial"]
+    #: None in what was published before these were told.
+    office: str | None = None
+    country_of_origin: str | None = None
 
 
 class FlightRescheduled(Contract, type="org.homeward.travel.flight-rescheduled.v1"):

@@ -157,6 +157,8 @@ class Collection(Generic[A]):
         self._present: dict[UUID, A] = {}
         self._loaded: dict[UUID, State] = {}
         self._asked: set[UUID] = set()
+        #: Another office's, which the caller has named: as if there were none.
+        self._hidden: set[UUID] = set()
 
     def get(self, id: UUID) -> A:
         """The aggregate; NotFound when there is none."""
@@ -167,6 +169,8 @@ class Collection(Generic[A]):
 
     def find(self, id: UUID) -> A | None:
         """The aggregate, or None when there is none."""
+        if id in self._hidden:
+            return None
         found = self._present.get(id)
         if found is None and id not in self._asked:
             raise NotLoaded(f"{self.store.kind} {id} was not loaded")
@@ -189,6 +193,11 @@ class Collection(Generic[A]):
         for id, state in (await self.store.read(connection, condition, ids=ids)).items():
             self._present[id], self._loaded[id] = self.store.load(state.whole), state
         self._asked.update(ids)
+
+    async def hide(self, connection: AsyncConnection, ids: set[UUID]) -> None:
+        """From now on those of them that the caller may not see can't be found."""
+        seen = await rows(connection, f"SELECT id FROM {self.store.table} WHERE id = ANY(:ids)", ids=list(ids))
+        self._hidden |= ids - {row.id for row in seen}
 
     def save_anew(self, ids: Iterable[UUID]) -> None:
         """Have these written though they have not changed."""

@@ -2,17 +2,20 @@
 with the events that tell of it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
 from pydantic import TypeAdapter
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.clock import Clock
 from shared.messaging.outbox import Lease, Logged, Outgoing, Recorded, append
 from shared.persistence.database import run
+from shared.persistence.offices import UNLIMITED, Sight
 from shared.persistence.store import Collection, Store
 from shared.programme import Programme
 from shared.protection.register import Register
@@ -73,6 +76,7 @@ class UnitOfWork:
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._reached = 0
         self._destroyed: set[UUID] = set()
+        self._sight = UNLIMITED
 
     def collection(self, store: Store[A]) -> Collection[A]:
         """The unit's aggregates of one kind."""
@@ -85,9 +89,44 @@ class UnitOfWork:
         """
         return []
 
+    async def limit(self, sight: Sight) -> None:
+        """What is looked up and loaded from now on is what the sight covers."""
+        self._sight = sight
+        await sight.enter(self.connection)
+
+    @asynccontextmanager
+    async def across_offices(self) -> AsyncIterator[None]:
+        """What is looked up and loaded in this block may be any office's; what the caller hears of it, ids only."""
+        limited, self._sight = self._sight, UNLIMITED
+        await limited.leave(self.connection)
+        try:
+            yield
+        except Exception:
+            # After an error of the database there is no transaction in which anything could be seen.
+            with suppress(DBAPIError):
+                await self.limit(limited)
+            raise
+        await self.limit(limited)
+
+    async def see(self, **ids: Iterable[UUID]) -> None:
+        """Have those of these loaded aggregates that the caller may not see not found from now on."""
+        if self._sight.unlimited:
+            return
+        for kind, each in ids.items():
+            await self._collections[kind].hide(self.connection, set(each))
+
     async def load(self, **ids: Iterable[UUID]) -> None:
-        """Lock and load aggregates by kind, in the one lock order; a later call may only go on in that order."""
-        wanted = {kind: set(each) for kind, each in ids.items()}
+        """Lock and load aggregates by kind, in the one lock order; a later call may only go on in that order.
+
+        Of these a caller finds what its offices may see; what belongs together with them comes along, whosever it is.
+        """
+        named = {kind: set(each) for kind, each in ids.items()}
+        async with self.across_offices():
+            await self._load({kind: set(each) for kind, each in named.items()})
+        # Under the locks: what decides who sees a case can't change any more.
+        await self.see(**named)
+
+    async def _load(self, wanted: dict[str, set[UUID]]) -> None:
         for together in await self.related(wanted):
             for kind, id in together.items():
                 if id is not None:
@@ -125,7 +164,8 @@ class UnitOfWork:
         """These aggregates are sealed for the first time: a service overrides it where that changes more."""
 
     async def flush(self) -> None:
-        """Write everything; the transaction's owner commits."""
+        """Write everything, as the tables' owner; the transaction's owner commits."""
+        await self._sight.leave(self.connection)
         for kind in LOCK_ORDER:
             if kind in self._collections:
                 await self._collections[kind].save(self.connection)

@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.routing import RouteContext, iter_route_contexts
 
 from shared.auth.oidc import Provider
-from shared.auth.principal import Principal
+from shared.auth.principal import EVERY_OFFICE, Principal
 from shared.auth.roles import Role
 from shared.auth.tokens import Verifier
 from shared.errors import Forbidden, Unauthenticated
@@ -37,6 +37,12 @@ def require(*roles: Role) -> Callable[[Request], Awaitable[Principal]]:
 
     setattr(principal_with_role, MARKER, allowed)
     return principal_with_role
+
+
+async def of_every_office(request: Request) -> None:
+    """A dependency besides the role: what tells of all offices is for those who work for all. Raises Forbidden."""
+    if EVERY_OFFICE not in authenticated(request).offices:
+        raise Forbidden("This tells of every office's cases: it needs an account of every office.")
 
 
 async def open_to_all() -> None:

@@ -3,6 +3,7 @@ idempotency key: the same key gives the same answer, also after a crash.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar, cast
 
@@ -17,6 +18,7 @@ from shared.clock import Clock
 from shared.errors import Invalid
 from shared.messaging.outbox import Logged
 from shared.persistence.database import Database, rows, run
+from shared.persistence.offices import OtherOffice, Sight, seen_by, sight_of
 from shared.persistence.unit_of_work import UnitOfWork
 from shared.programme import Programme
 from shared.web.access import MARKER, require
@@ -64,6 +66,20 @@ class Command(Generic[U]):
     key: str
     desk: Desk
 
+    @property
+    def sight(self) -> Sight:
+        """What the caller may see."""
+        return sight_of(self.principal, self.desk.programme)
+
+    def looking(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A transaction for a look before the command."""
+        return seen_by(self.sight, self.desk.database)
+
+    def require_office(self, office: str) -> None:
+        """Raises OtherOffice unless the caller works for the office."""
+        if not self.principal.sees(office):
+            raise OtherOffice
+
     async def run(self, usecase: Callable[[U], Awaitable[T]], *, content: bytes | None = None) -> T:
         """Run the use case, or give the answer stored under the key. ``content`` stands for a body that is a file."""
         body = content if content is not None else await self.request.body()
@@ -87,6 +103,7 @@ class Command(Generic[U]):
         if not mine:
             return cast(T, await self._stored(connection, fingerprint)), ()
         unit = self.desk.unit(connection, self.principal.id)
+        await unit.limit(self.sight)
         answer = await usecase(cast(U, unit))
         await unit.flush()
         await run(
@@ -135,7 +152,7 @@ def reading(*roles: Role) -> Callable[..., AsyncIterator[Reading]]:
 
     async def make(request: Request, principal: Annotated[Principal, Depends(required)]) -> AsyncIterator[Reading]:
         desk: Desk = request.app.state.desk
-        async with desk.database.transaction() as connection:
+        async with seen_by(sight_of(principal, desk.programme), desk.database) as connection:
             yield Reading(connection, principal, desk.clock, desk.programme)
 
     setattr(make, MARKER, getattr(required, MARKER))

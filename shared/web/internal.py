@@ -17,10 +17,12 @@ from shared.messaging import lag, verification
 from shared.messaging.codec import encode
 from shared.messaging.finding import find
 from shared.messaging.outbox import Head
-from shared.web.access import open_to_all, require
+from shared.web.access import of_every_office, open_to_all, require
 from shared.web.bodies import Body
 
-router = APIRouter(tags=["internal"])
+router = APIRouter(tags=["internal"], dependencies=[Depends(of_every_office)])
+#: Of the process, for whatever watches over it.
+probes = APIRouter(tags=["internal"])
 
 Peer = Annotated[Principal, Depends(require(Role.SERVICE, Role.ADMIN, Role.AUDITOR))]
 Conductor = Annotated[Principal, Depends(require(Role.SERVICE, Role.ADMIN))]
@@ -159,13 +161,13 @@ async def set_clock(request: Request, _: Conductor, body: NewTime) -> dict[str, 
     return {"now": request.app.state.service.clock.now()}
 
 
-@router.get("/healthz", dependencies=[Depends(open_to_all)])
+@probes.get("/healthz", dependencies=[Depends(open_to_all)])
 async def healthz() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", dependencies=[Depends(open_to_all)])
+@probes.get("/readyz", dependencies=[Depends(open_to_all)])
 async def readyz(request: Request) -> JSONResponse:
     """Broker, database, relay lag, consumer and reconciliation: 503 with the reason when one is not as it should be."""
     checks = await request.app.state.service.health.checks()

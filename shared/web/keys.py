@@ -7,9 +7,9 @@ from pydantic import BaseModel
 
 from shared.auth.roles import Role
 from shared.protection.vault import Vault, key_ids, wrapped_otherwise
-from shared.web.access import require
+from shared.web.access import of_every_office, require
 
-router = APIRouter(tags=["internal"])
+router = APIRouter(tags=["internal"], dependencies=[Depends(of_every_office)])
 
 
 class Keys(BaseModel):

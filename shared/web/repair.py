@@ -20,12 +20,12 @@ from shared.messaging.published import published
 from shared.messaging.rebuild import Progress
 from shared.messaging.reconciler import Unreachable
 from shared.persistence.database import is_transient
-from shared.web.access import require
+from shared.web.access import of_every_office, require
 from shared.web.bodies import Body
 
 log = structlog.get_logger()
 
-router = APIRouter(tags=["repair"])
+router = APIRouter(tags=["repair"], dependencies=[Depends(of_every_office)])
 
 Reader = Annotated[Principal, Depends(require(Role.SERVICE, Role.ADMIN, Role.AUDITOR))]
 Admin = Annotated[Principal, Depends(require(Role.ADMIN))]

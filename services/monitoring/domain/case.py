@@ -37,6 +37,11 @@ class Case:
     id: UUID
     inception_on: date
     visits: list[Visit]
+    #: As reintegration told with its opening.
+    office: str | None = None
+    country_of_origin: str | None = None
+    #: Who is followed up has travelled, unless it turns out that the person never arrived.
+    travelling: bool = True
     status: Status = Status.FOLLOWING
     reintegration: Reintegration = Reintegration.OPEN
     lost_on: date | None = None
@@ -56,6 +61,11 @@ class Case:
         """What is personal is destroyed."""
         self.notes.clear()
         self.visits.clear()
+
+    def belongs_to(self, office: str | None, country_of_origin: str | None) -> None:
+        """Whose case it is, as far as it is told; there is an arrival."""
+        self.office, self.country_of_origin = office or self.office, country_of_origin or self.country_of_origin
+        self.travelling = True
 
     def actions(self) -> list[Action]:
         """What may happen next."""

@@ -48,6 +48,11 @@ class Case:
     id: UUID
     #: Known when screening's registration has arrived here.
     person_id: UUID | None = None
+    #: As screening registered it.
+    office: str | None = None
+    country_of_origin: str | None = None
+    #: As travel tells: has a seat or has flown, so that the country of origin's offices have to do with the case.
+    travelling: bool = False
     status: Status = Status.EXPECTED
     arrived_on: date | None = None
     inception_on: date | None = None
@@ -77,6 +82,17 @@ class Case:
             raise RegistrationUnknown()
         return self.person_id
 
+    def register(self, person_id: UUID, office: str, country_of_origin: str) -> Opened | None:
+        """Whose case it is, and which offices'. An opening that came before is told now, with all of it."""
+        known = self.person_id is not None
+        self.person_id, self.office, self.country_of_origin = person_id, office, country_of_origin
+        return None if known else self._opened()
+
+    def _opened(self) -> Opened | None:
+        if self.person_id is None or self.inception_on is None or self.status not in UNDER_WAY:
+            return None
+        return Opened(self.id, self.inception_on, self.office, self.country_of_origin)
+
     def arrive(self, on: date) -> Opened | None:
         """The receiving side has met the person."""
         if self.arrived_on is not None:
@@ -86,7 +102,7 @@ class Case:
             return None
         self._advance(Action.ARRIVE)
         self.inception_on, self.ended_for, self.note = on, None, None
-        return Opened(self.id, on)
+        return self._opened()
 
     def erase(self) -> None:
         """What is personal is destroyed; the amounts are in the fund and in the person's ledger."""
@@ -220,7 +236,8 @@ class Case:
             self._release(before, self.plan, fund)
         if person:
             person.put(self.id, self.share)
-        return Cancelled(self.id, ending, self.share.spent, currency)
+        # Without a registration nobody has heard of the opening.
+        return Cancelled(self.id, ending, self.share.spent, currency) if self.person_id else None
 
     def _release(self, before: Status, plan: Plan, fund: Fund) -> None:
         if before is Status.SUBMITTED:

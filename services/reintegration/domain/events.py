@@ -35,6 +35,9 @@ class Opened:
 
     case_id: UUID
     inception_on: date
+    #: None of cases that were registered before these were kept.
+    office: str | None = None
+    country_of_origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,12 +61,14 @@ class DuplicateDecided(BaseModel):
 @router.post("/cases", status_code=201, response_model=CaseRegistered)
 async def register_case(body: RegisterCase, command: Registering) -> Any:
     """Register one person."""
+    command.require_office(body.office)
     return await command.run(lambda uow: registration.register_case(uow, body.office, body.newcomer()))
 
 
 @router.post("/households", status_code=201, response_model=HouseholdRegistered)
 async def register_household(body: RegisterHousehold, command: Registering) -> Any:
     """Register people who travel together."""
+    command.require_office(body.office)
     return await command.run(lambda uow: registration.register_household(uow, body.office, body.newcomers()))
 
 
@@ -81,6 +83,7 @@ async def split_household(household_id: UUID, body: SplitHousehold, command: Dec
 @router.post("/imports", response_model=Imported)
 async def import_list(file: UploadFile, office: Annotated[str, Form()], command: Registering) -> Any:
     """Register the people of a list, a CSV file or an Excel workbook; the same file twice changes nothing."""
+    command.require_office(office)
     # One byte more than is allowed is enough to see that it is too much.
     content = await file.read(MAX_BYTES + 1)
     # Unfolding a workbook takes seconds of the processor: not on the event loop.

@@ -83,6 +83,8 @@ class Case:
     ended_on: date | None = None
     erasure: ErasureRequest | None = None
     erased_on: date | None = None
+    #: As travel tells: has a seat or has flown, so that the country of origin's offices have to do with the case.
+    travelling: bool = False
 
     def registered(self) -> CaseRegistered:
         """The event of its registration."""

@@ -8,6 +8,7 @@ from services.screening import repository
 from services.screening.domain import duplicates
 from services.screening.domain.duplicates import Decision, Merger
 from services.screening.domain.household import accompany
+from services.screening.domain.rules import NotSuspected
 from services.screening.repository import Unit
 from services.screening.usecases.registration import found_household
 from shared.ids import new_id
@@ -17,6 +18,8 @@ async def split_household(uow: Unit, household_id: UUID, leaving: list[UUID], re
     """Let members go who decide otherwise than the rest; several who leave together stay together."""
     await uow.load(households=[household_id])
     household = uow.households.get(household_id)
+    # One of them may go on under another office's case.
+    await uow.see(cases=leaving)
     household.split(leaving, reason=reason, at=uow.clock.now(), by=uow.actor)
     gone = [uow.cases.get(case_id) for case_id in leaving]
     for case in gone:
@@ -36,15 +39,24 @@ async def decide_duplicate(
     uow: Unit, case_id: UUID, other_id: UUID, *, same_person: bool, reason: str
 ) -> dict[str, Any]:
     """Decide a suspected duplicate: of one person the elder case goes on, and the younger ends."""
-    survivors = await repository.surviving(uow.connection, [case_id, other_id])
-    people = await repository.of_the_same_people(uow.connection, [case_id, other_id, *survivors.values()])
-    await uow.load(
-        households={row.household_id for row in people} - {None},
-        cases={case_id, other_id, *(row.id for row in people)},
-    )
+    # Whoever sees one of the two decides, whosever the other is.
+    async with uow.across_offices():
+        survivors = await repository.surviving(uow.connection, [case_id, other_id])
+        people = await repository.of_the_same_people(uow.connection, [case_id, other_id, *survivors.values()])
+        await uow.load(
+            households={row.household_id for row in people} - {None},
+            cases={case_id, other_id, *(row.id for row in people)},
+        )
+    await uow.see(cases=[case_id])
     get = uow.cases.get
     first, second = (duplicates.goes_on_as(get(each), get) for each in (case_id, other_id))
-    alike = duplicates.pair(first, second, uow.cases)
+    try:
+        alike = duplicates.pair(first, second, uow.cases)
+    except NotSuspected:
+        # To who doesn't see it, a case that isn't suspected is no case.
+        await uow.see(cases=[other_id])
+        get(other_id)
+        raise
     decision = Decision(same_person, reason, uow.clock.now(), uow.actor)
     if not same_person:
         uow.record(*duplicates.different_people(alike, decision))

@@ -118,10 +118,12 @@ async def suspect(uow: Unit, cases: Sequence[Case], households: Iterable[UUID] =
     keys = {case.id: case.identity.likeness_keys() for case in cases}
     known: dict[str, list[UUID]] = {}
     wanted = {key for each in keys.values() for key in each}
-    for key, case_id in await repository.known_by(uow.connection, wanted):
-        known.setdefault(key, []).append(case_id)
-    elder = {case_id for each in known.values() for case_id in each}
-    await uow.load(households=households, cases=elder)
+    # People come to two offices too. Their officers hear of the other case by its id.
+    async with uow.across_offices():
+        for key, case_id in await repository.known_by(uow.connection, wanted):
+            known.setdefault(key, []).append(case_id)
+        elder = {case_id for each in known.values() for case_id in each}
+        await uow.load(households=households, cases=elder)
     if any(uow.cases.get(case_id).status is Status.MERGED for case_id in elder):
         raise LostRace("a case was merged between the look-up and the lock: its person has another now")
     events: list[object] = []

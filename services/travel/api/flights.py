@@ -92,6 +92,7 @@ class SeatsAnswer(BaseModel):
 @router.post("/flights", status_code=201)
 async def plan_flight(body: FlightBody, command: ByMovements) -> Answer:
     """Plan a flight or a charter."""
+    command.require_office(body.office)
     planned = _planned(body, command.desk.programme)
     return await command.run(lambda uow: usecases.plan_flight(uow, planned))
 
@@ -136,7 +137,7 @@ async def release_seat(flight_id: UUID, body: SeatBack, command: ByMovements) ->
 @router.post("/flights/{flight_id}/manifest/lock")
 async def lock_manifest(flight_id: UUID, command: ByMovements, request: Request) -> Answer:
     """Make the manifest final, with the passengers' identities as screening knows them now."""
-    async with command.desk.database.transaction() as connection:
+    async with command.looking() as connection:
         flight = await read_flight(connection, flight_id)
     identities: dict[UUID, dict[str, Any]] = {}
     if flight.status is FlightStatus.PLANNED and flight.passengers:
@@ -179,13 +180,15 @@ async def show_manifest(flight_id: UUID, reading: ReadPersonal) -> Answer:
     flight = await read_flight(reading.connection, flight_id)
     cases = await read_cases(reading.connection, list(flight.passengers))
     identities = await identities_of(reading.connection, flight)
-    lines = [_line(line, cases[line.case_id], identities.get(line.case_id)) for line in flight.passengers.values()]
+    # Whom the caller may not see, such as those who were left behind, is counted in the flight's figures only.
+    shown = [line for line in flight.passengers.values() if line.case_id in cases]
+    lines = [_line(line, cases[line.case_id], identities.get(line.case_id)) for line in shown]
     return {
         "flight_id": flight_id,
         "status": flight.status,
         "passengers": lines,
         "escorts": flight.escorts,
-        "totals": _totals(flight, cases),
+        "totals": _totals(flight, shown, cases),
     }
 
 
@@ -207,8 +210,8 @@ def _line(line: Passenger, case: Case, identity: dict[str, Any] | None) -> Answe
     }
 
 
-def _totals(flight: Flight, cases: dict[UUID, Case]) -> dict[str, int]:
-    seated = [cases[line.case_id].age_group for line in flight.passengers.values() if line.seated]
+def _totals(flight: Flight, shown: list[Passenger], cases: dict[UUID, Case]) -> dict[str, int]:
+    seated = [cases[line.case_id].age_group for line in shown if line.seated]
     groups = {"adults": AgeGroup.ADULT, "children": AgeGroup.CHILD, "infants": AgeGroup.INFANT}
     counts = {name: seated.count(group) for name, group in groups.items()}
     return {"passengers": len(seated), **counts, "escorts": flight.escorts, "seats": flight.taken(), **flight.figures()}

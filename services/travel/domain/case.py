@@ -164,6 +164,11 @@ class Case:
     gates: Evaluation | None = None
 
     @property
+    def travels(self) -> bool:
+        """Whether the country of origin's offices have to do with the case: from the booking on."""
+        return self.status in SEATED or self.status in GONE
+
+    @property
     def escort_needed(self) -> bool:
         """Whether the person may fly with an escort only."""
         return self.escort_required or (self.fitness is not None and self.fitness.escort_required)

@@ -155,6 +155,8 @@ class FlightScheduled(FlightEvent):
     departs_at: datetime
     capacity: int
     kind: FlightKind
+    office: str
+    country_of_origin: str
 
 
 @dataclass(frozen=True, slots=True)

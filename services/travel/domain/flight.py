@@ -171,7 +171,8 @@ class Flight:
         """The flight is planned."""
         require_plannable(self.departs_at, now)
         route = (self.carrier, self.number, self.origin, self.destination)
-        return [happened.FlightScheduled(self.id, *route, self.departs_at, self.capacity, self.kind)]
+        between = (self.office, self.country_of_origin)
+        return [happened.FlightScheduled(self.id, *route, self.departs_at, self.capacity, self.kind, *between)]
 
     def reschedule(self, departs_at: datetime, now: datetime) -> list[happened.TravelEvent]:
         """The flight leaves at another time: the manifest is a draft again, of those who still have a seat."""

@@ -11,16 +11,16 @@ from uuid import UUID
 import httpx
 import pytest
 
-from services.gateway.repository import Scope
 from services.gateway.stream import Stream
 from shared.auth.roles import Role
 from shared.persistence.database import Database, run
+from shared.persistence.offices import UNLIMITED, Sight
 from tests.integration.gateway.suite import Suite
 from tests.support.bench import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
-EVERYTHING = Scope(None)
+EVERYTHING = UNLIMITED
 _NOTE = """INSERT INTO timeline (source, subject, sequence, type, time, data)
            VALUES ('/test', :subject, 1, 'org.homeward.test.note.v1', now(), '{}')"""
 
@@ -140,7 +140,7 @@ async def test_an_officer_is_not_told_of_other_offices_cases(suite: Suite, admin
         cursor, _ = await anext(messages)
     made = await suite.register(admin, given_name="Elsewhere")
     await suite.shown(admin, made["case_id"], "registered")
-    async with aclosing(stream(suite).messages(Scope(("islamabad",)), cursor, seconds=20)) as messages:
+    async with aclosing(stream(suite).messages(Sight(frozenset({"islamabad"})), cursor, seconds=20)) as messages:
         _, message = await anext(messages)
     assert message["cases"] == []
     assert message["figures"]["stages"] == {}

@@ -38,7 +38,7 @@ async def test_a_person_travels_from_the_first_paper_to_the_arrival_desk(office:
     assert await office.log(flight_id) == [
         travel.FlightScheduled(
             carrier="YL", number="6402", origin="MJI", destination="ISB", departs_at=DEPARTURE, capacity=20,
-            kind="charter",
+            kind="charter", office="tripoli", country_of_origin="PK",
         ),
         travel.ManifestLocked(passengers=1, escorts=0),
         travel.ManifestValidated(boarded=1, no_shows=0, refused=0, withdrawn=0, offloaded=0),

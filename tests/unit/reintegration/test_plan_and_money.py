@@ -110,9 +110,20 @@ def test_fund_without_amount() -> None:
         Fund.open(FUND, code="X", donor="D", currency="EUR", amount=0, starts_on=TODAY, ends_on=TODAY)
 
 
+def test_an_arrival_that_is_heard_before_the_registration_is_told_with_it() -> None:
+    case = Case(CASE)
+    assert case.arrive(TODAY) is None
+    assert case.register(PERSON, "tripoli", "PK") == Opened(CASE, TODAY, "tripoli", "PK")
+    undone = Case(CASE)
+    undone.arrive(TODAY)
+    assert undone.undo_arrival(None, None, "EUR") is None
+    assert undone.register(PERSON, "tripoli", "PK") is None
+
+
 def test_reintegration_opens_on_confirmed_arrival_and_only_once() -> None:
     case = Case(CASE)
-    assert case.arrive(TODAY) == Opened(CASE, TODAY)
+    assert case.register(PERSON, "tripoli", "PK") is None
+    assert case.arrive(TODAY) == Opened(CASE, TODAY, "tripoli", "PK")
     assert case.arrive(date(2026, 4, 9)) is None
     assert (case.status, case.inception_on) == (Status.OPEN, TODAY)
 
@@ -360,7 +371,7 @@ def test_a_later_arrival_opens_again_and_what_was_spent_counts_against_the_ceili
 
 
 def test_a_withdrawal_before_arrival_is_marked_and_a_later_arrival_opens() -> None:
-    case = Case(CASE)
+    case = Case(CASE, PERSON)
     assert case.withdraw(TODAY, None, None, "EUR") is None
     assert case.status is Status.WITHDRAWN
     assert case.arrive(date(2026, 5, 2)) is not None
