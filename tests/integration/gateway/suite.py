@@ -59,16 +59,17 @@ class Suite:
             own = {"private_key": self._folder / "token.key", "accounts": self._folder / "accounts.json"}
             self._gateway = values | own
             return create_gateway(
-                GatewaySettings(**self._gateway), bus=self.bus, connect=lambda other: self._client(other, token)
+                GatewaySettings(**self._gateway), bus=self.bus, connect=lambda other: self.client(other, token)
             )
         service = importlib.import_module(f"services.{name}.app")
         settings_of = importlib.import_module(f"services.{name}.settings").Settings
         app: FastAPI = service.create_app(
-            settings_of(**values), bus=self.bus, connect=lambda other: self._client(other, token)
+            settings_of(**values), bus=self.bus, connect=lambda other: self.client(other, token)
         )
         return app
 
-    def _client(self, name: str, token: str = "") -> httpx.AsyncClient:
+    def client(self, name: str, token: str = "") -> httpx.AsyncClient:
+        """A client of a service."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return httpx.AsyncClient(transport=_Wire(self, name), base_url=f"http://{name}", headers=headers, timeout=20)
 
@@ -76,17 +77,17 @@ class Suite:
         """A stranger at another gateway on the same directory, or at this one after a restart; it follows nothing."""
         settings = GatewaySettings(**(self._gateway | changes))
         token = settings.service_token
-        app = create_gateway(settings, bus=self.bus, connect=lambda other: self._client(other, token))
+        app = create_gateway(settings, bus=self.bus, connect=lambda other: self.client(other, token))
         return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway", timeout=20)
 
     def stranger(self) -> httpx.AsyncClient:
         """Somebody who isn't signed in."""
-        return self._client("gateway")
+        return self.client("gateway")
 
     def user(self, *roles: Role, offices: tuple[str, ...] = (EVERY_OFFICE,), name: str = "amina") -> httpx.AsyncClient:
         """Somebody who is signed in at the gateway."""
         principal = Principal(f"user:{name}", name, frozenset(roles), frozenset(offices))
-        return self._client("gateway", self.signer.issue(principal))
+        return self.client("gateway", self.signer.issue(principal))
 
     def idempotency(self) -> dict[str, str]:
         """The header of a new command."""

@@ -26,7 +26,7 @@ async def test_every_route_of_every_service_names_its_roles(suite: Suite) -> Non
 
 
 async def test_without_a_token_nothing_is_passed_on(suite: Suite) -> None:
-    async with suite._client("gateway") as stranger:
+    async with suite.client("gateway") as stranger:
         answer = await stranger.post("/api/screening/cases", json=person(), headers=suite.idempotency())
         assert answer.status_code == 401
         assert answer.headers["content-type"] == "application/problem+json"
@@ -123,7 +123,7 @@ def _references(node: object) -> list[str]:
 
 async def test_signing_in_gives_a_token_with_the_accounts_roles(suite: Suite) -> None:
     password = suite.accounts.create("farida", [Role.PROTECTION], ["tripoli"], Whose.MACHINE)
-    async with suite._client("gateway") as stranger:
+    async with suite.client("gateway") as stranger:
         answer = (await stranger.post("/api/sign-in", json={"name": "farida", "password": password})).json()
         assert (answer["token_type"], answer["roles"]) == ("Bearer", ["protection"])
         headers = {"Authorization": f"Bearer {answer['access_token']}"}
@@ -134,7 +134,7 @@ async def test_signing_in_gives_a_token_with_the_accounts_roles(suite: Suite) ->
 
 
 async def test_after_five_failures_a_name_has_to_wait(suite: Suite) -> None:
-    async with suite._client("gateway") as stranger:
+    async with suite.client("gateway") as stranger:
         guess = {"name": "guessed", "password": "wrong"}
         seen = [(await stranger.post("/api/sign-in", json=guess)).status_code for _ in range(6)]
     assert seen == [401] * 5 + [429]
