@@ -175,11 +175,40 @@ def machine_paths(source: Source) -> Iterator[Finding]:
             yield number, f"{found[0]} is a path of one machine"
 
 
+def across_offices(source: Source) -> Iterator[Finding]:
+    """Where a use case looks beyond the caller's offices, somebody has thought about what the caller then hears."""
+    for node in source.nodes:
+        if isinstance(node, ast.Attribute) and node.attr in ("across_offices", "leave") and _of_offices(source, node):
+            yield node.lineno, f"{node.attr}: looks across offices"
+
+
+def _of_offices(source: Source, node: ast.Attribute) -> bool:
+    return node.attr == "across_offices" or "sight" in source.full_name(node.value)
+
+
+def unlimited_reads(source: Source) -> Iterator[Finding]:
+    """A request's own transaction sees what its caller may see: ``reading``, ``command`` and ``seen_by`` make such."""
+    for call in source.calls:
+        if isinstance(call.func, ast.Attribute) and call.func.attr in ("transaction", "statement", "retried"):
+            yield call.lineno, f"{call.func.attr}: a transaction that sees every office's rows"
+
+
 PRODUCT = ("services/*.py", "shared/*.py")
 SERVICES = ("services/*/*.py",)
 #: The command and what it starts on its own machine: programs around the services, not services.
 AROUND = ("services/cli/*", "services/servers/*")
 PROGRAMS = ("*/__main__.py", "services/simulator/*", *AROUND)
+
+#: Suspected duplicates and the merging of persons; who is on a flight; and what makes the block.
+ACROSS_OFFICES = (
+    "services/screening/usecases/registration.py",
+    "services/screening/usecases/households.py",
+    "services/travel/repository.py",
+    "shared/persistence/*",
+)
+GATEWAY = "services/gateway/*.py"
+#: The account of all events, for who works for every office; the cursor of the live stream, which is filtered after.
+UNLIMITED = ("services/gateway/suite.py", "services/gateway/stream.py")
 
 RULES = (
     Rule("commits", commits, PRODUCT, beyond=("shared/persistence/*", "shared/messaging/*")),
@@ -190,6 +219,8 @@ RULES = (
     Rule("prints", prints, PRODUCT, beyond=PROGRAMS),
     Rule("impure-domain", impure_domain, ("services/*/domain.py", "services/*/domain/*.py")),
     Rule("impure-fold", impure_fold, tuple(f"services/gateway/{each}.py" for each in ("projection", "stages"))),
+    Rule("across-offices", across_offices, PRODUCT, beyond=ACROSS_OFFICES),
+    Rule("unlimited-reads", unlimited_reads, ("services/*/api.py", "services/*/api/*", GATEWAY), beyond=UNLIMITED),
     Rule("environment", environment, SERVICES, beyond=("*/settings.py", "*/__main__.py", *AROUND)),
     Rule("sizes", sizes, PRODUCT),
     # Inside an image the paths are the image's own.

@@ -28,6 +28,7 @@ from shared.ids import new_id
 from shared.messaging.handlers import Received
 from shared.persistence.unit_of_work import Surroundings
 from shared.programme import load_programme
+from tests.unit.travel.followers import Followers
 from tests.unit.travel.people import DEPARTURE, NOW, flight, give_papers
 
 PEOPLE = [new_id() for _ in range(6)]
@@ -71,7 +72,8 @@ class Travel(RuleBasedStateMachine):
             plane = flight(capacity)
             plane.id = id
             self.uow.flights.add(plane)
-        self.told = 0
+        self.told = self.followed = 0
+        self.followers = Followers(PEOPLE, surroundings)
         self.seated: dict[UUID, UUID] = {}
         self.on_board: set[UUID] = set()
         for case_id, age, family in zip(PEOPLE, AGES, families, strict=True):
@@ -280,6 +282,15 @@ class Travel(RuleBasedStateMachine):
         assert self.seated == {each.id: each.flight_id for each in self.uow.cases if each.status in SEATED}
         past_boarding = SEATED - {Status.BOOKED} | {Status.DEPARTED, Status.ARRIVED, Status.MISSING}
         assert self.on_board == {each.id for each in self.uow.cases if each.status in past_boarding}
+
+    @invariant()
+    def the_country_of_origin_is_concerned_in_every_service_alike(self) -> None:
+        news, self.followed = self.uow._recorded[self.followed :], len(self.uow._recorded)
+        for each in news:
+            if each.outgoing.subject in PEOPLE:
+                self.followers.hear(each.outgoing.subject, each.outgoing.data, self.clock.now())
+        travelling = {each.id for each in self.uow.cases if each.travels}
+        assert self.followers.travelling == dict.fromkeys(("screening", "reintegration", "gateway"), travelling)
 
     def _fold(self, subject: UUID, data: Contract) -> None:
         match data:
