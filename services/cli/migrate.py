@@ -11,6 +11,7 @@ from services.cli.failure import Failure
 from services.cli.services import Service
 from shared.persistence import migrations
 from shared.persistence.database import Database
+from shared.persistence.row_security import MayNotMakeRole
 
 app = typer.Typer()
 
@@ -33,7 +34,10 @@ async def _upgrade(url: str, folder: Path) -> str:
     database = Database(url, name="homeward migrate")
     try:
         before = await migrations.current(database)
-        await migrations.upgrade(database, folder)
+        try:
+            await migrations.upgrade(database, folder)
+        except MayNotMakeRole as error:
+            raise Failure(str(error)) from None
         after = await migrations.current(database)
     finally:
         await database.close()
