@@ -28,6 +28,7 @@ from shared.messaging.comparison import Comparer
 from shared.messaging.consumer import Consumer
 from shared.messaging.deadletters import DeadLetters
 from shared.messaging.handlers import Handlers
+from shared.messaging.learning import Learner, Learning
 from shared.messaging.outbox import Log, Logged, Outgoing
 from shared.messaging.producer_log import HttpProducerLog
 from shared.messaging.rabbitmq import RabbitBus
@@ -78,6 +79,7 @@ class Service:
         publish: Callable[[Any], Outgoing | None] = lambda _: None,
         scheduled: Sequence[Scheduled] = (),
         projection: Projection = NO_PROJECTION,
+        learning: Learning | None = None,
         bus: Bus | None = None,
         database: Database | None = None,
         clock: ProgrammeClock | None = None,
@@ -112,6 +114,7 @@ class Service:
         self._leaving: asyncio.Task[None] | None = None
         self._when_stopping: list[Callable[[], None]] = []
         self._compose(handlers, scheduled, projection)
+        self.learner = self._learner(learning)
         self.app = self._face(routers)
 
     def unit(self, connection: AsyncConnection, actor: str = "system") -> UnitOfWork:
@@ -209,12 +212,19 @@ class Service:
             self.scheduler.run(),
             self.health.watch(),
         ]
-        if self.relay:
-            loops.append(self.relay.run())
+        loops += [self.relay.run()] if self.relay else []
+        loops += [self.learner.run()] if self.learner else []
         if self.settings.environment != "production":
             loops.append(self._follow_clock())
         with running_as(self.name):
             self._tasks = [asyncio.create_task(loop, name=getattr(loop, "__qualname__", "loop")) for loop in loops]
+
+    def _learner(self, learning: Learning | None) -> Learner | None:
+        if learning is None:
+            return None
+        return Learner(
+            learning, lambda name: HttpProducerLog(self.client(name)), self.database, self.unit, self.committed
+        )
 
     async def protect(self) -> None:
         """Have the keys, seal what was written before it was sealed, erase whom a restored backup has brought back."""

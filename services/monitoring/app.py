@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.monitoring import api, outgoing, usecases
-from services.monitoring.handlers import HANDLERS
+from services.monitoring.handlers import HANDLERS, LEARNING
 from services.monitoring.repository import Unit, newly_overdue
 from services.monitoring.settings import Settings
 from shared.clock import ProgrammeClock
@@ -38,6 +38,7 @@ def create_app(
         unit=Unit,
         publish=outgoing.publish,
         handlers=HANDLERS,
+        learning=LEARNING,
         follows=(reintegration.SOURCE, screening.SOURCE),
         scheduled=SCHEDULED,
         routers=[api.router],

@@ -3,15 +3,16 @@
 from services.monitoring.domain.case import Case
 from services.monitoring.domain.visit import Planned
 from services.monitoring.domain.vocabulary import Method
-from services.monitoring.repository import Unit
+from services.monitoring.repository import CASES, Unit
 from shared.contracts.reintegration import (
     DeliveryCorrected,
     ReintegrationCancelled,
     ReintegrationCompleted,
     ReintegrationOpened,
 )
-from shared.contracts.screening import PersonErased
+from shared.contracts.screening import CaseRegistered, PersonErased
 from shared.messaging.handlers import Received, handlers, on
+from shared.messaging.learning import Learning
 from shared.programme import Programme
 
 
@@ -24,7 +25,18 @@ def opened(received: Received[ReintegrationOpened], uow: Unit) -> None:
         uow.record(scheduled)
     elif rescheduled := case.reintegration_reopened(received.data.inception_on):
         uow.record(rescheduled)
-    case.belongs_to(received.data.office, received.data.country_of_origin)
+    begun(received, uow)
+
+
+def begun(received: Received[ReintegrationOpened], uow: Unit) -> None:
+    """Whose case it is."""
+    uow.cases.get(received.subject).belongs_to(received.data.office, received.data.country_of_origin)
+
+
+def registered(received: Received[CaseRegistered], uow: Unit) -> None:
+    """The same, of cases whose opening didn't tell it."""
+    case = uow.cases.get(received.subject)
+    case.office, case.country_of_origin = received.data.office, received.data.country_of_origin
 
 
 def completed(received: Received[ReintegrationCompleted], uow: Unit) -> None:
@@ -39,11 +51,16 @@ def delivery_corrected(received: Received[DeliveryCorrected], uow: Unit) -> None
 
 def cancelled(received: Received[ReintegrationCancelled], uow: Unit) -> None:
     """No more visits are made."""
+    ended_early(received, uow)
+    if ended := uow.cases.get(received.subject).reintegration_cancelled(received.time.date()):
+        uow.record(ended)
+
+
+def ended_early(received: Received[ReintegrationCancelled], uow: Unit) -> None:
+    """Whether the country of origin still has to do with it."""
     case = uow.cases.get(received.subject)
     # Travel alone knows whether the person is missing or never left: without an arrival the country hears nothing.
     case.travelling = case.travelling and received.data.reason not in ("arrival_corrected", "withdrawn")
-    if ended := case.reintegration_cancelled(received.time.date()):
-        uow.record(ended)
 
 
 def planned(programme: Programme) -> list[Planned]:
@@ -69,4 +86,10 @@ HANDLERS = handlers(
     on(DeliveryCorrected, delivery_corrected, cases=lambda received: [received.subject]),
     on(ReintegrationCancelled, cancelled, cases=lambda received: [received.subject]),
     on(PersonErased, erased, cases=lambda received: [received.subject]),
+)
+
+#: Of cases whose follow-up began before monitoring kept whose they are.
+LEARNING = Learning(
+    CASES,
+    handlers(on(CaseRegistered, registered), on(ReintegrationOpened, begun), on(ReintegrationCancelled, ended_early)),
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.reintegration import api, outgoing
-from services.reintegration.handlers import HANDLERS
+from services.reintegration.handlers import HANDLERS, LEARNING
 from services.reintegration.repository import Unit
 from services.reintegration.settings import Settings
 from shared.clock import ProgrammeClock
@@ -35,6 +35,7 @@ def create_app(
         unit=Unit,
         publish=outgoing.publish,
         handlers=HANDLERS,
+        learning=LEARNING,
         follows=(screening.SOURCE, travel.SOURCE),
         routers=[api.router],
         migrations=Path(__file__).parent / "migrations",

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from services.reintegration.domain.case import Case
-from services.reintegration.repository import Unit
+from services.reintegration.repository import CASES, Unit
 from shared.contracts.screening import CaseMerged, CaseRegistered, DuplicateDecided, PersonErased
 from shared.contracts.travel import (
     ArrivalConfirmed,
@@ -14,6 +14,7 @@ from shared.contracts.travel import (
     WithdrawnAtGate,
 )
 from shared.messaging.handlers import Received, handlers, on
+from shared.messaging.learning import Learning
 
 
 def registered(received: Received[CaseRegistered], uow: Unit) -> None:
@@ -112,4 +113,15 @@ HANDLERS = handlers(
     on(ArrivalCorrected, arrival_corrected, cases=lambda received: [received.subject]),
     on(WithdrawnAtGate, withdrawn, cases=lambda received: [received.subject]),
     on(PersonErased, erased, cases=lambda received: [received.subject]),
+)
+
+#: Of cases that were registered before reintegration kept whose they are and who travels.
+LEARNING = Learning(
+    CASES,
+    handlers(
+        on(CaseRegistered, registered),
+        on(SeatBooked, seat_booked),
+        on(SeatReleased, seat_released),
+        on(BoardingCorrected, boarding_corrected),
+    ),
 )

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from services.screening import outgoing
 from services.screening.api import erasure, reads, registration, screening
-from services.screening.handlers import HANDLERS
+from services.screening.handlers import HANDLERS, LEARNING
 from services.screening.repository import Unit
 from services.screening.scheduled import scheduled
 from services.screening.settings import Settings
@@ -38,6 +38,7 @@ def create_app(
         unit=Unit,
         publish=outgoing.publish,
         handlers=HANDLERS,
+        learning=LEARNING,
         follows=(travel.SOURCE, monitoring.SOURCE),
         scheduled=scheduled(load_programme(settings.programme)),
         migrations=Path(__file__).parent / "migrations",

@@ -1,7 +1,7 @@
 """How screening reacts to what travel and monitoring publish."""
 
 from services.screening.domain.records import Withdrawal
-from services.screening.repository import Unit
+from services.screening.repository import CASES, Unit
 from shared.contracts.monitoring import CaseClosed
 from shared.contracts.travel import (
     Boarded,
@@ -13,6 +13,7 @@ from shared.contracts.travel import (
     WithdrawnAtGate,
 )
 from shared.messaging.handlers import Received, handlers, on
+from shared.messaging.learning import Learning
 
 
 def seat_booked(received: Received[SeatBooked], uow: Unit) -> None:
@@ -31,10 +32,16 @@ def boarded(received: Received[Boarded], uow: Unit) -> None:
     case.boarded = case.travelling = True
 
 
+def on_board_after_all(received: Received[BoardingCorrected], uow: Unit) -> None:
+    """Who had lost the seat travels; who comes off the flight keeps the seat, or a release tells more."""
+    if received.data.boarded:
+        uow.cases.get(received.subject).travelling = True
+
+
 def boarding_corrected(received: Received[BoardingCorrected], uow: Unit) -> None:
     """Whoever was not on board after all can still withdraw."""
+    on_board_after_all(received, uow)
     case = uow.cases.get(received.subject)
-    case.travelling = case.travelling or received.data.boarded
     uow.record(*case.correct_boarding(received.data.boarded, uow.clock.now()))
 
 
@@ -70,4 +77,10 @@ HANDLERS = handlers(
     on(WithdrawnAtGate, withdrawn, cases=lambda received: [received.subject]),
     on(CaseClosed, closed, cases=lambda received: [received.subject]),
     on(WithdrawalTooLate, withdrawal_too_late, cases=lambda received: [received.subject]),
+)
+
+#: Of cases that were registered before screening kept who travels.
+LEARNING = Learning(
+    CASES,
+    handlers(on(SeatBooked, seat_booked), on(SeatReleased, seat_released), on(BoardingCorrected, on_board_after_all)),
 )

@@ -144,6 +144,13 @@ def open_states(op: Operations, *tables: str) -> None:
         op.execute(f"ALTER TABLE {table} DROP COLUMN sealed, DROP COLUMN sealed_for, DROP COLUMN unsealed")
 
 
+def mark_unlearnt(op: Operations, table: str) -> None:
+    """Mark the aggregates that are there already: they learn from the logs what they don't hold yet."""
+    op.execute(f"ALTER TABLE {table} ADD COLUMN unlearnt boolean NOT NULL DEFAULT true")
+    op.execute(f"ALTER TABLE {table} ALTER COLUMN unlearnt SET DEFAULT false")
+    op.execute(f"CREATE INDEX {table}_unlearnt ON {table} (id) WHERE unlearnt")
+
+
 def seal_column(op: Operations, table: str, column: str) -> None:
     """Make a column of a side table one for sealed texts; ``open_…`` keeps what was written until it is sealed."""
     op.execute(f"ALTER TABLE {table} RENAME COLUMN {column} TO open_{column}")

@@ -41,7 +41,7 @@ def require(*roles: Role) -> Callable[[Request], Awaitable[Principal]]:
 
 async def of_every_office(request: Request) -> None:
     """A dependency besides the role: what tells of all offices is for those who work for all. Raises Forbidden."""
-    if EVERY_OFFICE not in authenticated(request).offices:
+    if EVERY_OFFICE not in (await authenticated(request)).offices:
         raise Forbidden("This tells of every office's cases: it needs an account of every office.")
 
 

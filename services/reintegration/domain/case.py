@@ -85,7 +85,7 @@ class Case:
     def register(self, person_id: UUID, office: str, country_of_origin: str) -> Opened | None:
         """Whose case it is, and which offices'. An opening that came before is told now, with all of it."""
         known = self.person_id is not None
-        self.person_id, self.office, self.country_of_origin = person_id, office, country_of_origin
+        self.person_id, self.office, self.country_of_origin = self.person_id or person_id, office, country_of_origin
         return None if known else self._opened()
 
     def _opened(self) -> Opened | None:

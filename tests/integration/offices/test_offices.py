@@ -6,13 +6,14 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 import pytest_asyncio
 
 from shared.ids import new_id
-from shared.persistence.database import rows
+from shared.persistence.database import rows, run
 from shared.persistence.offices import Sight
 from tests.integration.gateway.suite import Suite, person
 from tests.integration.offices import walk
@@ -141,6 +142,34 @@ async def test_the_country_of_origin_sees_a_case_as_long_as_travel_is_booked(sui
         assert await who_shows(suite, family, officer(suite, "abidjan")) == set()
     await family.fly()
     assert await who_shows(suite, family, there) == {"gateway", *suite.apps}
+
+
+async def test_cases_from_before_offices_counted_learn_whose_they_are_from_the_logs(suite: Suite) -> None:
+    family = Family(suite)
+    await family.go()
+    home, there = officer(suite, "tripoli"), officer(suite, "islamabad")
+    for service, columns in (
+        ("screening", ("travelling",)),
+        ("reintegration", ("office", "country_of_origin", "travelling")),
+        ("monitoring", ("office", "country_of_origin")),
+    ):
+        await forget(suite, service, family.case_ids, columns)
+    assert await who_shows(suite, family, there) == {"gateway", "travel"}
+    for service in ("screening", "reintegration", "monitoring"):
+        await suite.apps[service].state.service.learner.learn()
+    assert await who_shows(suite, family, there) == await who_shows(suite, family, home) == {"gateway", *suite.apps}
+    assert await who_shows(suite, family, officer(suite, "abidjan")) == set()
+    await family.rests()
+
+
+async def forget(suite: Suite, service: str, case_ids: list[str], columns: tuple[str, ...]) -> None:
+    """As an upgrade finds cases that were kept by a build to which offices didn't matter."""
+    emptied = ", ".join(f"{name} = {'false' if name == 'travelling' else 'NULL'}" for name in columns)
+    without = "".join(f" - '{name}'" for name in columns)
+    statement = f"""UPDATE {service}_case SET unlearnt = true, {emptied},
+                        state = CAST(CAST(state AS jsonb){without} AS json) WHERE id = ANY(:ids)"""
+    async with suite.apps[service].state.service.database.transaction() as connection:
+        assert await run(connection, statement, ids=[UUID(each) for each in case_ids]) == len(case_ids)
 
 
 async def who_shows(suite: Suite, family: Family, user: httpx.AsyncClient) -> set[str]:

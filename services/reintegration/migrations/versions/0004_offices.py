@@ -10,6 +10,7 @@ from shared.persistence.row_security import (
     make_office_role,
     of_cases,
 )
+from shared.persistence.schema import mark_unlearnt
 
 revision = "0004"
 down_revision = "0003"
@@ -23,6 +24,7 @@ def upgrade() -> None:
         """ALTER TABLE reintegration_case ADD COLUMN office text, ADD COLUMN country_of_origin text,
                ADD COLUMN travelling boolean NOT NULL DEFAULT false"""
     )
+    mark_unlearnt(op, "reintegration_case")
     make_office_role(op)
     let_offices_read(op, "reintegration_case", of_cases(country="country_of_origin"))
     let_offices_read(op, "reintegration_person", beside("reintegration_case", "person_id = reintegration_person.id"))
@@ -34,6 +36,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Whoever has a token reads every case."""
     let_nobody_read(op, "data_key", "reintegration_fund", "reintegration_person", "reintegration_case")
-    op.execute(
-        "ALTER TABLE reintegration_case DROP COLUMN travelling, DROP COLUMN country_of_origin, DROP COLUMN office"
-    )
+    for column in ("unlearnt", "travelling", "country_of_origin", "office"):
+        op.execute(f"ALTER TABLE reintegration_case DROP COLUMN {column}")

@@ -4,6 +4,7 @@ from alembic import op
 
 from shared.persistence.offices import ROLE
 from shared.persistence.row_security import beside, let_nobody_read, let_offices_read, make_office_role, of_cases
+from shared.persistence.schema import mark_unlearnt
 
 revision = "0005"
 down_revision = "0004"
@@ -20,6 +21,7 @@ def upgrade() -> None:
                travelling = coalesce(CAST(state ->> 'boarded' AS boolean), false)"""
     )
     op.execute("ALTER TABLE screening_case ALTER COLUMN travelling SET NOT NULL")
+    mark_unlearnt(op, "screening_case")
     make_office_role(op)
     let_offices_read(op, "screening_case", of_cases())
     let_offices_read(op, "household", beside("screening_case", "household_id = household.id"))
@@ -35,4 +37,4 @@ def downgrade() -> None:
     """Whoever has a token reads every case."""
     op.execute(f"REVOKE ALL ON SEQUENCE case_number FROM {ROLE}")
     let_nobody_read(op, "data_key", "list_entry", "person_key", "household", "screening_case")
-    op.execute("ALTER TABLE screening_case DROP COLUMN travelling, DROP COLUMN country")
+    op.execute("ALTER TABLE screening_case DROP COLUMN unlearnt, DROP COLUMN travelling, DROP COLUMN country")
