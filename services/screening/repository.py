@@ -90,14 +90,20 @@ class Unit(UnitOfWork):
 
     async def load_person(self, case_id: UUID) -> list[Case]:
         """All cases of the person who has this one, with their households."""
-        own = await of_the_same_people(self.connection, [case_id])
-        await self.load(
-            households={row.household_id for row in own} - {None}, cases=[case_id, *(row.id for row in own)]
-        )
+        async with self.across_offices():
+            own = await of_the_same_people(self.connection, [case_id])
+            await self.load(
+                households={row.household_id for row in own} - {None}, cases=[case_id, *(row.id for row in own)]
+            )
+        await self.see(cases=[case_id])
         return [self.cases.get(row.id) for row in own]
 
     async def erase(self, owner: UUID) -> None:
-        """Destroy what is held of a person, in all of the person's cases."""
+        """Destroy what is held of a person, in all of the person's cases, whichever office's they are."""
+        async with self.across_offices():
+            await self._erase(owner)
+
+    async def _erase(self, owner: UUID) -> None:
         own = await rows(self.connection, "SELECT id, household_id FROM screening_case WHERE person_id = :id", id=owner)
         await self.load(households={row.household_id for row in own} - {None}, cases=[row.id for row in own])
         for case in (self.cases.get(row.id) for row in own):

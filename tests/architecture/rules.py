@@ -199,8 +199,9 @@ SERVICES = ("services/*/*.py",)
 AROUND = ("services/cli/*", "services/servers/*")
 PROGRAMS = ("*/__main__.py", "services/simulator/*", *AROUND)
 
-#: Suspected duplicates and the merging of persons; who is on a flight; and what makes the block.
+#: A person's cases for erasure, suspected duplicates, the merging of persons; who is on a flight; what makes the block.
 ACROSS_OFFICES = (
+    "services/screening/repository.py",
     "services/screening/usecases/registration.py",
     "services/screening/usecases/households.py",
     "services/travel/repository.py",

@@ -17,7 +17,7 @@ from shared.persistence.database import rows, run
 from shared.persistence.offices import Sight
 from tests.integration.gateway.suite import Suite, person
 from tests.integration.offices import walk
-from tests.integration.offices.journey import Family, flight, officer
+from tests.integration.offices.journey import ROLES, Family, flight, officer
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -142,6 +142,21 @@ async def test_the_country_of_origin_sees_a_case_as_long_as_travel_is_booked(sui
         assert await who_shows(suite, family, officer(suite, "abidjan")) == set()
     await family.fly()
     assert await who_shows(suite, family, there) == {"gateway", *suite.apps}
+
+
+async def test_an_office_erases_a_person_in_every_offices_cases(suite: Suite) -> None:
+    name = f"Bangash{new_id().hex[-8:]}"
+    home, other = officer(suite, "tripoli"), officer(suite, "abidjan")
+    elder = (await suite.register(home, given_name=name, family_name=name))["case_id"]
+    younger = (await suite.register(other, given_name=name, family_name=name, office="abidjan"))["case_id"]
+    same = {"same_person": True, "reason": "the same papers"}
+    await suite.command(home, f"screening/cases/{elder}/duplicates/{younger}", same)
+    await suite.command(home, f"screening/cases/{elder}/decline", {"reason": "can't return"})
+    asked = {"ground": "requested", "reason": "wants to be forgotten"}
+    await suite.command(home, f"screening/cases/{elder}/erasure", asked)
+    approver = suite.user(*ROLES, offices=("tripoli",), name="approver")
+    erased = await suite.command(approver, f"screening/cases/{elder}/erasure/approval", {})
+    assert sorted(erased["case_ids"]) == sorted([elder, younger])
 
 
 async def test_cases_from_before_offices_counted_learn_whose_they_are_from_the_logs(suite: Suite) -> None:
