@@ -1,20 +1,18 @@
-"""Keys, tokens and first accounts of a suite that was set up on this machine."""
+"""Keys and first accounts of a suite that was set up on this machine."""
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from joserfc.jwk import OKPKey
 
 from shared.auth.accounts import Accounts, Whose
-from shared.auth.keys import load_or_generate_key
-from shared.auth.principal import EVERY_OFFICE, Principal, service_principal
-from shared.auth.roles import OPERATORS, Role
+from shared.auth.keys import key_set, load_or_generate_key
+from shared.auth.principal import EVERY_OFFICE, Principal
+from shared.auth.roles import Role
 from shared.auth.tokens import Signer
 from shared.protection.wrapping import first_keys, write_keys
-
-#: A service's own token lives as long as its process may.
-_SERVICE_TOKEN_SECONDS = 365 * 24 * 3600
 
 
 class BadCredentials(Exception):
@@ -46,7 +44,7 @@ def directory_token(data: Path, role: str) -> str | None:
 
 
 class Credentials:
-    """What a data directory holds of them: the signing key, the accounts, and the accounts' first passwords.
+    """What a data directory holds of them: the signing keys, the accounts, and the accounts' first passwords.
 
     Simulated people keep the passwords that are made for them; others have to change theirs at once, and have no entry
     here any more once they have. Raises BadCredentials.
@@ -57,6 +55,9 @@ class Credentials:
         self.key_file = data / "token.key"
         self.accounts_file = data / "accounts.json"
         self.passwords_file = data / "credentials.json"
+        #: The services' public keys.
+        self.service_keys_file = data / "service-keys.json"
+        self._identities = data / "identities"
         self.key: OKPKey = load_or_generate_key(self.key_file)
         #: The key-encryption keys: they are backed up apart from the databases.
         self.keys_file = data / "keys.json"
@@ -65,9 +66,14 @@ class Credentials:
         #: By role: name and first password.
         self.by_role = self._made_for(Whose.MACHINE if simulated_people else Whose.FIRST)
 
-    def service_token(self, name: str) -> str:
-        """The token with which a service calls the others."""
-        return Signer(self.key).issue(service_principal(name), _SERVICE_TOKEN_SECONDS)
+    def identify(self, services: Iterable[str]) -> None:
+        """Each of these services has a key of its own, and the public halves are where all find them."""
+        keys = {name: load_or_generate_key(self.identity_file(name)) for name in services}
+        self.service_keys_file.write_text(key_set(keys))
+
+    def identity_file(self, service: str) -> Path:
+        """The private key of a service."""
+        return self._identities / f"{service}.key"
 
     def _made_for(self, whose: Whose) -> dict[str, tuple[str, str]]:
         accounts = Accounts(self.accounts_file)
@@ -89,7 +95,7 @@ class Credentials:
 def _create(accounts: Accounts, whose: Whose) -> dict[str, tuple[str, str]]:
     """An account for each role; one whose first password was lost with its file gets another."""
     known, made = set(accounts.names()), {}
-    for role in OPERATORS:
+    for role in Role:
         name = role.value.replace("_", "-")
         if name not in known:
             made[role.value] = name, accounts.create(name, [role], password=whose)

@@ -41,7 +41,8 @@ def environment_of(
     """The variables with which one service's process is started; ``servers`` are DATABASE_URL and AMQP_URL."""
     values = {
         "PUBLIC_KEY": str(data / "token.pub"),
-        "SERVICE_TOKEN": accounts.service_token(name),
+        "IDENTITY_KEY": str(accounts.identity_file(name)),
+        "SERVICE_KEYS": str(accounts.service_keys_file),
         "ENVIRONMENT": "demo" if simulated else "production",
         "PORT": str(port),
         **servers,
@@ -93,6 +94,7 @@ class DistributedSuite:
     async def _start(self) -> None:
         (self.data / "logs").mkdir(parents=True, exist_ok=True)
         self.accounts = await asyncio.to_thread(Credentials, self.data, simulated_people=self.simulated is not None)
+        self.accounts.identify(SERVICES)
         self.credentials = self.accounts.by_role
         (self.data / "token.pub").write_text(public_pem(self.accounts.key))
         self.progress("starting PostgreSQL and RabbitMQ")

@@ -66,6 +66,7 @@ class EmbeddedSuite:
             EmbeddedPostgres(self.data / "postgres", on_progress=self.progress)
         )
         self.accounts = await asyncio.to_thread(Credentials, self.data, simulated_people=self.simulated is not None)
+        self.accounts.identify(SERVICES)
         self.credentials = self.accounts.by_role
         self.bus = InProcessBus()
         for name in SERVICES:
@@ -83,10 +84,11 @@ class EmbeddedSuite:
         package = importlib.import_module(f"services.{name}.app")
         settings = importlib.import_module(f"services.{name}.settings").Settings
         telemetry = self._telemetry(name)
-        token = self.accounts.service_token(name)
         values: dict[str, Any] = {
             "database_url": database_url,
             "public_key": public_pem(self.accounts.key),
+            "identity_key": str(self.accounts.identity_file(name)),
+            "service_keys": str(self.accounts.service_keys_file),
             "environment": "demo" if self.simulated else "production",
             "clock_start": self.simulated,
         }
@@ -99,17 +101,16 @@ class EmbeddedSuite:
         app: FastAPI = package.create_app(
             settings(**values),
             bus=self.bus,
-            connect=lambda other: self._client(other, telemetry, token),
+            connect=lambda other: self._client(other, telemetry),
             telemetry=telemetry,
         )
         return app
 
-    def _client(self, name: str, telemetry: Telemetry | None = None, token: str = "") -> httpx.AsyncClient:
+    def _client(self, name: str, telemetry: Telemetry | None = None) -> httpx.AsyncClient:
         transport: httpx.AsyncBaseTransport = _InProcess(self.apps, name)
         return httpx.AsyncClient(
             transport=telemetry.transport(transport) if telemetry else transport,
             base_url=f"http://{name}",
-            headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=60,
         )
 

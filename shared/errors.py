@@ -48,7 +48,7 @@ class Unstorable(Invalid):
 
 
 class Forbidden(HomewardError):
-    """Your roles do not allow this; ask an administrator for the role that the route names."""
+    """Your roles do not allow this; ask an administrator for one of those that are named."""
 
     status = 403
 

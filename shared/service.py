@@ -18,9 +18,10 @@ from fastapi import APIRouter, FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.auth.keys import read_public_key
+from shared.auth.keys import read_key_set, read_private_key, read_public_key
 from shared.auth.oidc import Provider
-from shared.auth.tokens import Verifier
+from shared.auth.services import Identity, callers
+from shared.auth.tokens import ISSUER, Operators, Verifier
 from shared.clock import ProgrammeClock
 from shared.health import Health
 from shared.messaging.bus import Bus, exchange_of
@@ -49,9 +50,10 @@ from shared.serving import Server
 from shared.settings import ServiceSettings
 from shared.telemetry import RunningAs, Telemetry, configure_logging, running_as
 from shared.web import internal, keys, repair
-from shared.web.clients import Connect, connect_over_http
+from shared.web.clients import Connect, ServiceAuth, connect_over_http
 from shared.web.commands import Desk
 from shared.web.internal import RealClock
+from shared.web.openapi import show_permissions
 from shared.web.problems import install_problem_handlers
 
 log = structlog.get_logger()
@@ -98,6 +100,7 @@ class Service:
         self.clock = clock or ProgrammeClock(settings.clock_start)
         self.programme = load_programme(settings.programme)
         self.connect = connect or connect_over_http(settings, self.telemetry)
+        self._identity = identity_of(name, settings)
         self.source = source
         self._migrations = migrations
         self.log = Log(self.database, source or _PREFIX + name)
@@ -124,7 +127,9 @@ class Service:
     def client(self, service: str) -> httpx.AsyncClient:
         """The client with which this service calls another, or itself as others do."""
         if service not in self._clients:
-            self._clients[service] = self._itself() if service == self.name else self.connect(service)
+            self._clients[service] = client = self._itself() if service == self.name else self.connect(service)
+            if self._identity:
+                client.auth = ServiceAuth(self._identity, service)
         return self._clients[service]
 
     def _itself(self) -> httpx.AsyncClient:
@@ -158,17 +163,23 @@ class Service:
             redoc_url=None,
         )
         install_problem_handlers(app)
+        show_permissions(app)
         app.add_middleware(RunningAs, service=self.name)
         app.state.service = self
         digest = self.vault.digest if self.vault else lambda said: hashlib.sha256(said).digest()
         app.state.desk = Desk(self.database, self.unit, self.clock, self.programme, self.committed, digest)
         if self.settings.public_key:
-            app.state.verifier = Verifier(read_public_key(self.settings.public_key))
+            app.state.verifier = self._verifier()
         app.state.provider = Provider(self.settings.oidc) if self.settings.oidc else None
         own = [keys.router] if self.vault else []
         for router in (*routers, *own, repair.router, internal.probes, internal.router):
             app.include_router(router)
         return app
+
+    def _verifier(self) -> Verifier:
+        services = read_key_set(self.settings.service_keys) if self.settings.service_keys else {}
+        operators = {ISSUER: Operators(read_public_key(self.settings.public_key))}
+        return Verifier(callers(services, self.name) | operators)
 
     @property
     def ended(self) -> list[str]:
@@ -326,6 +337,12 @@ def wrapping_of(settings: ServiceSettings) -> LocalWrapping:
     return LocalWrapping(path=settings.key_file, text=settings.keys.get_secret_value())
 
 
+def identity_of(name: str, settings: ServiceSettings) -> Identity | None:
+    """As whom the service calls the others, when its settings say so."""
+    key = settings.identity_key.get_secret_value()
+    return Identity(name, read_private_key(key)) if key else None
+
+
 def collect_rarely() -> None:
     """Spare the garbage collector what lives as long as the process, and what a batch of events makes and drops.
 
@@ -339,7 +356,7 @@ def collect_rarely() -> None:
 
 def serve(create_app: Callable[[Any], FastAPI], settings: ServiceSettings) -> None:
     """Run one service until it is told to stop; a start that fails is one line and a non-zero exit code."""
-    for name in ("database_url", "amqp_url", "public_key"):
+    for name in ("database_url", "amqp_url", "public_key", "identity_key", "service_keys"):
         if not getattr(settings, name):
             sys.exit(f"homeward: set {settings.model_config['env_prefix']}{name.upper()} to start this service")
     configure_logging(settings.model_config["env_prefix"].removeprefix("HOMEWARD_").strip("_").lower())

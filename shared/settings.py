@@ -1,9 +1,9 @@
 """Settings that every service has. Each reads them from the environment under its own prefix."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.auth.discovery import SecureUrl
@@ -18,12 +18,6 @@ def settings_config(prefix: str) -> SettingsConfigDict:
     return SettingsConfigDict(env_prefix=prefix, env_nested_delimiter="__", extra="forbid", frozen=True)
 
 
-def _of_a_person(role: Role) -> Role:
-    if role.value == "service":
-        raise ValueError("an identity provider gives no service's role")
-    return role
-
-
 class IdentityProvider(BaseModel):
     """An OpenID provider whose access tokens are accepted beside the gateway's own, and what its claims give here."""
 
@@ -36,7 +30,7 @@ class IdentityProvider(BaseModel):
     #: Claims that hold roles or groups; dots lead into a claim, as in ``realm_access.roles``.
     role_claims: tuple[str, ...] = ("roles", "groups")
     #: Role here by the provider's name of a role or group. Who has none of them may do nothing.
-    roles: dict[str, Annotated[Role, AfterValidator(_of_a_person)]] = {}
+    roles: dict[str, Role] = {}
     #: Claims that hold offices.
     office_claims: tuple[str, ...] = ("offices",)
     #: Office here by the provider's name, ``*`` for all of them; without a table the claim holds offices' own codes.
@@ -60,8 +54,10 @@ class ServiceSettings(BaseSettings):
     programme: Path | None = None
     #: Ed25519 public key with which tokens are verified: PEM text, or the path of a PEM file.
     public_key: str = ""
-    #: The token with which this service calls the others.
-    service_token: str = ""
+    #: Ed25519 private key with which this service signs its calls to the others: PEM text, or the path of a PEM file.
+    identity_key: SecretStr = SecretStr("")
+    #: The public keys of the services that may call this one: a JWK set, or the path of one; ``kid`` is the name.
+    service_keys: str = ""
     #: The key-encryption keys that wrap the service's data keys: a file, kept and backed up apart from the database …
     key_file: Path | None = None
     #: … or its content: ``{"current": "ID", "keys": {"ID": "32 bytes in base64"}}``.

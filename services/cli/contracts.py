@@ -1,4 +1,4 @@
-"""``homeward contracts``: the published schemas and examples, and the table of events made from them."""
+"""``homeward contracts``: the published schemas and examples, and the pages that are written from the code."""
 
 import json
 import subprocess
@@ -6,22 +6,24 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli import event_table
+from services.cli import event_table, permission_table
 from services.cli.failure import Failure
 from shared.contracts import registry
+
+PAGES = (event_table.PAGE, permission_table.PAGE)
 
 app = typer.Typer(help="Build and check what services publish.", no_args_is_help=True)
 
 
 @app.command()
 def build() -> None:
-    """Write the JSON Schemas and the table of events that are not current; what would break readers is refused."""
+    """Write the JSON Schemas and tables in docs/ that are not current; what would break readers is refused."""
     try:
         written = registry.build()
     except registry.BreakingChange as error:
         raise Failure(f"readers would break; make a new type (.v2) instead:\n{error}") from None
-    table = ", docs/events.md written" if event_table.build() else ""
-    typer.echo(f"{len(written)} of {len(registry.types())} schemas written{table}")
+    pages = "".join(f", docs/{page.path.name} written" for page in PAGES if page.build())
+    typer.echo(f"{len(written)} of {len(registry.types())} schemas written{pages}")
 
 
 @app.command()
@@ -30,13 +32,16 @@ def check(
         str | None, typer.Option(help="A Git revision whose schemas readers have, such as main or a release.")
     ] = None,
 ) -> None:
-    """Fail when a schema or docs/events.md is not current, an example is wrong, or readers would break."""
-    problems = [*registry.check(published=_at(against) if against else None), *event_table.check()]
+    """Fail when a schema or a table in docs/ is not current, an example is wrong, or readers would break."""
+    problems = [
+        *registry.check(published=_at(against) if against else None),
+        *(problem for page in PAGES for problem in page.check()),
+    ]
     for each in problems:
         typer.echo(each, err=True)
     if problems:
         raise Failure(f"{len(problems)} problems with the contracts")
-    typer.echo(f"{len(registry.types())} types: schemas and docs/events.md current, examples valid, no reader broken")
+    typer.echo(f"{len(registry.types())} types: schemas and tables current, examples valid, no reader broken")
 
 
 def _at(revision: str) -> dict[str, Any]:

@@ -10,11 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from services.cli.page import Page
 from services.embedded import SERVICES
 from shared.contracts import registry
 from shared.contracts.envelope import Contract
-
-EVENTS = Path(__file__).parents[2] / "docs" / "events.md"
 
 #: Whose id the subject is, by how the type's own name begins; the case's for every other.
 _SUBJECTS = {"household-": "household", "fund-": "fund", "flight-": "flight", "manifest-": "flight"}
@@ -42,24 +41,6 @@ def text() -> str:
         contracts = [each for each in registry.types().values() if each.__module__ == producer.__name__]
         lines += [_row(contract, handled.get(contract.type, [])) for contract in contracts]
     return "\n".join([*lines, *_codes()]) + "\n"
-
-
-def build(path: Path = EVENTS) -> bool:
-    """Write the page if it is not current; whether it was written."""
-    current = text()
-    if _written(path) == current:
-        return False
-    path.write_text(current, encoding="utf-8")
-    return True
-
-
-def check(path: Path = EVENTS) -> list[str]:
-    """What is wrong with the page, as sentences."""
-    return [] if _written(path) == text() else [f"{path.name}: not current; run: homeward contracts build"]
-
-
-def _written(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.exists() else None
 
 
 def _handlers() -> dict[str, list[str]]:
@@ -114,3 +95,6 @@ def _enums() -> Iterator[type[Enum]]:
             for each in (field.annotation, *typing.get_args(field.annotation)):
                 if isinstance(each, type) and issubclass(each, Enum):
                     yield each
+
+
+PAGE = Page(Path(__file__).parents[2] / "docs" / "events.md", text)

@@ -7,11 +7,11 @@ from fastapi import Depends, Request
 
 from services.gateway.sessions import Sessions, is_session, sessions
 from shared.auth.accounts import Account
+from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
-from shared.auth.roles import OPERATORS
 from shared.auth.tokens import Verifier
-from shared.errors import Forbidden, RuleBroken
-from shared.web.access import MARKER, access_token, verified
+from shared.errors import RuleBroken
+from shared.web.access import MARKER, access_token, check, verified
 
 
 class NoLocalSession(RuleBroken):
@@ -47,11 +47,10 @@ async def own_session(request: Request, each: Annotated[Sessions, Depends(sessio
     token = access_token(request)
     if is_session(token):
         return OwnSession(token, each.find(token))
-    if not (await verified(request, token)).may(OPERATORS):
-        raise Forbidden
+    check(await verified(request, token), Permission.SELF_CHANGE)
     raise NoLocalSession
 
 
-setattr(own_session, MARKER, frozenset(OPERATORS))
+setattr(own_session, MARKER, Permission.SELF_CHANGE)
 
 Own = Annotated[OwnSession, Depends(own_session)]

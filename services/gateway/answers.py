@@ -181,7 +181,8 @@ def case_row(case: CaseView) -> CaseRow:
             "country": known.country,
             "corridor": case.corridor,
             "holds": len(known.holds),
-            "missing_gates": case.missing_gates,
+            # Care stands for a child without a parent, of whom no list tells; the case's own page has every gate.
+            "missing_gates": [gate for gate in case.missing_gates if gate is not Gate.CARE],
             "flight_id": case.travel.flight_id,
             "updated_at": case.updated_at,
         }

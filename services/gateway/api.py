@@ -14,15 +14,15 @@ from services.gateway.reads import Reads
 from services.gateway.repository import Filter
 from services.gateway.stages import Stage
 from services.gateway.stream import Stream
+from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
-from shared.auth.roles import OPERATORS
 from shared.errors import HomewardError
 from shared.persistence.offices import Sight, sight_of
 from shared.web.access import access_token, require, verified
 
 router = APIRouter(prefix="/api", tags=["status"])
 
-Operator = Annotated[Principal, Depends(require(*OPERATORS))]
+Operator = Annotated[Principal, Depends(require(Permission.STATUS_READ))]
 
 #: Seconds after which a stream ends and the browser comes back, so that its token is looked at again.
 STREAM_SECONDS = 900

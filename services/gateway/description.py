@@ -18,7 +18,6 @@ router = APIRouter(include_in_schema=False)
 #: Seconds for which a service's description is kept: it changes with its build only.
 KEPT = 60.0
 _COMPONENTS = "#/components/"
-_BEARER = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
 
 Document = dict[str, Any]
 
@@ -65,10 +64,11 @@ def merge(own: Document, services: Mapping[str, Document]) -> Document:
         for path, item in _served(document.get("paths", {})):
             paths[f"/api/{service}{path}"] = _prefixed(item, service)
         for kind, each in document.get("components", {}).items():
+            if kind == "securitySchemes":  # All have the one that the gateway has.
+                continue
             renamed = {f"{service}_{name}": _prefixed(component, service) for name, component in each.items()}
             components.setdefault(kind, {}).update(renamed)
-    components["securitySchemes"] = components.get("securitySchemes", {}) | _BEARER
-    return own | {"paths": paths, "components": components, "security": [{"bearer": []}]}
+    return own | {"paths": paths, "components": components}
 
 
 def _served(paths: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -6,22 +6,22 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.gateway.clients import SERVICES, Neighbours
+from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
-from shared.auth.roles import OPERATORS, Role
 from shared.errors import Forbidden, HomewardError, NotFound
 from shared.web.access import access_token, require
 
 router = APIRouter(prefix="/api", include_in_schema=False)
 
 #: Who may use a service's internal routes from outside: the first segment of the path, per method. Others are hidden.
-INTERNAL: dict[str, dict[str, tuple[Role, ...]]] = {
-    "events": {"GET": (Role.ADMIN, Role.AUDITOR), "POST": (Role.ADMIN, Role.AUDITOR)},
-    "positions": {"GET": (Role.ADMIN, Role.AUDITOR)},
-    "lag": {"GET": (Role.ADMIN, Role.AUDITOR)},
-    "dead-letters": {"GET": (Role.ADMIN, Role.AUDITOR), "POST": (Role.ADMIN,)},
-    "unreadable": {"GET": (Role.ADMIN, Role.AUDITOR), "POST": (Role.ADMIN,)},
-    "keys": {"GET": (Role.ADMIN, Role.AUDITOR), "POST": (Role.ADMIN,)},
-    "replay": {"GET": (Role.ADMIN, Role.AUDITOR), "POST": (Role.ADMIN,)},
+INTERNAL: dict[str, dict[str, Permission]] = {
+    "events": {"GET": Permission.EVENTS_READ, "POST": Permission.EVENTS_READ},
+    "positions": {"GET": Permission.SUITE_READ},
+    "lag": {"GET": Permission.REPAIR_READ},
+    "dead-letters": {"GET": Permission.REPAIR_READ, "POST": Permission.REPAIR_DECIDE},
+    "unreadable": {"GET": Permission.REPAIR_READ, "POST": Permission.REPAIR_DECIDE},
+    "keys": {"GET": Permission.KEYS_READ, "POST": Permission.KEYS_WRAP},
+    "replay": {"GET": Permission.REPAIR_READ, "POST": Permission.REPAIR_DECIDE},
 }
 HIDDEN = frozenset({"clock", "rest", "health", "healthz", "readyz", "openapi.json", "docs", "redoc"})
 
@@ -40,7 +40,10 @@ class TooLarge(HomewardError):
 
 @router.api_route("/{service}/{path:path}", methods=["GET", "POST"])
 async def pass_on(
-    service: str, path: str, request: Request, principal: Annotated[Principal, Depends(require(*OPERATORS))]
+    service: str,
+    path: str,
+    request: Request,
+    principal: Annotated[Principal, Depends(require(Permission.REQUESTS_PASS))],
 ) -> Response:
     """Whatever the service answers."""
     check_path(service, path, request.method, principal)
@@ -63,7 +66,7 @@ def check_path(service: str, path: str, method: str, principal: Principal) -> No
     known = service in SERVICES or (service == "gateway" and internal is not None)
     if not known or segments[0] in HIDDEN or not all(segment.strip(".") for segment in segments):
         raise NotFound("There is no such address.")
-    if internal is not None and not principal.may(internal.get(method, ())):
+    if internal is not None and not (method in internal and principal.may(internal[method])):
         raise Forbidden("This is for those who run the suite.")
 
 

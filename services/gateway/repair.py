@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 
 from services.gateway.clients import SERVICES, Neighbours, ServiceDown
-from services.gateway.suite import READERS, content
-from shared.auth.roles import Role
+from services.gateway.suite import content
+from shared.auth.permissions import Permission
 from shared.errors import Invalid
 from shared.messaging.deadletters import BadCursor, NothingNamed, OtherCount, Selection
 from shared.messaging.published import published
@@ -24,7 +24,8 @@ CONSUMERS = (*SERVICES, "gateway")
 #: Groups that one service is asked for.
 _GROUPS = 1000
 
-ADMINS = Depends(require(Role.ADMIN))
+READERS = Depends(require(Permission.REPAIR_READ))
+ADMINS = Depends(require(Permission.REPAIR_DECIDE))
 
 
 class NoSuchService(Invalid):

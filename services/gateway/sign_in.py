@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from services.gateway.admission import Own
 from services.gateway.duties import Duty
 from services.gateway.sessions import SESSION_SECONDS, Sessions, sessions
+from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.auth.roles import Role
 from shared.web.access import open_to_all, require
@@ -60,7 +61,7 @@ async def sign_out(own: Own, each: Local) -> Response:
 
 
 @router.get("/me")
-async def me(principal: Annotated[Principal, Depends(require(*Role))]) -> Me:
+async def me(principal: Annotated[Principal, Depends(require(Permission.SELF_READ))]) -> Me:
     """Who is signed in."""
     return Me(id=principal.id, name=principal.name, roles=sorted(principal.roles), offices=sorted(principal.offices))
 

@@ -14,7 +14,7 @@ from services.gateway.accounting import Position, account
 from services.gateway.clients import SERVICES, Neighbours, ServiceDown
 from services.gateway.repository import effects
 from services.gateway.rest import RestReport, unrest
-from shared.auth.roles import Role
+from shared.auth.permissions import Permission
 from shared.errors import Refused, RuleBroken
 from shared.service import Service
 from shared.web.access import access_token, of_every_office, require
@@ -26,7 +26,7 @@ dates = APIRouter(prefix="/api", tags=["suite"])
 #: Rows that a service gives at once.
 _PAGE = 1000
 
-READERS = Depends(require(Role.ADMIN, Role.AUDITOR, Role.SERVICE))
+READERS = Depends(require(Permission.SUITE_READ))
 
 
 class NotAtRest(RuleBroken):
@@ -164,7 +164,7 @@ async def health(whole: Whole) -> dict[str, Any]:
     return await whole.health()
 
 
-@dates.get("/clock", dependencies=[Depends(require(*Role))])
+@dates.get("/clock", dependencies=[Depends(require(Permission.SELF_READ))])
 async def clock(request: Request) -> dict[str, datetime]:
     """The programme's time."""
     return {"now": request.app.state.service.clock.now()}
@@ -176,7 +176,7 @@ async def clocks(whole: Whole) -> dict[str, Any]:
     return await whole.clocks()
 
 
-@router.post("/clock", dependencies=[Depends(require(Role.ADMIN))])
+@router.post("/clock", dependencies=[Depends(require(Permission.CLOCK_SET))])
 async def set_clock(whole: Whole, body: NewTime) -> dict[str, datetime]:
     """Set the programme's time in every service; only at rest, never in production, never backwards."""
     await whole.advance(body.now)

@@ -13,19 +13,16 @@ from services.monitoring.domain.lifecycle import Action, Status, VisitStatus
 from services.monitoring.domain.visit import Attempt, Visit
 from services.monitoring.domain.vocabulary import Method, Outcome, Reason, Reintegration
 from services.monitoring.repository import Unit, VisitRow, read_case, visits_to_make
-from shared.auth.roles import Role
+from shared.auth.permissions import Permission
 from shared.web.bodies import Body
 from shared.web.commands import Command, Reading, command, reading
 
 router = APIRouter(tags=["monitoring"])
 
-Officer = Annotated[Command[Unit], Depends(command(Role.MONITORING))]
-Supervisor = Annotated[Command[Unit], Depends(command(Role.MONITORING, Role.MANAGER))]
-Reader = Annotated[
-    Reading, Depends(reading(Role.MONITORING, Role.REINTEGRATION, Role.CASEWORKER, Role.MANAGER, Role.SERVICE))
-]
-#: Counts and dates without notes: auditors see the worklist, not the case.
-ListReader = Annotated[Reading, Depends(reading(Role.MONITORING, Role.MANAGER, Role.AUDITOR, Role.SERVICE))]
+Officer = Annotated[Command[Unit], Depends(command(Permission.VISITS_RECORD))]
+Supervisor = Annotated[Command[Unit], Depends(command(Permission.CASES_CLOSE))]
+Reader = Annotated[Reading, Depends(reading(Permission.VISITS_READ))]
+ListReader = Annotated[Reading, Depends(reading(Permission.VISITS_LIST))]
 Note = Annotated[str, Field(min_length=1, max_length=2000)]
 Code = Annotated[str, Field(max_length=40)]
 

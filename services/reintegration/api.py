@@ -15,20 +15,18 @@ from services.reintegration.domain.fund import Fund
 from services.reintegration.domain.lifecycle import Action, Status
 from services.reintegration.domain.plan import Line, Plan, PlanState, Wanted
 from services.reintegration.repository import Unit, read_case, read_fund, read_funds
-from shared.auth.roles import Role
+from shared.auth.permissions import Permission
 from shared.web.bodies import Body
 from shared.web.commands import Command, Reading, command, reading
 
 router = APIRouter(tags=["reintegration"])
 
-FocalPoint = Annotated[Command[Unit], Depends(command(Role.REINTEGRATION, Role.MANAGER))]
-Approver = Annotated[Command[Unit], Depends(command(Role.FINANCE, Role.MANAGER))]
-CaseReader = Annotated[
-    Reading, Depends(reading(Role.REINTEGRATION, Role.FINANCE, Role.MONITORING, Role.MANAGER, Role.SERVICE))
-]
-FundReader = Annotated[
-    Reading, Depends(reading(Role.REINTEGRATION, Role.FINANCE, Role.MANAGER, Role.AUDITOR, Role.SERVICE))
-]
+Planner = Annotated[Command[Unit], Depends(command(Permission.PLANS_SUBMIT))]
+Deliverer = Annotated[Command[Unit], Depends(command(Permission.DELIVERIES_RECORD))]
+Approver = Annotated[Command[Unit], Depends(command(Permission.PLANS_APPROVE))]
+Treasurer = Annotated[Command[Unit], Depends(command(Permission.FUNDS_OPEN))]
+CaseReader = Annotated[Reading, Depends(reading(Permission.PLANS_READ))]
+FundReader = Annotated[Reading, Depends(reading(Permission.FUNDS_READ))]
 
 #: Minor units; the upper bound keeps sums of many within PostgreSQL's bigint.
 Amount = Annotated[int, Field(gt=0, le=10**12)]
@@ -229,7 +227,7 @@ class CaseView(BaseModel):
 
 
 @router.post("/funds", status_code=201)
-async def open_fund(body: FundNew, command: Approver) -> FundKept:
+async def open_fund(body: FundNew, command: Treasurer) -> FundKept:
     """Open a donor's envelope."""
     new = usecases.NewFund(body.code, body.donor, body.currency, body.amount, body.starts_on, body.ends_on)
     return FundKept.model_validate(await command.run(lambda uow: usecases.open_fund(uow, new)))
@@ -254,7 +252,7 @@ async def show_case(case_id: UUID, reading: CaseReader) -> CaseView:
 
 
 @router.post("/cases/{case_id}/plan", status_code=201)
-async def submit_plan(case_id: UUID, body: PlanNew, command: FocalPoint) -> CaseChanged:
+async def submit_plan(case_id: UUID, body: PlanNew, command: Planner) -> CaseChanged:
     """Propose a plan; its amount is reserved."""
     lines = [line.wanted() for line in body.lines]
     answer = await command.run(lambda uow: usecases.submit_plan(uow, case_id, body.fund_id, lines))
@@ -275,26 +273,26 @@ async def reject_plan(case_id: UUID, body: Reason, command: Approver) -> CaseCha
 
 
 @router.post("/cases/{case_id}/lines/{number}/delivery")
-async def deliver(case_id: UUID, number: int, body: HandOver, command: FocalPoint) -> CaseChanged:
+async def deliver(case_id: UUID, number: int, body: HandOver, command: Deliverer) -> CaseChanged:
     """Record that a line was handed over, against proof."""
     answer = await command.run(lambda uow: usecases.deliver(uow, case_id, number, body.proof_reference, body.amount))
     return CaseChanged.model_validate(answer)
 
 
 @router.post("/cases/{case_id}/lines/{number}/delivery/correct")
-async def correct_delivery(case_id: UUID, number: int, body: Reason, command: FocalPoint) -> CaseChanged:
+async def correct_delivery(case_id: UUID, number: int, body: Reason, command: Deliverer) -> CaseChanged:
     """Undo a delivery that did not take place."""
     answer = await command.run(lambda uow: usecases.correct_delivery(uow, case_id, number, body.reason))
     return CaseChanged.model_validate(answer)
 
 
 @router.post("/cases/{case_id}/completion")
-async def complete(case_id: UUID, command: FocalPoint) -> CaseChanged:
+async def complete(case_id: UUID, command: Planner) -> CaseChanged:
     """Everything is delivered; what it did not cost is free again."""
     return CaseChanged.model_validate(await command.run(lambda uow: usecases.complete(uow, case_id)))
 
 
 @router.post("/cases/{case_id}/cancel")
-async def drop_out(case_id: UUID, body: Reason, command: FocalPoint) -> CaseChanged:
+async def drop_out(case_id: UUID, body: Reason, command: Planner) -> CaseChanged:
     """The person no longer takes part; what was held is free again."""
     return CaseChanged.model_validate(await command.run(lambda uow: usecases.drop_out(uow, case_id, body.reason)))

@@ -1,1 +1,1 @@
-"""Who is asking: roles, principals, signed tokens, keys and local accounts."""
+"""Who is asking: roles, permissions, principals, signed tokens of people and services, keys and local accounts."""

@@ -1,9 +1,11 @@
-"""The Ed25519 key pair that signs tokens: made once, kept in a file that only its owner can read."""
+"""Ed25519 key pairs that sign tokens: made once, kept in files that only their owner can read."""
 
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
+import orjson
 from joserfc.jwk import OKPKey
 
 _PEM_START = "-----BEGIN"
@@ -37,11 +39,35 @@ def public_pem(key: OKPKey) -> str:
 
 def read_public_key(value: str) -> OKPKey:
     """The public key from PEM text or from the file at that path."""
-    pem = value if value.lstrip().startswith(_PEM_START) else Path(value).read_text("ascii")
-    key = OKPKey.import_key(pem)
+    key = OKPKey.import_key(_text(value, _PEM_START))
     if key.is_private:
         raise ValueError("this is a private key: give services the public half only")
     return key
+
+
+def read_private_key(value: str) -> OKPKey:
+    """The private key from PEM text or from the file at that path."""
+    key = OKPKey.import_key(_text(value, _PEM_START))
+    if not key.is_private:
+        raise ValueError("this is a public key: a service signs with its private key")
+    return key
+
+
+def key_set(keys: Mapping[str, OKPKey]) -> str:
+    """The public halves of the services' keys as a JWK set, each under its service's name."""
+    return orjson.dumps({"keys": [{**key.as_dict(private=False), "kid": name} for name, key in keys.items()]}).decode()
+
+
+def read_key_set(value: str) -> dict[str, OKPKey]:
+    """By service: its public key, from a JWK set or from the file at that path."""
+    keys = [OKPKey.import_key(each) for each in orjson.loads(_text(value, "{"))["keys"]]
+    if any(key.is_private or key.curve_name != "Ed25519" or not key.kid for key in keys):
+        raise ValueError("services' keys are public Ed25519 keys with their services' names as kid")
+    return {str(key.kid): key for key in keys}
+
+
+def _text(value: str, start: str) -> str:
+    return value if value.lstrip().startswith(start) else Path(value).read_text("ascii")
 
 
 def _write_new(path: Path, content: bytes) -> None:

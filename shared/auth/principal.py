@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from shared.auth.permissions import GRANTED, Permission
 from shared.auth.roles import Role
 
 #: Stands for every office in ``Principal.offices``.
@@ -18,16 +19,18 @@ class Principal:
     name: str
     roles: frozenset[Role] = frozenset()
     offices: frozenset[str] = frozenset()
+    #: What a service was granted here; a person has roles instead.
+    granted: frozenset[Permission] = frozenset()
 
-    def may(self, roles: Iterable[Role]) -> bool:
-        """Whether it has one of the roles."""
-        return not self.roles.isdisjoint(roles)
+    def may(self, permission: Permission) -> bool:
+        """Whether one of its roles has the permission, or it was granted."""
+        return permission in self.granted or not self.roles.isdisjoint(GRANTED.get(permission, frozenset()))
 
     def sees(self, office: str) -> bool:
         """Whether the office is one of its own."""
         return EVERY_OFFICE in self.offices or office in self.offices
 
 
-def service_principal(name: str) -> Principal:
-    """The principal under which a service calls another."""
-    return Principal(f"service:{name}", name, frozenset({Role.SERVICE}), frozenset({EVERY_OFFICE}))
+def service_principal(name: str, granted: Iterable[Permission]) -> Principal:
+    """The principal under which a service calls another: it acts for every office."""
+    return Principal(f"service:{name}", name, frozenset(), frozenset({EVERY_OFFICE}), frozenset(granted))

@@ -1,10 +1,10 @@
-"""What a person or a process may be in the programme."""
+"""What a person may be in the programme."""
 
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """Each route names the roles that may use it; nobody has one by default."""
+    """What roles may do stands in ``permissions.GRANTED``; nobody has one by default."""
 
     #: Registers, counsels and follows people until they are cleared.
     CASEWORKER = "caseworker"
@@ -30,9 +30,3 @@ class Role(StrEnum):
     PARTNER_LIAISON = "partner_liaison"
     #: Runs the suite: dead letters, the programme's clock, accounts.
     ADMIN = "admin"
-    #: A service that calls another one.
-    SERVICE = "service"
-
-
-#: Every role that a person can have.
-OPERATORS = tuple(role for role in Role if role is not Role.SERVICE)

@@ -1,12 +1,15 @@
-"""Signed tokens: Ed25519 JWTs that the gateway issues and every service verifies by itself.
+"""Signed tokens: every service verifies them by itself, each with the key of who issued it.
 
 Their times are the system clock's: the programme's clock may be months ahead.
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from joserfc import jwt
+import orjson
+from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 from pydantic import TypeAdapter, ValidationError
@@ -27,13 +30,16 @@ LEEWAY_SECONDS = 30
 #: Checked tokens that a verifier remembers.
 KNOWN_TOKENS = 1000
 
+#: Whose token it is, and when (system clock) it ends.
+Checked = tuple[Principal, int]
+
 _ROLES = TypeAdapter(frozenset[Role])
 _OFFICES = TypeAdapter(frozenset[str])
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Issues tokens with the private key."""
+    """Issues operators' tokens with the private key."""
 
     key: OKPKey
 
@@ -54,26 +60,52 @@ class Signer:
         return jwt.encode({"alg": ALGORITHM}, claims, self.key, algorithms=[ALGORITHM])
 
 
+class Issuer(Protocol):
+    """Checks the tokens of one issuer."""
+
+    def check(self, token: str) -> Checked:
+        """Raises Unauthenticated unless signature, algorithm, issuer, audience and times fit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Checks tokens with the public key."""
+    """Checks tokens, each as its issuer's; ``issuers`` are by the ``iss`` in them."""
 
-    key: OKPKey
+    issuers: Mapping[str, Issuer]
     #: Tokens whose signature was checked, with the time at which they expire: a token comes with every request.
-    _known: dict[str, tuple[Principal, int]] = field(default_factory=dict, repr=False, compare=False)
+    _known: dict[str, Checked] = field(default_factory=dict, repr=False, compare=False)
 
     def verify(self, token: str) -> Principal:
-        """The principal. Raises Unauthenticated unless signature, algorithm, issuer, audience and times fit."""
+        """The principal. Raises Unauthenticated."""
         known = self._known.get(token)
         if known is not None and time.time() < known[1]:
             return known[0]
-        principal, expires = self._checked(token)
+        issuer = self.issuers.get(_issuer_of(token))
+        if issuer is None:
+            raise Unauthenticated
+        principal, expires = issuer.check(token)
         if len(self._known) >= KNOWN_TOKENS:
             self._known.clear()
         self._known[token] = principal, expires
         return principal
 
-    def _checked(self, token: str) -> tuple[Principal, int]:
+
+def _issuer_of(token: str) -> str:
+    """Who is said to have issued it. Nothing is checked yet: this chooses the key, no more."""
+    try:
+        return str(orjson.loads(jws.extract_compact(token.encode()).payload)["iss"])
+    except (JoseError, ValueError, TypeError, KeyError) as error:
+        raise Unauthenticated("This is not a token: sign in again.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Operators:
+    """The tokens that the gateway issues to operators."""
+
+    key: OKPKey
+
+    def check(self, token: str) -> Checked:
+        """The operator. Raises Unauthenticated."""
         try:
             claims = jwt.decode(token, self.key, algorithms=[ALGORITHM]).claims
             # decode() checks the signature alone: without this an expired token would do.
@@ -82,7 +114,7 @@ class Verifier:
         # TypeError: joserfc takes any header for an object.
         except (JoseError, ValidationError, ValueError, TypeError) as error:
             raise Unauthenticated("The token is not valid or has expired: sign in again.") from error
-        return Principal(claims["sub"], str(claims["name"]), roles, offices), int(claims["exp"])
+        return Principal(str(claims["sub"]), str(claims["name"]), roles, offices), int(claims["exp"])
 
 
 def _required_claims() -> jwt.JWTClaimsRegistry:

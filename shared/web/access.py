@@ -1,4 +1,4 @@
-"""Who may use a route. Every route names its roles or says openly that it has none; a test finds those that don't."""
+"""Who may use a route. Each names its permission or says openly that it has none; a test finds those that don't."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -7,36 +7,43 @@ from fastapi import FastAPI, Request
 from fastapi.routing import RouteContext, iter_route_contexts
 
 from shared.auth.oidc import Provider
+from shared.auth.permissions import GRANTED, Permission
 from shared.auth.principal import EVERY_OFFICE, Principal
-from shared.auth.roles import Role
 from shared.auth.tokens import Verifier
 from shared.errors import Forbidden, Unauthenticated
 
 #: The console's token, at the gateway alone: there ``app.state.session_cookie`` is this name.
 SESSION_COOKIE = "homeward_session"
 
-#: What the role check's callable bears, for whoever walks the routes.
-MARKER = "allowed_roles"
+#: What the check's callable bears, for whoever walks the routes: its permission, None when it is open to all.
+MARKER = "required_permission"
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Values of Sec-Fetch-Site that no other site's page can cause.
 _OWN_PAGES = frozenset({None, "same-origin", "none"})
 
 
-def require(*roles: Role) -> Callable[[Request], Awaitable[Principal]]:
-    """A dependency: the signed-in principal, if it has one of the roles. Raises Unauthenticated or Forbidden."""
-    if not roles:
-        raise TypeError("name at least one role")
-    allowed = frozenset(roles)
+def require(permission: Permission) -> Callable[[Request], Awaitable[Principal]]:
+    """A dependency: the signed-in principal, if it has the permission. Raises Unauthenticated or Forbidden."""
 
-    async def principal_with_role(request: Request) -> Principal:
+    async def permitted(request: Request) -> Principal:
         principal = await authenticated(request)
-        if not principal.may(allowed):
-            raise Forbidden(f"This needs one of the roles: {', '.join(sorted(allowed))}.", roles=sorted(allowed))
+        check(principal, permission)
         return principal
 
-    setattr(principal_with_role, MARKER, allowed)
-    return principal_with_role
+    setattr(permitted, MARKER, permission)
+    return permitted
+
+
+def check(principal: Principal, permission: Permission) -> None:
+    """Raise Forbidden, with the roles that would do, unless the principal has the permission."""
+    if not principal.may(permission):
+        roles = sorted(GRANTED.get(permission, ()))
+        raise Forbidden(
+            f"This needs one of the roles: {', '.join(roles) or 'none that a person has'}.",
+            permission=permission,
+            roles=roles,
+        )
 
 
 async def of_every_office(request: Request) -> None:
@@ -49,11 +56,11 @@ async def open_to_all() -> None:
     """A dependency that says: this route is meant to be used without signing in."""
 
 
-setattr(open_to_all, MARKER, frozenset())
+setattr(open_to_all, MARKER, None)
 
 
 async def authenticated(request: Request) -> Principal:
-    """The request's principal, whatever its roles. Raises Unauthenticated, or ProviderUnreachable."""
+    """The request's principal, whatever it may do. Raises Unauthenticated, or ProviderUnreachable."""
     known: Principal | None = getattr(request.state, "principal", None)
     if known is None:
         known = request.state.principal = await verified(request, access_token(request))
@@ -81,12 +88,17 @@ def access_token(request: Request) -> str:
 
 
 def unguarded_routes(app: FastAPI) -> list[str]:
-    """The routes that neither require a role nor say that they are open to all, as ``GET /path``."""
+    """The routes that neither require a permission nor say that they are open to all, as ``GET /path``."""
     return [
         f"{'|'.join(sorted(route.methods or ()))} {route.path}"
         for route in iter_route_contexts(app.routes)
-        if route.endpoint is not None and not any(hasattr(call, MARKER) for call in _calls(route))
+        if route.endpoint is not None and not guards(route)
     ]
+
+
+def guards(route: RouteContext) -> set[Permission | None]:
+    """The permissions that a route takes, None among them when it says that it is open to all."""
+    return {getattr(call, MARKER) for call in _calls(route) if hasattr(call, MARKER)}
 
 
 def _calls(route: RouteContext) -> Iterator[Any]:

@@ -1,9 +1,10 @@
-"""HTTP clients between services: the service's own token, the trace passed on, short timeouts."""
+"""HTTP clients between services: a token for each, the trace passed on, short timeouts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import httpx
 
+from shared.auth.services import Identity
 from shared.settings import ServiceSettings
 from shared.telemetry import Telemetry
 
@@ -17,9 +18,21 @@ def connect_over_http(settings: ServiceSettings, telemetry: Telemetry) -> Connec
     def connect(service: str) -> httpx.AsyncClient:
         return httpx.AsyncClient(
             base_url=settings.url_of(service),
-            headers={"Authorization": f"Bearer {settings.service_token}"},
             timeout=httpx.Timeout(10, connect=2),
             transport=telemetry.transport(),
         )
 
     return connect
+
+
+class ServiceAuth(httpx.Auth):
+    """Signs each request to another service as this one, unless it is passed on with its caller's token."""
+
+    def __init__(self, identity: Identity, callee: str) -> None:
+        self._identity, self._callee = identity, callee
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """The request with a token."""
+        if "authorization" not in request.headers:
+            request.headers["Authorization"] = f"Bearer {self._identity.token_for(self._callee)}"
+        yield request

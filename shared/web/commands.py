@@ -12,8 +12,8 @@ from fastapi import Depends, Header, Request
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
-from shared.auth.roles import Role
 from shared.clock import Clock
 from shared.errors import Invalid
 from shared.messaging.outbox import Logged
@@ -123,9 +123,9 @@ class Command(Generic[U]):
         return orjson.loads(found.answer)
 
 
-def command(*roles: Role) -> Callable[..., Awaitable[Command[Any]]]:
-    """A dependency: a command of a caller who has one of the roles."""
-    required = require(*roles)
+def command(permission: Permission) -> Callable[..., Awaitable[Command[Any]]]:
+    """A dependency: a command of a caller who has the permission."""
+    required = require(permission)
 
     async def make(
         request: Request, principal: Annotated[Principal, Depends(required)], key: IdempotencyKey
@@ -146,9 +146,9 @@ class Reading:
     programme: Programme
 
 
-def reading(*roles: Role) -> Callable[..., AsyncIterator[Reading]]:
-    """A dependency: a read of a caller who has one of the roles."""
-    required = require(*roles)
+def reading(permission: Permission) -> Callable[..., AsyncIterator[Reading]]:
+    """A dependency: a read of a caller who has the permission."""
+    required = require(permission)
 
     async def make(request: Request, principal: Annotated[Principal, Depends(required)]) -> AsyncIterator[Reading]:
         desk: Desk = request.app.state.desk

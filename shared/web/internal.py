@@ -10,8 +10,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import AwareDatetime, Field
 
+from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
-from shared.auth.roles import Role
 from shared.errors import RuleBroken
 from shared.messaging import lag, verification
 from shared.messaging.codec import encode
@@ -24,8 +24,10 @@ router = APIRouter(tags=["internal"], dependencies=[Depends(of_every_office)])
 #: Of the process, for whatever watches over it.
 probes = APIRouter(tags=["internal"])
 
-Peer = Annotated[Principal, Depends(require(Role.SERVICE, Role.ADMIN, Role.AUDITOR))]
-Conductor = Annotated[Principal, Depends(require(Role.SERVICE, Role.ADMIN))]
+EventReader = Annotated[Principal, Depends(require(Permission.EVENTS_READ))]
+SuiteReader = Annotated[Principal, Depends(require(Permission.SUITE_READ))]
+Conductor = Annotated[Principal, Depends(require(Permission.CLOCK_SET))]
+FOLLOWERS = Depends(require(Permission.EVENTS_FOLLOW))
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
@@ -61,14 +63,14 @@ class HeadsWanted(Body):
 
 
 @router.get("/events")
-async def feed(request: Request, _: Peer, after: int = 0, limit: Limit = 100) -> Response:
+async def feed(request: Request, _: EventReader, after: int = 0, limit: Limit = 100) -> Response:
     """The log by position: events in structured mode, and where to go on."""
     found = await request.app.state.service.log.after(after, limit)
     body = b'{"events":[' + b",".join(encode(event) for _, event in found)
     return Response(body + b'],"next":%d}' % (found[-1][0] if found else after), media_type="application/json")
 
 
-@router.post("/events/subjects", dependencies=[Depends(require(Role.SERVICE))])
+@router.post("/events/subjects", dependencies=[FOLLOWERS])
 async def of_subjects(request: Request, body: SubjectsWanted) -> dict[str, list[str]]:
     """Events of many subjects, each as the text of its structured mode."""
     events = await request.app.state.service.log.of_subjects(body.wanted, body.limit)
@@ -76,7 +78,7 @@ async def of_subjects(request: Request, body: SubjectsWanted) -> dict[str, list[
 
 
 @router.get("/events/about/{name}")
-async def about(request: Request, _: Peer, name: UUID, after: int = 0, limit: Limit = 500) -> Response:
+async def about(request: Request, _: EventReader, name: UUID, after: int = 0, limit: Limit = 500) -> Response:
     """The event with this id, or a subject's after a sequence; ``next`` is the next page's, when there may be more."""
     found = await find(request.app.state.service.log, name, after, limit)
     body = b'{"events":[' + b",".join(map(encode, found))
@@ -86,7 +88,7 @@ async def about(request: Request, _: Peer, name: UUID, after: int = 0, limit: Li
 
 @router.get("/events/settled")
 async def settled(
-    request: Request, _: Peer, after: int = 0, seconds: float = 3.0, limit: Limit = 500
+    request: Request, _: EventReader, after: int = 0, seconds: float = 3.0, limit: Limit = 500
 ) -> dict[str, list[dict[str, Any]]]:
     """Which events were recorded more than so many seconds ago, by position."""
     return {"heads": _heads(await request.app.state.service.log.settled(after, seconds, limit))}
@@ -94,7 +96,7 @@ async def settled(
 
 @router.get("/events/ranges")
 async def ranges(
-    request: Request, _: Peer, after: str = "", limit: Annotated[int, Query(ge=1, le=100)] = 20
+    request: Request, _: EventReader, after: str = "", limit: Annotated[int, Query(ge=1, le=100)] = 20
 ) -> dict[str, list[dict[str, str | None]]]:
     """Digests of the heads of consecutive subjects, and where each range ends: the last of all has no end."""
     found = await request.app.state.service.log.ranges(after, limit)
@@ -102,18 +104,18 @@ async def ranges(
 
 
 @router.post("/events/heads")
-async def heads(request: Request, _: Peer, body: HeadsWanted) -> dict[str, list[dict[str, Any]]]:
+async def heads(request: Request, _: EventReader, body: HeadsWanted) -> dict[str, list[dict[str, Any]]]:
     """The last event of each subject."""
     return {"heads": _heads(await request.app.state.service.log.heads(body.after, body.limit, body.subjects))}
 
 
 @router.get("/events/last")
-async def last_position(request: Request, _: Peer) -> dict[str, int]:
+async def last_position(request: Request, _: EventReader) -> dict[str, int]:
     """The highest position of the log."""
     return {"position": await request.app.state.service.log.last_position()}
 
 
-@router.post("/events/oldest", dependencies=[Depends(require(Role.SERVICE))])
+@router.post("/events/oldest", dependencies=[FOLLOWERS])
 async def oldest(request: Request, body: Followers) -> dict[str, float]:
     """Seconds since the oldest of these events was recorded."""
     return {"seconds": await lag.oldest(request.app.state.service.database, body.wanted)}
@@ -121,7 +123,11 @@ async def oldest(request: Request, body: Followers) -> dict[str, float]:
 
 @router.get("/events/verification")
 async def verified(
-    request: Request, _: Peer, subject: str = "", sequence: int = 0, limit: Annotated[int, Query(ge=1, le=5000)] = 1000
+    request: Request,
+    _: EventReader,
+    subject: str = "",
+    sequence: int = 0,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
 ) -> dict[str, Any]:
     """The next events of the log after this one, hashed again: what is broken, and where to go on."""
     log = request.app.state.service.log
@@ -131,25 +137,25 @@ async def verified(
 
 
 @router.get("/positions")
-async def positions(request: Request, _: Peer, after: str = "", limit: Limit = 1000) -> dict[str, Any]:
+async def positions(request: Request, _: SuiteReader, after: str = "", limit: Limit = 1000) -> dict[str, Any]:
     """What this service has handled, per source and subject, in order of ``source subject``."""
     return await request.app.state.service.health.positions(after, limit)  # type: ignore[no-any-return]
 
 
 @router.get("/rest")
-async def rest(request: Request, _: Peer) -> dict[str, Any]:
+async def rest(request: Request, _: SuiteReader) -> dict[str, Any]:
     """What is still under way: the suite is at rest when nothing is anywhere and all that was produced is handled."""
     return await request.app.state.service.health.rest()  # type: ignore[no-any-return]
 
 
 @router.get("/health")
-async def health(request: Request, _: Peer) -> dict[str, Any]:
+async def health(request: Request, _: SuiteReader) -> dict[str, Any]:
     """Whether it is ready, what should alarm somebody, and the figures behind it."""
     return await request.app.state.service.health.report()  # type: ignore[no-any-return]
 
 
 @router.get("/clock")
-async def clock(request: Request, _: Peer) -> dict[str, datetime]:
+async def clock(request: Request, _: SuiteReader) -> dict[str, datetime]:
     """The programme's time."""
     return {"now": request.app.state.service.clock.now()}
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 
-from shared.auth.roles import Role
+from shared.auth.permissions import Permission
 from shared.protection.vault import Vault, key_ids, wrapped_otherwise
 from shared.web.access import of_every_office, require
 
@@ -27,7 +27,7 @@ class WrappedAgain(BaseModel):
     left: int
 
 
-@router.get("/keys", dependencies=[Depends(require(Role.ADMIN, Role.AUDITOR))])
+@router.get("/keys", dependencies=[Depends(require(Permission.KEYS_READ))])
 async def show_keys(request: Request) -> Keys:
     """Which key-encryption keys are in use."""
     service = request.app.state.service
@@ -36,7 +36,7 @@ async def show_keys(request: Request) -> Keys:
         return Keys(current=vault.wrapping.current, wraps=await key_ids(connection))
 
 
-@router.post("/keys/wrap", dependencies=[Depends(require(Role.ADMIN))])
+@router.post("/keys/wrap", dependencies=[Depends(require(Permission.KEYS_WRAP))])
 async def wrap_again(request: Request, limit: Annotated[int, Query(ge=1, le=5000)] = 1000) -> WrappedAgain:
     """Wrap some of the data keys with the current key; ask again while any are left. Nothing stops meanwhile."""
     service = request.app.state.service

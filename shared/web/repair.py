@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
+from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
-from shared.auth.roles import Role
 from shared.errors import Invalid, NotFound, Unavailable
 from shared.messaging import lag
 from shared.messaging.comparison import Comparison
@@ -27,8 +27,8 @@ log = structlog.get_logger()
 
 router = APIRouter(tags=["repair"], dependencies=[Depends(of_every_office)])
 
-Reader = Annotated[Principal, Depends(require(Role.SERVICE, Role.ADMIN, Role.AUDITOR))]
-Admin = Annotated[Principal, Depends(require(Role.ADMIN))]
+Reader = Annotated[Principal, Depends(require(Permission.REPAIR_READ))]
+Admin = Annotated[Principal, Depends(require(Permission.REPAIR_DECIDE))]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Reason = Annotated[str, Field(min_length=5, max_length=500)]
 

@@ -20,6 +20,7 @@ import asyncpg  # type: ignore[import-untyped]
 import psutil  # type: ignore[import-untyped]
 
 from services.credentials import Credentials
+from services.embedded import SERVICES
 from services.servers import LocalRabbitMQ, ServerUnavailable, fresh_database, local_rabbitmq, rabbitmq_server
 from services.servers.postgres import LocalPostgres, installed_postgres
 from services.servers.server import (
@@ -145,6 +146,7 @@ class Lab:
         try:
             self.folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="homeward-benchmark-")))
             self.credentials = Credentials(self.folder / "keys")
+            self.credentials.identify((*SERVICES, "tally"))
             (self.folder / "token.pub").write_text(public_pem(self.credentials.key))
             before = _children()
             self.postgres = durable_postgres()
@@ -178,7 +180,8 @@ class Lab:
         port = free_ports(1)[0]
         values = {
             "PUBLIC_KEY": str(self.folder / "token.pub"),
-            "SERVICE_TOKEN": self.credentials.service_token(name),
+            "IDENTITY_KEY": str(self.credentials.identity_file(name)),
+            "SERVICE_KEYS": str(self.credentials.service_keys_file),
             "PORT": str(port),
             "DATABASE_URL": database_url,
             "AMQP_URL": self.amqp_url,

@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
+from shared.auth.grants import SERVICE_GRANTS
 from shared.messaging.handlers import handlers
 from shared.messaging.outbox import Outgoing
 from shared.persistence.unit_of_work import UnitOfWork
@@ -68,6 +69,8 @@ def main() -> None:
     class Settings(ServiceSettings):
         model_config = settings_config(f"HOMEWARD_{name.upper()}_")
 
+    # The tally is nobody's neighbour but the benchmark's.
+    SERVICE_GRANTS["tally", name] = SERVICE_GRANTS["travel", "screening"]
     settings = Settings()
     service = Service(
         name=name,

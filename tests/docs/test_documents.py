@@ -13,15 +13,16 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from services.__main__ import app
-from services.cli import event_table
+from services.cli.contracts import PAGES
+from services.cli.page import Page
 from services.gateway.clients import SERVICES
 from services.gateway.stages import Stage
-from shared.auth.roles import Role
+from shared.auth.permissions import GRANTED
 from shared.contracts.vocabulary import Gate
 from shared.health import GAUGES
 from shared.protection.wrapping import first_keys
 from shared.web import internal, repair
-from shared.web.access import MARKER
+from shared.web.access import guards
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -114,17 +115,19 @@ def test_the_readme_shows_every_command_and_every_target_that_a_visitor_needs() 
     assert [name for name in ("demo", "up", "test", "lint") if f"make {name}" not in text] == []
 
 
-def test_the_table_of_events_is_current() -> None:
-    assert event_table.check() == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path.name)
+def test_a_page_that_is_written_from_the_code_is_current(page: Page) -> None:
+    assert page.check() == []
 
 
-def test_a_table_of_events_that_is_not_current_is_found_and_written_anew(tmp_path: Path) -> None:
-    page = tmp_path / "events.md"
-    page.write_text(event_table.EVENTS.read_text().replace("seat-booked.v1", "seat-taken.v1"))
-    assert event_table.check(page) == ["events.md: not current; run: homeward contracts build"]
-    assert event_table.build(page)
-    assert not event_table.build(page)
-    assert event_table.check(page) == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path.name)
+def test_such_a_page_that_is_not_current_is_found_and_written_anew(page: Page, tmp_path: Path) -> None:
+    spoilt = Page(tmp_path / page.path.name, page.text)
+    spoilt.path.write_text(page.text().replace("case", "file"))
+    assert spoilt.check() == [f"{page.path.name}: not current; run: homeward contracts build"]
+    assert spoilt.build()
+    assert not spoilt.build()
+    assert spoilt.check() == []
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -138,7 +141,7 @@ def test_operators_are_told_who_may_repair_what() -> None:
     section = OPERATORS.read_text().split("## Dead letters\n")[1].split("\n## ")[0]
     told = {(method, path, roles) for method, path, roles in re.findall(_ROUTE, section, re.MULTILINE)}
     served = {
-        (method, route.path, ", ".join(sorted(role for role in _required(route) if role != Role.SERVICE)))
+        (method, route.path, ", ".join(sorted(_required(route))))
         for route in iter_route_contexts(repair.router.routes)
         for method in route.methods or ()
     }
@@ -192,5 +195,5 @@ def _roles(service: FastAPI, path: str) -> frozenset[str]:
 
 
 def _required(route: Any) -> frozenset[str]:
-    [roles] = {getattr(each.call, MARKER) for each in route.dependant.dependencies if hasattr(each.call, MARKER)}
-    return frozenset(roles)
+    [permission] = guards(route)
+    return frozenset(GRANTED[permission]) if permission else frozenset()

@@ -120,6 +120,7 @@ class FaultySuite:
         for folder in (self.control, self.data / "logs"):
             folder.mkdir(parents=True, exist_ok=True)
         self.accounts = await asyncio.to_thread(Credentials, self.data, simulated_people=True)
+        self.accounts.identify(SERVICES)
         (self.data / "token.pub").write_text(public_pem(self.accounts.key))
         self.progress("starting PostgreSQL, RabbitMQ and the nursery")
         await asyncio.gather(self._start_postgres(), self._start_broker(), self._start_nursery())

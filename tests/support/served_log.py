@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import httpx
 from fastapi import FastAPI
 
+from shared.auth.grants import granted
 from shared.auth.principal import service_principal
 from shared.messaging.outbox import Log
 from shared.messaging.producer_log import HttpProducerLog
@@ -19,7 +20,9 @@ async def served_log(log: Log) -> AsyncIterator[HttpProducerLog]:
     app = FastAPI()
     app.include_router(internal.router)
     app.state.service = SimpleNamespace(log=log, database=log.database)
-    app.state.verifier = SimpleNamespace(verify=lambda token: service_principal("travel"))
+    app.state.verifier = SimpleNamespace(
+        verify=lambda token: service_principal("travel", granted("travel", "screening"))
+    )
     transport, headers = httpx.ASGITransport(app), {"Authorization": "Bearer token"}
     async with httpx.AsyncClient(base_url="http://screening", transport=transport, headers=headers) as client:
         yield HttpProducerLog(client)

@@ -17,7 +17,7 @@ from sqlalchemy import make_url, text
 
 from services.servers import fresh_database
 from services.servers.server import free_ports
-from shared.auth.keys import generate_key, public_pem
+from shared.auth.keys import generate_key, key_set, public_pem
 from shared.contracts import screening
 from shared.contracts.envelope import Event
 from shared.contracts.vocabulary import AgeGroup
@@ -69,6 +69,8 @@ class TravelProcess:
             "AMQP_URL": address.render_as_string(hide_password=False),
             "PUBLIC_KEY": public_pem(generate_key()),
             "KEYS": self._keys,
+            "IDENTITY_KEY": generate_key().as_pem(private=True).decode(),
+            "SERVICE_KEYS": key_set({}),
             "PORT": str(free_ports(1)[0]),
             # Nobody answers there: whatever is lost stays lost.
             "SCREENING_URL": "http://127.0.0.1:9",

@@ -1,7 +1,7 @@
 """The operators' console: server-rendered pages over the gateway's own reads.
 
 Pages: sign-in, one's own account, the pipeline with its live counts, cases, one case, flights, one flight. All that is
-shown comes from ``Reads``, as in the API; each page names its roles, and who isn't signed in is sent to sign in.
+shown comes from ``Reads``, as in the API; each page names its permission, and who isn't signed in is sent to sign in.
 """
 
 from fastapi import APIRouter

@@ -12,15 +12,15 @@ from services.screening.api.models import Note
 from services.screening.domain.vocabulary import Ground
 from services.screening.repository import Unit
 from services.screening.usecases import erasure
-from shared.auth.roles import Role
+from shared.auth.permissions import Permission
 from shared.web.bodies import Body
 from shared.web.commands import Command, Reading, command, reading
 
 router = APIRouter(tags=["erasure"])
 
-Requesting = Annotated[Command[Unit], Depends(command(Role.CASEWORKER, Role.PROTECTION, Role.MANAGER))]
-Approving = Annotated[Command[Unit], Depends(command(Role.PROTECTION, Role.MANAGER))]
-Looking = Annotated[Reading, Depends(reading(Role.PROTECTION, Role.MANAGER, Role.AUDITOR))]
+Requesting = Annotated[Command[Unit], Depends(command(Permission.ERASURES_REQUEST))]
+Approving = Annotated[Command[Unit], Depends(command(Permission.ERASURES_APPROVE))]
+Looking = Annotated[Reading, Depends(reading(Permission.ERASURES_READ))]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 

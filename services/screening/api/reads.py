@@ -13,9 +13,9 @@ from services.screening.api.models import IdentityBody, Line
 from services.screening.domain.case import GATES, Case
 from services.screening.domain.identity import search_key
 from services.screening.domain.names import words
-from services.screening.domain.vocabulary import Action, Gate, Likeness, Status
+from services.screening.domain.vocabulary import Action, Escort, Gate, Likeness, Status
+from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
-from shared.auth.roles import Role
 from shared.errors import NotFound
 from shared.protection.vault import Erased
 from shared.web.bodies import Body
@@ -25,17 +25,12 @@ log = structlog.get_logger()
 
 router = APIRouter(tags=["reads"])
 
-_CARERS = (Role.CASEWORKER, Role.PROTECTION, Role.MEDICAL, Role.MANAGER)
-_TRAVEL = (Role.MOVEMENTS, Role.AIRPORT)
-_AFTERWARDS = (Role.REINTEGRATION, Role.MONITORING, Role.FINANCE)
-Caring = Annotated[Reading, Depends(reading(*_CARERS, *_TRAVEL))]
-Looking = Annotated[Reading, Depends(reading(*_CARERS, *_TRAVEL, Role.SERVICE, Role.AUDITOR))]
-Boarding = Annotated[Reading, Depends(reading(*_CARERS, *_TRAVEL, Role.SERVICE))]
-Naming = Annotated[Reading, Depends(reading(*_CARERS, *_TRAVEL, *_AFTERWARDS, Role.SERVICE))]
-Deciding = Annotated[Reading, Depends(reading(Role.CASEWORKER, Role.PROTECTION, Role.MANAGER))]
-
-#: Who may read why a case is held, and how that ended.
-_MAY_READ_HOLDS = (Role.PROTECTION, Role.MEDICAL)
+Caring = Annotated[Reading, Depends(reading(Permission.FILES_READ))]
+Looking = Annotated[Reading, Depends(reading(Permission.GATES_READ))]
+Boarding = Annotated[Reading, Depends(reading(Permission.CONSENT_READ))]
+Naming = Annotated[Reading, Depends(reading(Permission.IDENTITIES_READ))]
+Searching = Annotated[Reading, Depends(reading(Permission.CASES_SEARCH))]
+Deciding = Annotated[Reading, Depends(reading(Permission.DUPLICATES_READ))]
 
 
 class Gates(BaseModel):
@@ -88,7 +83,7 @@ class HoldView(BaseModel):
 
 
 class CaseView(BaseModel):
-    """A case with the person's identity."""
+    """A case with the person's identity; what was found and why, for those who may know."""
 
     case_id: UUID
     person_id: UUID
@@ -105,14 +100,19 @@ class CaseView(BaseModel):
     boarded: bool
     identity: IdentityBody
     is_child: bool
-    care_required: bool
+    #: What the airline provides: from the assessment and the examination.
+    assistance: list[str]
+    escort_required: bool
+    fit: bool | None
+    fit_until: datetime | None
     gates: Gates
     holds: list[HoldView]
     suspected_duplicates: list[UUID]
     possible: list[Action]
-    declaration: dict[str, Any] | None
-    assessment: dict[str, Any] | None
-    fitness: dict[str, Any] | None
+    care_required: bool | None = None
+    declaration: dict[str, Any] | None = None
+    assessment: dict[str, Any] | None = None
+    fitness: dict[str, Any] | None = None
 
 
 @router.get("/cases/{case_id}")
@@ -132,14 +132,12 @@ async def show_case(case_id: UUID, reading: Caring) -> CaseView:
         case_id=case.id,
         identity=IdentityBody(**vars(case.identity)),
         is_child=case.identity.is_child(now.date()),
-        care_required=case.needs_care(now.date()),
         gates=_gates(case, now),
         holds=_holds(case, reading.principal),
         suspected_duplicates=[suspicion.other_case_id for suspicion in case.open_suspicions],
         possible=case.possible(now),
-        declaration=vars(case.declarations[-1]) if case.declarations else None,
-        assessment=vars(case.assessment) if case.assessment else None,
-        fitness=vars(case.examination) if case.examination else None,
+        **_needs(case, now),
+        **_found(case, now, reading.principal),
     )
 
 
@@ -161,13 +159,13 @@ async def show_identities(body: AskIdentities, reading: Naming) -> dict[str, dic
     """Who these people are, for a purpose that is recorded."""
     cases = [case for case in await repository.cases_of(reading.connection, body.case_ids) if case.erased_on is None]
     _disclosed(reading.principal, [case.id for case in cases], body.purpose)
-    hidden = {} if _sees_phones(reading.principal) else {"phone": None}
+    hidden = {} if reading.principal.may(Permission.PHONES_READ) else {"phone": None}
     return {"identities": {case.id: IdentityBody(**{**vars(case.identity), **hidden}) for case in cases}}
 
 
 @router.get("/search")
 async def search(
-    reading: Naming,
+    reading: Searching,
     q: Annotated[str, Query(min_length=2, max_length=200)],
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Found:
@@ -209,8 +207,32 @@ def _gates(case: Case, at: datetime) -> Gates:
     return Gates(met=[gate for gate in GATES if gate not in missing], missing=list(missing))
 
 
+def _needs(case: Case, at: datetime) -> dict[str, Any]:
+    """What the journey must provide, without why: all that those who move a person need to know."""
+    examined = case.examination
+    said = [each for each in (case.assessment, examined) if each]
+    escorts = {case.escort(at.date()), *(each.escort for each in said)}
+    return {
+        "assistance": sorted({code for each in said for code in each.assistance}),
+        "escort_required": escorts != {Escort.NONE},
+        "fit": examined.fit if examined else None,
+        "fit_until": examined.valid_until if examined else None,
+    }
+
+
+def _found(case: Case, at: datetime, principal: Principal) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if principal.may(Permission.ASSESSMENTS_READ):
+        found["care_required"] = case.needs_care(at.date())
+        found["declaration"] = vars(case.declarations[-1]) if case.declarations else None
+        found["assessment"] = vars(case.assessment) if case.assessment else None
+    if principal.may(Permission.FITNESS_READ):
+        found["fitness"] = vars(case.examination) if case.examination else None
+    return found
+
+
 def _holds(case: Case, principal: Principal) -> list[HoldView]:
-    may_read = principal.may(_MAY_READ_HOLDS)
+    may_read = principal.may(Permission.HOLDS_READ)
     return [
         HoldView(
             hold_id=hold.id,
@@ -220,11 +242,6 @@ def _holds(case: Case, principal: Principal) -> list[HoldView]:
         )
         for hold in case.holds
     ]
-
-
-def _sees_phones(principal: Principal) -> bool:
-    # Manifests and papers need no phone number; those who call people do.
-    return principal.may((*_CARERS, *_AFTERWARDS))
 
 
 def _disclosed(principal: Principal, case_ids: list[UUID], purpose: str) -> None:

@@ -19,14 +19,15 @@ from services.screening.api.models import (
 from services.screening.repository import Unit
 from services.screening.usecases import households, imports, registration
 from services.screening.usecases.listing import MAX_BYTES, read_listing
-from shared.auth.roles import Role
+from shared.auth.permissions import Permission
 from shared.web.bodies import Body
 from shared.web.commands import Command, command
 
 router = APIRouter(tags=["registration"])
 
-Registering = Annotated[Command[Unit], Depends(command(Role.CASEWORKER, Role.MANAGER))]
-Deciding = Annotated[Command[Unit], Depends(command(Role.CASEWORKER, Role.PROTECTION, Role.MANAGER))]
+Registering = Annotated[Command[Unit], Depends(command(Permission.CASES_REGISTER))]
+Splitting = Annotated[Command[Unit], Depends(command(Permission.HOUSEHOLDS_SPLIT))]
+Deciding = Annotated[Command[Unit], Depends(command(Permission.DUPLICATES_DECIDE))]
 
 
 class SplitHousehold(Body):
@@ -73,7 +74,7 @@ async def register_household(body: RegisterHousehold, command: Registering) -> A
 
 
 @router.post("/households/{household_id}/split", response_model=HouseholdSplit)
-async def split_household(household_id: UUID, body: SplitHousehold, command: Deciding) -> Any:
+async def split_household(household_id: UUID, body: SplitHousehold, command: Splitting) -> Any:
     """Let members leave their household."""
     return await command.run(
         lambda uow: households.split_household(uow, household_id, sorted(set(body.case_ids)), body.reason)

@@ -19,7 +19,7 @@ from services.screening.domain.records import (
 from services.screening.domain.vocabulary import Band, Escort, GivenBy, HoldKind, Outcome, PlaceKind, Verdict
 from services.screening.repository import Unit
 from services.screening.usecases import screening
-from shared.auth.roles import Role
+from shared.auth.permissions import Permission
 from shared.contracts.vocabulary import AssistanceCode
 from shared.ids import new_id
 from shared.web.bodies import Body
@@ -27,17 +27,15 @@ from shared.web.commands import Command, command
 
 router = APIRouter(prefix="/cases/{case_id}", tags=["screening"])
 
-Counselling = Annotated[Command[Unit], Depends(command(Role.CASEWORKER, Role.PROTECTION))]
-#: Whoever works with the person takes a withdrawal: it must be as easy as giving consent.
-Withdrawing = Annotated[
-    Command[Unit],
-    Depends(command(Role.CASEWORKER, Role.PROTECTION, Role.MEDICAL, Role.MOVEMENTS, Role.AIRPORT, Role.MANAGER)),
-]
-Holding = Annotated[Command[Unit], Depends(command(Role.CASEWORKER, Role.PROTECTION, Role.MEDICAL))]
-Protecting = Annotated[Command[Unit], Depends(command(Role.PROTECTION))]
-Examining = Annotated[Command[Unit], Depends(command(Role.MEDICAL))]
-Clearing = Annotated[Command[Unit], Depends(command(Role.CASEWORKER, Role.MANAGER))]
-Declining = Annotated[Command[Unit], Depends(command(Role.CASEWORKER, Role.PROTECTION, Role.MANAGER))]
+Signing = Annotated[Command[Unit], Depends(command(Permission.DECLARATIONS_SIGN))]
+Withdrawing = Annotated[Command[Unit], Depends(command(Permission.CONSENT_WITHDRAW))]
+Assessing = Annotated[Command[Unit], Depends(command(Permission.ASSESSMENTS_RECORD))]
+Holding = Annotated[Command[Unit], Depends(command(Permission.HOLDS_PLACE))]
+Lifting = Annotated[Command[Unit], Depends(command(Permission.HOLDS_LIFT))]
+Protecting = Annotated[Command[Unit], Depends(command(Permission.BEST_INTERESTS_DECIDE))]
+Examining = Annotated[Command[Unit], Depends(command(Permission.FITNESS_RECORD))]
+Clearing = Annotated[Command[Unit], Depends(command(Permission.CASES_CLEAR))]
+Declining = Annotated[Command[Unit], Depends(command(Permission.CASES_DECLINE))]
 
 
 class Declare(Body):
@@ -171,7 +169,7 @@ class Declined(BaseModel):
 
 
 @router.post("/declaration", status_code=201, response_model=Declared)
-async def declare(case_id: UUID, body: Declare, command: Counselling) -> Any:
+async def declare(case_id: UUID, body: Declare, command: Signing) -> Any:
     """Take the voluntary declaration and the consent to the use of data."""
     return await command.run(
         lambda uow: screening.declare(uow, case_id, Declaration(**dict(body), at=uow.clock.now(), by=uow.actor))
@@ -189,7 +187,7 @@ async def withdraw(case_id: UUID, body: Withdraw, command: Withdrawing) -> Any:
 
 
 @router.post("/assessment", response_model=Assessed)
-async def assess(case_id: UUID, body: Assess, command: Counselling) -> Any:
+async def assess(case_id: UUID, body: Assess, command: Assessing) -> Any:
     """Record the vulnerability screening's result."""
 
     def assessment(uow: Unit) -> Assessment:
@@ -209,7 +207,7 @@ async def place_hold(case_id: UUID, body: PlaceHold, command: Holding) -> Any:
 
 
 @router.post("/holds/{hold_id}/lift", response_model=HoldLifted)
-async def lift_hold(case_id: UUID, hold_id: UUID, body: LiftHold, command: Protecting) -> Any:
+async def lift_hold(case_id: UUID, hold_id: UUID, body: LiftHold, command: Lifting) -> Any:
     """Lift a hold."""
     return await command.run(lambda uow: screening.lift_hold(uow, case_id, hold_id, body.outcome))
 

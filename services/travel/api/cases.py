@@ -14,24 +14,16 @@ from services.travel.domain.vocabulary import Gate, PaperKind
 from services.travel.queries import read_party
 from services.travel.repository import Unit, policy_of
 from services.travel.usecases import cases as usecases
-from shared.auth.roles import Role
+from shared.auth.permissions import Permission
 from shared.web.bodies import Body
 from shared.web.commands import Command, Reading, command, reading
 
 router = APIRouter(tags=["travel: cases"])
 
-MOVEMENTS = (Role.MOVEMENTS, Role.MANAGER)
-DESK = (Role.AIRPORT, Role.MOVEMENTS, Role.MANAGER)
-RECEPTION = (Role.AIRPORT, Role.REINTEGRATION, Role.MOVEMENTS, Role.MANAGER)
-READERS = (
-    *(Role.CASEWORKER, Role.PROTECTION, Role.MEDICAL, Role.MOVEMENTS, Role.AIRPORT, Role.REINTEGRATION),
-    *(Role.MONITORING, Role.MANAGER, Role.AUDITOR, Role.ADMIN, Role.SERVICE),
-)
-
-ByMovements = Annotated[Command[Unit], Depends(command(*MOVEMENTS))]
-AtTheDesk = Annotated[Command[Unit], Depends(command(*DESK))]
-AtReception = Annotated[Command[Unit], Depends(command(*RECEPTION))]
-Read = Annotated[Reading, Depends(reading(*READERS))]
+WithPapers = Annotated[Command[Unit], Depends(command(Permission.PAPERS_RECORD))]
+AtTheDesk = Annotated[Command[Unit], Depends(command(Permission.BOARDING_RECORD))]
+AtReception = Annotated[Command[Unit], Depends(command(Permission.ARRIVALS_RECORD))]
+Read = Annotated[Reading, Depends(reading(Permission.TRAVEL_READ))]
 
 Authority = Annotated[str, Field(min_length=2, max_length=80, examples=["embassy-pk"])]
 Reason = Annotated[str, Field(min_length=3, max_length=1000)]
@@ -110,41 +102,41 @@ class GatesAnswer(BaseModel):
 
 
 @router.post("/cases/{case_id}/document/request")
-async def request_document(case_id: UUID, body: DocumentRequest, command: ByMovements) -> Answer:
+async def request_document(case_id: UUID, body: DocumentRequest, command: WithPapers) -> Answer:
     """Ask an authority for the travel document."""
     kind = body.kind
     return await command.run(lambda uow: usecases.request_paper(uow, case_id, Gate.DOCUMENT, body.authority, kind))
 
 
 @router.post("/cases/{case_id}/document/issue")
-async def issue_document(case_id: UUID, body: DocumentIssue, command: ByMovements) -> Answer:
+async def issue_document(case_id: UUID, body: DocumentIssue, command: WithPapers) -> Answer:
     """Record the travel document."""
     days = {"issued_on": body.issued_on, "expires_on": body.expires_on}
     return await command.run(lambda uow: usecases.issue_paper(uow, case_id, Gate.DOCUMENT, body.number, **days))
 
 
 @router.post("/cases/{case_id}/document/refuse")
-async def refuse_document(case_id: UUID, body: WithReason, command: ByMovements) -> Answer:
+async def refuse_document(case_id: UUID, body: WithReason, command: WithPapers) -> Answer:
     """Record that the authority won't issue the travel document."""
     return await command.run(lambda uow: usecases.refuse_paper(uow, case_id, Gate.DOCUMENT, body.reason))
 
 
 @router.post("/cases/{case_id}/exit-visa/request")
-async def request_exit_visa(case_id: UUID, body: ExitVisaRequest, command: ByMovements) -> Answer:
+async def request_exit_visa(case_id: UUID, body: ExitVisaRequest, command: WithPapers) -> Answer:
     """Ask the authority in charge for the exit visa."""
     kind = PaperKind.EXIT_VISA
     return await command.run(lambda uow: usecases.request_paper(uow, case_id, Gate.EXIT_VISA, body.authority, kind))
 
 
 @router.post("/cases/{case_id}/exit-visa/issue")
-async def issue_exit_visa(case_id: UUID, body: ExitVisaIssue, command: ByMovements) -> Answer:
+async def issue_exit_visa(case_id: UUID, body: ExitVisaIssue, command: WithPapers) -> Answer:
     """Record the exit visa."""
     days = {"issued_on": body.issued_on, "expires_on": body.expires_on}
     return await command.run(lambda uow: usecases.issue_paper(uow, case_id, Gate.EXIT_VISA, body.reference, **days))
 
 
 @router.post("/cases/{case_id}/exit-visa/refuse")
-async def refuse_exit_visa(case_id: UUID, body: WithReason, command: ByMovements) -> Answer:
+async def refuse_exit_visa(case_id: UUID, body: WithReason, command: WithPapers) -> Answer:
     """Record that the authority won't issue the exit visa."""
     return await command.run(lambda uow: usecases.refuse_paper(uow, case_id, Gate.EXIT_VISA, body.reason))
 

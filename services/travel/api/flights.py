@@ -7,23 +7,27 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from services.travel.airports import CARRIER, country_of
-from services.travel.api.cases import DESK, Answer, ByMovements, Read, Reason
+from services.travel.api.cases import Answer, Read, Reason
 from services.travel.clients import Screening
 from services.travel.domain.case import Case
 from services.travel.domain.flight import Flight, FlightStatus, Passenger
 from services.travel.domain.vocabulary import AgeGroup, FlightKind, Gate
 from services.travel.queries import identities_of, read_cases, read_flight, read_flights
+from services.travel.repository import Unit
 from services.travel.usecases import flights as usecases
 from services.travel.usecases.flights import PlannedFlight
-from shared.auth.roles import Role
+from shared.auth.permissions import Permission
 from shared.errors import Invalid
 from shared.programme import Programme
 from shared.web.bodies import Body
-from shared.web.commands import Reading, reading
+from shared.web.commands import Command, Reading, command, reading
 
 router = APIRouter(tags=["travel: flights"])
 
-ReadPersonal = Annotated[Reading, Depends(reading(*DESK, Role.REINTEGRATION, Role.SERVICE))]
+Planning = Annotated[Command[Unit], Depends(command(Permission.FLIGHTS_PLAN))]
+Seating = Annotated[Command[Unit], Depends(command(Permission.SEATS_GIVE))]
+Locking = Annotated[Command[Unit], Depends(command(Permission.MANIFEST_LOCK))]
+ReadManifest = Annotated[Reading, Depends(reading(Permission.MANIFEST_READ))]
 Airport = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="IATA code", examples=["MJI"])]
 
 
@@ -90,7 +94,7 @@ class SeatsAnswer(BaseModel):
 
 
 @router.post("/flights", status_code=201)
-async def plan_flight(body: FlightBody, command: ByMovements) -> Answer:
+async def plan_flight(body: FlightBody, command: Planning) -> Answer:
     """Plan a flight or a charter."""
     command.require_office(body.office)
     planned = _planned(body, command.desk.programme)
@@ -107,19 +111,19 @@ def _planned(body: FlightBody, programme: Programme) -> PlannedFlight:
 
 
 @router.post("/flights/{flight_id}/reschedule")
-async def reschedule_flight(flight_id: UUID, body: Rescheduled, command: ByMovements) -> Answer:
+async def reschedule_flight(flight_id: UUID, body: Rescheduled, command: Planning) -> Answer:
     """Leave at another time; a locked manifest is a draft again."""
     return await command.run(lambda uow: usecases.reschedule_flight(uow, flight_id, body.departs_at))
 
 
 @router.post("/flights/{flight_id}/cancel")
-async def cancel_flight(flight_id: UUID, body: CancelReason, command: ByMovements) -> Answer:
+async def cancel_flight(flight_id: UUID, body: CancelReason, command: Planning) -> Answer:
     """Cancel: every seat is free, people go back to where their gates stand."""
     return await command.run(lambda uow: usecases.cancel_flight(uow, flight_id, body.reason))
 
 
 @router.post("/flights/{flight_id}/seats")
-async def give_seats(flight_id: UUID, command: ByMovements, body: Seats | None = None) -> SeatsAnswer:
+async def give_seats(flight_id: UUID, command: Seating, body: Seats | None = None) -> SeatsAnswer:
     """Give seats by priority, or to chosen people."""
     if body is None or body.case_ids is None:
         return SeatsAnswer.model_validate(await command.run(lambda uow: usecases.fill_seats(uow, flight_id)))
@@ -129,13 +133,13 @@ async def give_seats(flight_id: UUID, command: ByMovements, body: Seats | None =
 
 
 @router.post("/flights/{flight_id}/seats/release")
-async def release_seat(flight_id: UUID, body: SeatBack, command: ByMovements) -> Answer:
+async def release_seat(flight_id: UUID, body: SeatBack, command: Seating) -> Answer:
     """Take a seat back, and with it the family's."""
     return await command.run(lambda uow: usecases.release_seat(uow, flight_id, body.case_id, body.reason))
 
 
 @router.post("/flights/{flight_id}/manifest/lock")
-async def lock_manifest(flight_id: UUID, command: ByMovements, request: Request) -> Answer:
+async def lock_manifest(flight_id: UUID, command: Locking, request: Request) -> Answer:
     """Make the manifest final, with the passengers' identities as screening knows them now."""
     async with command.looking() as connection:
         flight = await read_flight(connection, flight_id)
@@ -175,7 +179,7 @@ def _shown(flight: Flight) -> Answer:
 
 
 @router.get("/flights/{flight_id}/manifest")
-async def show_manifest(flight_id: UUID, reading: ReadPersonal) -> Answer:
+async def show_manifest(flight_id: UUID, reading: ReadManifest) -> Answer:
     """Who is on the flight; names and papers once the manifest was locked."""
     flight = await read_flight(reading.connection, flight_id)
     cases = await read_cases(reading.connection, list(flight.passengers))

@@ -11,10 +11,11 @@ from fastapi import Depends, FastAPI
 
 from shared.auth.keys import generate_key, public_pem, read_public_key
 from shared.auth.oidc import Provider
+from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.auth.published_keys import KeyCache
 from shared.auth.roles import Role
-from shared.auth.tokens import Signer, Verifier
+from shared.auth.tokens import ISSUER, Operators, Signer, Verifier
 from shared.settings import IdentityProvider
 from shared.web.access import require
 from shared.web.problems import install_problem_handlers
@@ -66,11 +67,11 @@ class Desk:
 def _application(provider: Provider) -> FastAPI:
     app = FastAPI(openapi_url=None)
     install_problem_handlers(app)
-    app.state.verifier = Verifier(read_public_key(public_pem(KEY)))
+    app.state.verifier = Verifier({ISSUER: Operators(read_public_key(public_pem(KEY)))})
     app.state.provider = provider
 
     @app.get("/me")
-    async def me(principal: Annotated[Principal, Depends(require(Role.MANAGER))]) -> dict[str, Any]:
+    async def me(principal: Annotated[Principal, Depends(require(Permission.CASES_CLOSE))]) -> dict[str, Any]:
         return {"id": principal.id, "name": principal.name, "offices": sorted(principal.offices)}
 
     return app

@@ -13,8 +13,8 @@ from services.gateway.app import create_app as create_gateway
 from services.gateway.settings import Settings as GatewaySettings
 from services.servers import fresh_database
 from shared.auth.accounts import Accounts
-from shared.auth.keys import load_or_generate_key, public_pem
-from shared.auth.principal import EVERY_OFFICE, Principal, service_principal
+from shared.auth.keys import generate_key, key_set, load_or_generate_key, public_pem
+from shared.auth.principal import EVERY_OFFICE, Principal
 from shared.auth.roles import Role
 from shared.auth.tokens import Signer
 from shared.messaging.inprocess import InProcessBus
@@ -30,6 +30,7 @@ class Suite:
     def __init__(self, folder: Path) -> None:
         self.key = load_or_generate_key(folder / "token.key")
         self.signer = Signer(self.key)
+        self.identities = {name: generate_key() for name in (*SERVICES, "gateway")}
         self.accounts = Accounts(folder / "accounts.json")
         self.apps: dict[str, FastAPI] = {}
         self.down: set[str] = set()
@@ -43,7 +44,8 @@ class Suite:
             values: dict[str, Any] = {
                 "database_url": fresh_database(postgres_url),
                 "public_key": public_pem(self.key),
-                "service_token": self.signer.issue(service_principal(name)),
+                "identity_key": self.identities[name].as_pem(private=True).decode(),
+                "service_keys": key_set(self.identities),
                 "environment": "test",
                 "keys": first_keys().text(),
             }
@@ -54,18 +56,13 @@ class Suite:
             self.down.discard(name)
 
     def _create(self, name: str, values: dict[str, Any]) -> FastAPI:
-        token = values["service_token"]
         if name == "gateway":
             own = {"private_key": self._folder / "token.key", "accounts": self._folder / "accounts.json"}
             self._gateway = values | own
-            return create_gateway(
-                GatewaySettings(**self._gateway), bus=self.bus, connect=lambda other: self.client(other, token)
-            )
+            return create_gateway(GatewaySettings(**self._gateway), bus=self.bus, connect=self.client)
         service = importlib.import_module(f"services.{name}.app")
         settings_of = importlib.import_module(f"services.{name}.settings").Settings
-        app: FastAPI = service.create_app(
-            settings_of(**values), bus=self.bus, connect=lambda other: self.client(other, token)
-        )
+        app: FastAPI = service.create_app(settings_of(**values), bus=self.bus, connect=self.client)
         return app
 
     def client(self, name: str, token: str = "") -> httpx.AsyncClient:
@@ -76,8 +73,7 @@ class Suite:
     def replica(self, **changes: Any) -> httpx.AsyncClient:
         """A stranger at another gateway on the same directory, or at this one after a restart; it follows nothing."""
         settings = GatewaySettings(**(self._gateway | changes))
-        token = settings.service_token
-        app = create_gateway(settings, bus=self.bus, connect=lambda other: self.client(other, token))
+        app = create_gateway(settings, bus=self.bus, connect=self.client)
         return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway", timeout=20)
 
     def stranger(self) -> httpx.AsyncClient:

@@ -36,7 +36,7 @@ REASON = "recorded by a rehearsal"
 
 @pytest.fixture(scope="module")
 def officer(suite: Suite) -> httpx.AsyncClient:
-    return suite.user(*(role for role in Role if role is not Role.SERVICE))
+    return suite.user(*Role)
 
 
 def _database(suite: Suite) -> Any:

@@ -25,7 +25,7 @@ DECLARATION = {
 
 @pytest.fixture(scope="module")
 def officer(suite: Suite) -> httpx.AsyncClient:
-    return suite.user(*(role for role in Role if role is not Role.SERVICE))
+    return suite.user(*Role)
 
 
 async def test_a_registered_person_is_shown_with_stage_gates_and_timeline(
@@ -48,6 +48,16 @@ async def test_a_case_is_found_by_its_reference_and_named_only_on_request(
     assert (shown["case_id"], shown["name"]) == (made["case_id"], "Wasim Testov")
     assert set(shown["parts"]) >= {"screening"}
     assert shown["gaps"] == []
+
+
+async def test_no_list_tells_that_a_child_is_alone(suite: Suite, officer: httpx.AsyncClient) -> None:
+    case = (await suite.register(officer, given_name="Yusuf", date_of_birth="2012-05-17"))["case_id"]
+    await suite.command(officer, f"screening/cases/{case}/assessment", {"band": 2, "unaccompanied": True})
+    shown = await suite.shown(officer, case, "screening")
+    assert "care" in shown["missing_gates"]
+    rows = (await officer.get("/api/cases", params={"q": shown["reference"], "limit": 500})).json()["cases"]
+    assert [row["case_id"] for row in rows] == [case]
+    assert "care" not in str(rows)
 
 
 async def test_a_declaration_a_hold_and_its_lifting_move_the_stage(suite: Suite, officer: httpx.AsyncClient) -> None:

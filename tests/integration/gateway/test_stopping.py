@@ -38,6 +38,7 @@ class Gateway:
     def __init__(self, folder: Path, database_url: str) -> None:
         self.log, port = folder / "gateway.log", free_ports(1)[0]
         credentials = Credentials(folder)
+        credentials.identify(SERVICES)
         (folder / "token.pub").write_text(public_pem(credentials.key))
         urls, servers = dict.fromkeys(SERVICES, f"http://{NOBODY}"), {"AMQP_URL": f"amqp://guest:guest@{NOBODY}/"}
         own = environment_of("gateway", credentials, folder, port, urls, None, servers | {"DATABASE_URL": database_url})

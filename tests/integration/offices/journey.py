@@ -10,7 +10,7 @@ from shared.auth.roles import Role
 from shared.ids import new_id
 from tests.integration.gateway.suite import Suite, person
 
-ROLES = tuple(role for role in Role if role is not Role.SERVICE)
+ROLES = tuple(Role)
 _DECLARATION = {
     "place": "Tripoli",
     "place_kind": "office",

@@ -12,9 +12,10 @@ import httpx
 from fastapi import FastAPI
 
 from services.servers import fresh_database
-from shared.auth.keys import generate_key, public_pem
-from shared.auth.principal import EVERY_OFFICE, Principal, service_principal
+from shared.auth.keys import generate_key, key_set, public_pem
+from shared.auth.principal import EVERY_OFFICE, Principal
 from shared.auth.roles import Role
+from shared.auth.services import Identity
 from shared.auth.tokens import Signer
 from shared.contracts.envelope import REGISTRY, Contract
 from shared.ids import new_id
@@ -25,6 +26,7 @@ from shared.persistence.unit_of_work import UnitOfWork
 from shared.protection.wrapping import first_keys
 from shared.service import Service
 from shared.settings import ServiceSettings
+from shared.web.clients import ServiceAuth
 
 #: Seconds within which whatever was told has had its effect.
 DEADLINE = 15.0
@@ -45,10 +47,9 @@ class Stage:
     ) -> None:
         self.name, self._start_at, self._postgres_url = name, start, postgres_url
         self._key, self._bus, self._stack = generate_key(), InProcessBus(), AsyncExitStack()
+        self._identities = {each: generate_key() for each in (name, *neighbours)}
         self.apps: dict[str, FastAPI] = {each: self._neighbour(each) for each in neighbours}
-        self.apps[name] = create_app(
-            settings(**(self._settings() | own)), bus=self._bus, connect=lambda other: self.client(other, Role.SERVICE)
-        )
+        self.apps[name] = create_app(settings(**(self._settings(name) | own)), bus=self._bus, connect=self.wire)
 
     async def __aenter__(self) -> Self:
         for app in self.apps.values():
@@ -58,21 +59,23 @@ class Stage:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    def client(self, service: str, *roles: Role, id: str = "somebody") -> httpx.AsyncClient:
-        """A client of somebody who has these roles."""
-        signer = Signer(self._key)
-        person = Principal(id, id, frozenset(roles), frozenset({EVERY_OFFICE}))
-        token = signer.issue(service_principal(id) if Role.SERVICE in roles else person)
-        return httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=self.apps[service], raise_app_exceptions=False),
-            base_url=f"http://{service}",
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=30,
-        )
+    def wire(self, service: str) -> httpx.AsyncClient:
+        """A client of nobody."""
+        transport = httpx.ASGITransport(app=self.apps[service], raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url=f"http://{service}", timeout=30)
 
     def user(self, *roles: Role, id: str = "somebody") -> "User":
-        """Somebody who uses the service under test."""
-        return User(self.client(self.name, *roles, id=id))
+        """Somebody who has these roles and uses the service under test."""
+        person = Principal(id, id, frozenset(roles), frozenset({EVERY_OFFICE}))
+        client = self.wire(self.name)
+        client.headers["Authorization"] = f"Bearer {Signer(self._key).issue(person)}"
+        return User(client)
+
+    def neighbour(self, name: str) -> "User":
+        """A neighbour that calls the service under test."""
+        client = self.wire(self.name)
+        client.auth = ServiceAuth(Identity(name, self._identities[name]), self.name)
+        return User(client)
 
     async def tell(self, source: str, subject: UUID, data: Contract) -> None:
         """A neighbour publishes; returns when the service under test has handled it or parked it."""
@@ -114,11 +117,13 @@ class Stage:
         )
         return told and not mine["waiting"] and not any(each["unpublished"] for each in rest.values())
 
-    def _settings(self) -> dict[str, Any]:
+    def _settings(self, name: str) -> dict[str, Any]:
         return {
             "database_url": fresh_database(self._postgres_url),
             "public_key": public_pem(self._key),
             "keys": first_keys().text(),
+            "identity_key": self._identities[name].as_pem(private=True).decode(),
+            "service_keys": key_set(self._identities),
             "environment": "test",
             "clock_start": self._start_at,
         }
@@ -127,7 +132,7 @@ class Stage:
         return Service(
             name=name,
             source=f"/homeward/{name}",
-            settings=ServiceSettings(**self._settings()),
+            settings=ServiceSettings(**self._settings(name)),
             unit=UnitOfWork,
             publish=lambda outgoing: outgoing,
             handlers=handlers(),

@@ -39,7 +39,7 @@ class Programme(Stage):
         self.officer: User = self.user(Role.CASEWORKER, id="officer")
         self.protection: User = self.user(Role.PROTECTION, id="protection")
         self.doctor: User = self.user(Role.MEDICAL, id="doctor")
-        self.other: User = self.user(Role.SERVICE, id="travel")
+        self.other: User = self.neighbour("travel")
 
     async def register(self, **changed: Any) -> Any:
         return await self.officer.does("/cases", person(**changed))

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from shared.auth.roles import Role
 from shared.contracts import screening as told
 from shared.contracts import travel
 from shared.contracts.vocabulary import AgeGroup, Gate, VulnerabilityBand
@@ -81,9 +82,39 @@ async def test_a_hold_stops_a_cleared_case_and_only_some_may_read_why(programme:
     await programme.clear(case_id)
 
 
+CHILDS = {"given_by": "guardian", "proxy_reason": "A child"}
+#: Of a file: what is found and why.
+SENSITIVE = {"care_required", "declaration", "assessment", "fitness"}
+
+
+@pytest.mark.parametrize(
+    ("role", "known"),
+    [
+        *((role, set()) for role in (Role.MOVEMENTS, Role.AIRPORT, Role.MANAGER)),
+        (Role.CASEWORKER, SENSITIVE - {"fitness"}),
+        *((role, SENSITIVE) for role in (Role.PROTECTION, Role.MEDICAL)),
+    ],
+)
+async def test_who_moves_a_person_is_told_what_is_needed_and_not_why(
+    programme: Programme, role: Role, known: set[str]
+) -> None:
+    case_id = (await programme.register(date_of_birth="2011-05-01", unaccompanied=True))["case_id"]
+    await programme.officer.does(f"/cases/{case_id}/declaration", DECLARATION | CHILDS)
+    await programme.officer.does(f"/cases/{case_id}/assessment", {"band": 1, "assistance": ["MAAS"]})
+    examined = {"outcome": "fit_with_assistance", "assistance": ["WCHR"], "escort": "medical"}
+    await programme.doctor.does(f"/cases/{case_id}/fitness", examined)
+    await programme.protection.does(f"/cases/{case_id}/holds", {"kind": "trafficking", "note": "Sold by an uncle"})
+    shown = await programme.user(role).reads(f"/cases/{case_id}")
+    assert (shown["assistance"], shown["escort_required"], shown["fit"]) == (["MAAS", "WCHR"], True, True)
+    assert {name for name in SENSITIVE if shown[name] is not None} == known
+    assert (shown["holds"][0]["kind"] is not None) == (role in (Role.PROTECTION, Role.MEDICAL))
+    if not known:
+        assert not any(word in str(shown) for word in ("medical", "operational", "uncle", "guardian", "assistance_"))
+
+
 async def test_a_child_alone_is_cleared_with_best_interests_and_a_receiver_only(programme: Programme) -> None:
     case_id = (await programme.register(date_of_birth="2011-05-01", unaccompanied=True))["case_id"]
-    await programme.screen(case_id, given_by="guardian", proxy_reason="A child")
+    await programme.screen(case_id, **CHILDS)
     refused = await programme.officer.refused(f"/cases/{case_id}/clearance")
     assert refused["missing"] == ["care"]
     body = {"decision": "positive", "family_traced": True, "receiver": "An aunt"}

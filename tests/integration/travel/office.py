@@ -49,11 +49,10 @@ class Office(Stage):
         self.airport: User = self.user(Role.AIRPORT, id="airport")
         self._answer_reads(self.apps["screening"])
 
-    def client(self, service: str, *roles: Role, id: str = "somebody") -> httpx.AsyncClient:
-        client = super().client(service, *roles, id=id)
+    def wire(self, service: str) -> httpx.AsyncClient:
         if service == "screening":
-            return httpx.AsyncClient(transport=self.line, base_url=client.base_url, headers=client.headers)
-        return client
+            return httpx.AsyncClient(transport=self.line, base_url="http://screening")
+        return super().wire(service)
 
     def _answer_reads(self, app: FastAPI) -> None:
         """Screening's two reads: everybody consents who has not withdrawn there."""

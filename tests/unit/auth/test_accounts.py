@@ -15,7 +15,7 @@ def test_a_new_account_has_its_roles_and_offices_and_a_generated_password(tmp_pa
     password = accounts.create("amina", [Role.CASEWORKER], ["tripoli"])
     account = accounts.get("amina")
     assert passwords.matches(account.password_hash, password)
-    assert account.principal.may([Role.CASEWORKER])
+    assert account.principal.roles == {Role.CASEWORKER}
     assert account.principal.sees("tripoli")
     assert not account.principal.sees("sebha")
     assert account.password is Whose.FIRST

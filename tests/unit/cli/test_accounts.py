@@ -54,7 +54,6 @@ def test_somebody_is_added_reset_disabled_and_listed(data: Path) -> None:
         ("unlock nobody", "There is no account of this name."),
         ("add manager --role manager", "There is an account of this name."),
         ("add a/b --role manager", "a name has letters, digits and . _ @ - only"),
-        ("add robot --role service", "the role service is for services"),
         ("disable manager --data /nonexistent", "/nonexistent/accounts.json is not there"),
     ],
 )

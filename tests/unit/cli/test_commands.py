@@ -14,6 +14,7 @@ from services.cli import connection
 from services.cli.demo import first_monday
 from services.cli.failure import Failure
 from services.credentials import BadCredentials, Credentials
+from shared.auth.keys import load_or_generate_key, public_pem, read_key_set
 
 runner = CliRunner()
 LIST = Path(__file__).parents[3] / "examples" / "tripoli-islamabad-133.csv"
@@ -59,6 +60,18 @@ def test_a_gateway_that_is_not_there_is_told_with_what_to_do(monkeypatch: pytest
         main()
     assert "no answer from http://127.0.0.1:9" in str(ended.value.code)
     assert "homeward up" in str(ended.value.code)
+
+
+def test_each_service_has_a_key_of_its_own_that_only_the_owner_reads(tmp_path: Path) -> None:
+    for _ in range(2):
+        Credentials(tmp_path).identify(("screening", "travel"))
+    files = sorted((tmp_path / "identities").iterdir())
+    assert [(each.name, each.stat().st_mode & 0o777) for each in files] == [
+        ("screening.key", 0o600),
+        ("travel.key", 0o600),
+    ]
+    told = read_key_set(str(tmp_path / "service-keys.json"))
+    assert [public_pem(key) for key in told.values()] == [public_pem(load_or_generate_key(each)) for each in files]
 
 
 @pytest.mark.parametrize(

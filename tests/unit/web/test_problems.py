@@ -121,7 +121,7 @@ async def test_a_broken_rule_is_a_conflict_told_in_the_rules_own_words() -> None
 async def test_an_error_of_ours_tells_its_message_and_fields() -> None:
     assert await problem("GET", "/raise/forbidden") == {
         "type": "/problems/forbidden",
-        "title": "Your roles do not allow this; ask an administrator for the role that the route names.",
+        "title": "Your roles do not allow this; ask an administrator for one of those that are named.",
         "status": 403,
         "detail": "This needs one of the roles: medical.",
         "instance": "/raise/forbidden",

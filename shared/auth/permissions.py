@@ -1,0 +1,210 @@
+"""What one may do, and which roles may: the one table. What is not in it is refused."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from shared.auth.roles import Role
+
+
+class Permission(StrEnum):
+    """Each route names the one that it takes; values are as an OAuth scope's."""
+
+    #: Register persons, families and lists.
+    CASES_REGISTER = "cases:register"
+    #: Let members leave their household.
+    HOUSEHOLDS_SPLIT = "households:split"
+    #: Read suspected duplicates about which nobody has decided.
+    DUPLICATES_READ = "duplicates:read"
+    #: Decide whether two cases are of one person.
+    DUPLICATES_DECIDE = "duplicates:decide"
+    #: Take the voluntary declaration, and with it consent.
+    DECLARATIONS_SIGN = "declarations:sign"
+    #: Take a withdrawal of consent at an office.
+    CONSENT_WITHDRAW = "consent:withdraw"
+    #: Record the vulnerability screening.
+    ASSESSMENTS_RECORD = "assessments:record"
+    #: Stop a case with a hold.
+    HOLDS_PLACE = "holds:place"
+    #: Lift a hold.
+    HOLDS_LIFT = "holds:lift"
+    #: Decide on a child's best interests.
+    BEST_INTERESTS_DECIDE = "best-interests:decide"
+    #: Record a fit-to-travel result.
+    FITNESS_RECORD = "fitness:record"
+    #: Clear a case.
+    CASES_CLEAR = "cases:clear"
+    #: End a case that the programme can't return.
+    CASES_DECLINE = "cases:decline"
+    #: Ask for the erasure of a person.
+    ERASURES_REQUEST = "erasures:request"
+    #: Erase a person, as somebody else has asked for.
+    ERASURES_APPROVE = "erasures:approve"
+    #: Read which erasures wait and which fall due.
+    ERASURES_READ = "erasures:read"
+
+    #: Read a person's file in screening: identity, gates, assistance, escort, fit or not; no reasons.
+    FILES_READ = "files:read"
+    #: Read in it what counselling and assessment found: declaration, vulnerability, kind of escort, care of a child.
+    ASSESSMENTS_READ = "assessments:read"
+    #: Read in it why cases are held, and how that ended.
+    HOLDS_READ = "holds:read"
+    #: Read in it what the examination found.
+    FITNESS_READ = "fitness:read"
+    #: Read which gates of screening a case meets.
+    GATES_READ = "gates:read"
+    #: Ask, before boarding, whether the person consents and nothing holds the case.
+    CONSENT_READ = "consent:read"
+    #: Read who people are, for a purpose.
+    IDENTITIES_READ = "identities:read"
+    #: Read their phone numbers too.
+    PHONES_READ = "phones:read"
+    #: Find cases by name.
+    CASES_SEARCH = "cases:search"
+
+    #: Record travel documents and exit visas: asked for, issued, refused.
+    PAPERS_RECORD = "papers:record"
+    #: Plan, reschedule and cancel flights.
+    FLIGHTS_PLAN = "flights:plan"
+    #: Give seats and take them back.
+    SEATS_GIVE = "seats:give"
+    #: Make a manifest final.
+    MANIFEST_LOCK = "manifest:lock"
+    #: Record the day of departure: boarding, no-shows, refusals, withdrawals at the desk, the flight's departure.
+    BOARDING_RECORD = "boarding:record"
+    #: Record who was met at arrival and who was not.
+    ARRIVALS_RECORD = "arrivals:record"
+    #: Read papers, gates and flights.
+    TRAVEL_READ = "travel:read"
+    #: Read manifests with names and numbers of papers.
+    MANIFEST_READ = "manifest:read"
+
+    #: Open donors' envelopes.
+    FUNDS_OPEN = "funds:open"
+    #: Read funds and what is left of them.
+    FUNDS_READ = "funds:read"
+    #: Submit plans, complete them, or end them when the person drops out.
+    PLANS_SUBMIT = "plans:submit"
+    #: Approve and reject plans that somebody else submitted.
+    PLANS_APPROVE = "plans:approve"
+    #: Record deliveries and correct them.
+    DELIVERIES_RECORD = "deliveries:record"
+    #: Read a returnee's plan and deliveries.
+    PLANS_READ = "plans:read"
+
+    #: Record visits, attempts and lost contact.
+    VISITS_RECORD = "visits:record"
+    #: End a case's follow-up.
+    CASES_CLOSE = "cases:close"
+    #: Read the worklist of visits: dates without notes.
+    VISITS_LIST = "visits:list"
+    #: Read a returnee's visits with their notes.
+    VISITS_READ = "visits:read"
+
+    #: See oneself, and the programme's date.
+    SELF_READ = "self:read"
+    #: Change one's own password and second factor, and sign out.
+    SELF_CHANGE = "self:change"
+    #: Make local accounts, change and end them.
+    ACCOUNTS_MANAGE = "accounts:manage"
+    #: Read the cases' stages, gates and timelines, the flights and the figures.
+    STATUS_READ = "status:read"
+    #: Have the gateway pass a request on to a service, which decides for itself.
+    REQUESTS_PASS = "requests:pass"
+
+    #: Read the services' logs of events.
+    EVENTS_READ = "events:read"
+    #: Fetch what was missed of a log, as a service that follows it.
+    EVENTS_FOLLOW = "events:follow"
+    #: Read whether the services are well, at rest and even with one another.
+    SUITE_READ = "suite:read"
+    #: Set the programme's clock in a demonstration.
+    CLOCK_SET = "clock:set"
+    #: Read dead letters, what could not be read, and what is behind.
+    REPAIR_READ = "repair:read"
+    #: Replay, skip and dismiss; have logs compared and projections rebuilt.
+    REPAIR_DECIDE = "repair:decide"
+    #: Read which keys wrap the persons' data keys.
+    KEYS_READ = "keys:read"
+    #: Wrap the persons' data keys with the current key.
+    KEYS_WRAP = "keys:wrap"
+
+
+def _to(*roles: Role) -> frozenset[Role]:
+    return frozenset(roles)
+
+
+_CASEWORK = _to(Role.CASEWORKER, Role.PROTECTION)
+_CARE = _to(*_CASEWORK, Role.MEDICAL)
+_SENSITIVE = _to(Role.PROTECTION, Role.MEDICAL)
+_DECIDING = _to(*_CASEWORK, Role.MANAGER)
+_MOVING = _to(Role.MOVEMENTS, Role.MANAGER)
+_DEPARTING = _to(*_MOVING, Role.AIRPORT)
+_BEFORE = _to(*_CARE, *_DEPARTING)
+_AFTERWARDS = _to(Role.REINTEGRATION, Role.MONITORING, Role.FINANCE)
+_RETURNING = _to(Role.REINTEGRATION, Role.MANAGER)
+_PAYING = _to(Role.FINANCE, Role.MANAGER)
+_FOLLOWING_UP = _to(Role.MONITORING, Role.MANAGER)
+_OVERSEEING = _to(Role.ADMIN, Role.AUDITOR)
+
+GRANTED: Mapping[Permission, frozenset[Role]] = {
+    Permission.CASES_REGISTER: _to(Role.CASEWORKER, Role.MANAGER),
+    Permission.HOUSEHOLDS_SPLIT: _DECIDING,
+    Permission.DUPLICATES_READ: _DECIDING,
+    Permission.DUPLICATES_DECIDE: _DECIDING,
+    Permission.DECLARATIONS_SIGN: _CASEWORK,
+    # Whoever works with the person takes a withdrawal: it must be as easy as giving consent.
+    Permission.CONSENT_WITHDRAW: _BEFORE,
+    Permission.ASSESSMENTS_RECORD: _CASEWORK,
+    Permission.HOLDS_PLACE: _CARE,
+    Permission.HOLDS_LIFT: _to(Role.PROTECTION),
+    Permission.BEST_INTERESTS_DECIDE: _to(Role.PROTECTION),
+    Permission.FITNESS_RECORD: _to(Role.MEDICAL),
+    Permission.CASES_CLEAR: _to(Role.CASEWORKER, Role.MANAGER),
+    Permission.CASES_DECLINE: _DECIDING,
+    Permission.ERASURES_REQUEST: _DECIDING,
+    Permission.ERASURES_APPROVE: _to(Role.PROTECTION, Role.MANAGER),
+    Permission.ERASURES_READ: _to(Role.PROTECTION, Role.MANAGER, Role.AUDITOR),
+    Permission.FILES_READ: _BEFORE,
+    Permission.ASSESSMENTS_READ: _CARE,
+    Permission.HOLDS_READ: _SENSITIVE,
+    Permission.FITNESS_READ: _SENSITIVE,
+    Permission.GATES_READ: _to(*_BEFORE, Role.AUDITOR),
+    Permission.CONSENT_READ: _BEFORE,
+    Permission.IDENTITIES_READ: _to(*_BEFORE, *_AFTERWARDS),
+    # Manifests and papers need no phone number; those who call people do.
+    Permission.PHONES_READ: _to(*_CARE, *_AFTERWARDS, Role.MANAGER),
+    Permission.CASES_SEARCH: _to(*_BEFORE, *_AFTERWARDS),
+    Permission.PAPERS_RECORD: _MOVING,
+    Permission.FLIGHTS_PLAN: _MOVING,
+    Permission.SEATS_GIVE: _MOVING,
+    Permission.MANIFEST_LOCK: _MOVING,
+    Permission.BOARDING_RECORD: _DEPARTING,
+    Permission.ARRIVALS_RECORD: _to(*_DEPARTING, Role.REINTEGRATION),
+    Permission.TRAVEL_READ: _to(*_BEFORE, Role.REINTEGRATION, Role.MONITORING, *_OVERSEEING),
+    Permission.MANIFEST_READ: _to(*_DEPARTING, Role.REINTEGRATION),
+    Permission.FUNDS_OPEN: _PAYING,
+    Permission.FUNDS_READ: _to(*_RETURNING, Role.FINANCE, Role.AUDITOR),
+    Permission.PLANS_SUBMIT: _RETURNING,
+    Permission.PLANS_APPROVE: _PAYING,
+    Permission.DELIVERIES_RECORD: _RETURNING,
+    Permission.PLANS_READ: _to(*_RETURNING, Role.FINANCE, Role.MONITORING),
+    Permission.VISITS_RECORD: _to(Role.MONITORING),
+    Permission.CASES_CLOSE: _FOLLOWING_UP,
+    # Auditors see the worklist, not the case.
+    Permission.VISITS_LIST: _to(*_FOLLOWING_UP, Role.AUDITOR),
+    Permission.VISITS_READ: _to(*_FOLLOWING_UP, Role.REINTEGRATION, Role.CASEWORKER),
+    Permission.SELF_READ: _to(*Role),
+    Permission.SELF_CHANGE: _to(*Role),
+    Permission.ACCOUNTS_MANAGE: _to(Role.ADMIN),
+    Permission.STATUS_READ: _to(*Role),
+    Permission.REQUESTS_PASS: _to(*Role),
+    Permission.EVENTS_READ: _OVERSEEING,
+    # No person has need of what services fetch: see SERVICE_GRANTS.
+    Permission.EVENTS_FOLLOW: _to(),
+    Permission.SUITE_READ: _OVERSEEING,
+    Permission.CLOCK_SET: _to(Role.ADMIN),
+    Permission.REPAIR_READ: _OVERSEEING,
+    Permission.REPAIR_DECIDE: _to(Role.ADMIN),
+    Permission.KEYS_READ: _OVERSEEING,
+    Permission.KEYS_WRAP: _to(Role.ADMIN),
+}
