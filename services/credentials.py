@@ -58,6 +58,9 @@ class Credentials:
         #: The services' public keys.
         self.service_keys_file = data / "service-keys.json"
         self._identities = data / "identities"
+        #: Where the suite exports the signed heads of its audit.
+        self.audit_export = data / "audit"
+        self._audit_keys = data / "audit-keys"
         self.key: OKPKey = load_or_generate_key(self.key_file)
         #: The key-encryption keys: they are backed up apart from the databases.
         self.keys_file = data / "keys.json"
@@ -74,6 +77,12 @@ class Credentials:
     def identity_file(self, service: str) -> Path:
         """The private key of a service."""
         return self._identities / f"{service}.key"
+
+    def audit_key(self, name: str) -> Path:
+        """The file of the key with which a service signs the heads of its audit."""
+        file = self._audit_keys / f"{name}.key"
+        load_or_generate_key(file)
+        return file
 
     def _made_for(self, whose: Whose) -> dict[str, tuple[str, str]]:
         accounts = Accounts(self.accounts_file)

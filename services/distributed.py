@@ -45,6 +45,8 @@ def environment_of(
         "SERVICE_KEYS": str(accounts.service_keys_file),
         "ENVIRONMENT": "demo" if simulated else "production",
         "PORT": str(port),
+        "AUDIT_KEY": str(accounts.audit_key(name)),
+        "AUDIT_EXPORT": str(accounts.audit_export),
         **servers,
         **{f"{other.upper()}_URL": urls[other] for other in SERVICES[:-1]},
     }

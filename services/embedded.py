@@ -91,6 +91,8 @@ class EmbeddedSuite:
             "service_keys": str(self.accounts.service_keys_file),
             "environment": "demo" if self.simulated else "production",
             "clock_start": self.simulated,
+            "audit_key": self.accounts.audit_key(name),
+            "audit_export": self.accounts.audit_export,
         }
         if name != "gateway":
             values |= {"key_file": self.accounts.keys_file, "erasures": self.data / "erasures" / f"{name}.jsonl"}

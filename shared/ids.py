@@ -6,9 +6,12 @@ from uuid import UUID
 
 
 def new_id() -> UUID:
-    """A new UUIDv7: 48 bits of Unix milliseconds, then 74 random bits."""
-    milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds & (1 << 48) - 1) << 80 | int.from_bytes(_random())
+    """A new UUIDv7: 48 bits of Unix milliseconds, 12 of what is left of the time (RFC 9562, 6.2, method 3), then 62
+    random bits: what one process makes is in the order in which it was made, but for a quarter of a microsecond.
+    """
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    fraction = rest * 4096 // 1_000_000
+    value = (milliseconds & (1 << 48) - 1) << 80 | fraction << 64 | int.from_bytes(_random()) & (1 << 64) - 1
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return UUID(int=value)

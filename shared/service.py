@@ -18,6 +18,8 @@ from fastapi import APIRouter, FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.audit.heads import Heads
+from shared.audit.trail import Trail
 from shared.auth.keys import read_key_set, read_private_key, read_public_key
 from shared.auth.oidc import Provider
 from shared.auth.services import Identity, callers
@@ -49,7 +51,7 @@ from shared.scheduler import Scheduled, Scheduler
 from shared.serving import Server
 from shared.settings import ServiceSettings
 from shared.telemetry import RunningAs, Telemetry, configure_logging, running_as
-from shared.web import internal, keys, repair
+from shared.web import audit, internal, keys, repair
 from shared.web.clients import Connect, ServiceAuth, connect_over_http
 from shared.web.commands import Desk
 from shared.web.internal import RealClock
@@ -149,6 +151,7 @@ class Service:
         self.dead_letters = DeadLetters(self.database)
         self.unreadables = Unreadables(self.database)
         self.health = Health(self)
+        self.heads = Heads(self.name, self.database, self.settings.audit_key, self.settings.audit_export)
 
     def _producers(self) -> dict[str, HttpProducerLog]:
         return {source: HttpProducerLog(self.client(source.removeprefix(_PREFIX))) for source in self.follows}
@@ -167,12 +170,14 @@ class Service:
         app.add_middleware(RunningAs, service=self.name)
         app.state.service = self
         digest = self.vault.digest if self.vault else lambda said: hashlib.sha256(said).digest()
-        app.state.desk = Desk(self.database, self.unit, self.clock, self.programme, self.committed, digest)
+        app.state.desk = Desk(
+            self.database, self.unit, self.clock, self.programme, self.committed, digest, Trail(self.name)
+        )
         if self.settings.public_key:
             app.state.verifier = self._verifier()
         app.state.provider = Provider(self.settings.oidc) if self.settings.oidc else None
         own = [keys.router] if self.vault else []
-        for router in (*routers, *own, repair.router, internal.probes, internal.router):
+        for router in (*routers, *own, audit.router, repair.router, internal.probes, internal.router):
             app.include_router(router)
         return app
 
@@ -222,6 +227,7 @@ class Service:
             self.reconciler.run(),
             self.scheduler.run(),
             self.health.watch(),
+            self.heads.run(),
         ]
         loops += [self.relay.run()] if self.relay else []
         loops += [self.learner.run()] if self.learner else []
@@ -293,6 +299,8 @@ class Service:
         if self.relay:
             with suppress(OSError, SQLAlchemyError):
                 await self.relay.give_back()
+        with suppress(OSError, SQLAlchemyError):
+            await self.heads.export()
         if self._owns_bus:
             await self.bus.close()
         for client in self._clients.values():

@@ -67,6 +67,10 @@ class ServiceSettings(BaseSettings):
     #: The organisation's identity provider; without one there are local accounts only. The same for every service,
     #: as JSON, or member by member: ``HOMEWARD_TRAVEL_OIDC__ISSUER``.
     oidc: IdentityProvider | None = None
+    #: Ed25519 private key that signs the heads of the audit (PEM); made there, mode 0600, if there is none.
+    audit_key: Path | None = None
+    #: A directory to which signed heads are exported: better one that whoever runs the database can't write.
+    audit_export: Path | None = None
     #: In production the programme's clock is the real one and can't be set.
     environment: Literal["production", "test", "demo"] = "production"
     #: Where the programme's clock starts in a demonstration or a test; real time when empty.

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from services.cli.connection import DEFAULT_DATA, DEFAULT_URL, Connection, Data, Token, Url, connected
 from services.cli.failure import Failure
+from shared.auth.purposes import Purpose
 
 app = typer.Typer()
 
@@ -48,12 +49,12 @@ def status(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Show how many cases are at each stage, or where one case is and how it came there."""
-    with connected(url, token, data, "manager") as gateway:
+    with connected(url, token, data, "manager", Purpose.SUPERVISION) as gateway:
         console = Console(highlight=False)
         if case is None:
             _print_figures(console, gateway.get("/api/figures"))
         else:
-            _print_case(console, gateway.get(f"/api/cases/{_case_id(gateway, case)}"))
+            _print_case(console, gateway.get(f"/api/cases/{_case_id(gateway, case)}", parts=False))
 
 
 def _case_id(gateway: Connection, case: str) -> str:

@@ -15,6 +15,8 @@ import typer
 
 from services.cli.failure import Failure
 from services.credentials import directory_token
+from shared.auth.purposes import Purpose
+from shared.web.purpose import HEADER
 
 #: Where ``homeward up`` keeps its data unless told otherwise.
 DEFAULT_DATA = Path("~/.local/share/homeward")
@@ -93,10 +95,12 @@ def open_client(url: str) -> httpx.Client:
 
 
 @contextmanager
-def connected(url: str, token: str, data: Path, role: str) -> Iterator[Connection]:
-    """A connection with a token, or as an account that has the role. Raises Failure."""
+def connected(url: str, token: str, data: Path, role: str, purpose: Purpose | None = None) -> Iterator[Connection]:
+    """A connection with a token, or as an account that has the role, for a purpose. Raises Failure."""
     with open_client(url) as client:
         connection = Connection(client)
+        if purpose:
+            client.headers[HEADER] = purpose
         client.headers["Authorization"] = f"Bearer {token or _sign_in(connection, data, role)}"
         yield connection
 

@@ -69,7 +69,7 @@ def list_letters(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """List dead letters, or count them by what they have in common."""
-    with connected(url, token, data, "auditor") as gateway:
+    with connected(url, token, data, "admin") as gateway:
         query = Wanted(service, case, source, type, cause).resolved(gateway) | ({"service": service} if service else {})
         if by_cause:
             answer = gateway.get("/api/dead-letters/groups", **query)

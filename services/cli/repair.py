@@ -79,7 +79,7 @@ def verify(
 def _verify(gateway: Connection, producer: Producer) -> int:
     events = subjects = broken = 0
     last: str | None = None
-    with _progress(f"verifying {producer}") as progress:
+    with progress_of(f"verifying {producer}") as progress:
         task = progress.add_task("", total=None)
         for page in _verified(gateway, producer):
             events, subjects = events + page["events"], subjects + page["subjects"]
@@ -108,7 +108,8 @@ def _verified(gateway: Connection, producer: Producer) -> Iterator[dict[str, Any
         after = page["next"]
 
 
-def _progress(what: str) -> Progress:
+def progress_of(what: str) -> Progress:
+    """A bar on a terminal, and nothing elsewhere."""
     return Progress(
         TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal,

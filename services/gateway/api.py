@@ -16,13 +16,17 @@ from services.gateway.stages import Stage
 from services.gateway.stream import Stream
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
+from shared.auth.purposes import Purpose
 from shared.errors import HomewardError
 from shared.persistence.offices import Sight, sight_of
 from shared.web.access import access_token, require, verified
+from shared.web.purpose import PurposeHeader, claim
 
 router = APIRouter(prefix="/api", tags=["status"])
 
-Operator = Annotated[Principal, Depends(require(Permission.STATUS_READ))]
+Operator = Annotated[Principal, Depends(require(Permission.FIGURES_READ))]
+#: Auditors see figures and no cases.
+CaseReader = Annotated[Principal, Depends(require(Permission.STATUS_READ))]
 
 #: Seconds after which a stream ends and the browser comes back, so that its token is looked at again.
 STREAM_SECONDS = 900
@@ -42,15 +46,21 @@ class Flights(BaseModel):
     flights: list[FlightRow]
 
 
-def sight(request: Request, principal: Operator) -> Sight:
+def sight(request: Request, principal: CaseReader) -> Sight:
     """What the caller sees."""
     return sight_of(principal, request.app.state.service.programme)
 
 
-def reads(request: Request, seen: Annotated[Sight, Depends(sight)]) -> Reads:
+def reads(request: Request, principal: CaseReader, purpose: PurposeHeader = None) -> Reads:
     """The caller's reads."""
+    return reads_for(request, principal, claim(principal, purpose) if purpose else None)
+
+
+def reads_for(request: Request, principal: Principal, purpose: Purpose | None) -> Reads:
+    """Somebody's reads for a purpose."""
     state = request.app.state
-    return Reads(state.service.database, state.neighbours, seen, access_token(request))
+    seen = sight_of(principal, state.service.programme)
+    return Reads(state.service.database, state.neighbours, seen, access_token(request), principal, purpose)
 
 
 Reading = Annotated[Reads, Depends(reads)]
@@ -77,13 +87,16 @@ async def list_cases(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     names: bool = False,
 ) -> CasePage:
-    """Cases in order of registration, page by page."""
+    """Cases in order of registration, page by page; names, and searching by name, need a purpose."""
     return await reading.cases(filter, q=q, after=after, limit=limit, with_names=names)
 
 
 @router.get("/cases/{case}")
 async def show_case(reading: Reading, case: str, parts: bool = True, names: bool = False) -> CaseStatus:
-    """One case, by its id or reference: stage, holds, missing gates, timeline, and what the services say of it."""
+    """One case, by its id or reference: stage, holds, missing gates, timeline, and what the services say of it.
+
+    The name, and what reintegration and monitoring say, are personal: they need a purpose.
+    """
     return await reading.case(_id_or_reference(case), with_parts=parts, with_names=names)
 
 
@@ -94,9 +107,9 @@ async def list_flights(reading: Reading, limit: Annotated[int, Query(ge=1, le=50
 
 
 @router.get("/figures")
-async def figures(reading: Reading) -> Figures:
+async def figures(request: Request, principal: Operator) -> Figures:
     """Counts per stage, corridor and office."""
-    return Figures.model_validate(await reading.figures())
+    return Figures.model_validate(await reads_for(request, principal, None).figures())
 
 
 @router.get("/stream", response_class=EventSourceResponse)

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from services.gateway import (
     accounts,
     api,
+    audit,
     console,
     description,
     own_account,
@@ -42,6 +43,7 @@ ROUTERS = (
     suite.dates,
     suite.router,
     repair.router,
+    audit.router,
     api.router,
     passing.router,
     console.router,

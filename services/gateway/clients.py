@@ -72,10 +72,11 @@ class Neighbours:
             raise ServiceDown(service)
         return response.json() if response.is_success else None
 
-    async def ask_each(self, urls: Mapping[str, str], *, token: str) -> Asked:
+    async def ask_each(self, urls: Mapping[str, str], *, token: str, headers: Mapping[str, str] | None = None) -> Asked:
         """One read of each service, all at once."""
         replies = await asyncio.gather(
-            *(self.answer(service, "GET", url, token=token) for service, url in urls.items()), return_exceptions=True
+            *(self.answer(service, "GET", url, token=token, headers=headers) for service, url in urls.items()),
+            return_exceptions=True,
         )
         answers, gaps = {}, []
         for service, reply in zip(urls, replies, strict=True):

@@ -15,6 +15,7 @@ router = APIRouter(prefix="/api", include_in_schema=False)
 
 #: Who may use a service's internal routes from outside: the first segment of the path, per method. Others are hidden.
 INTERNAL: dict[str, dict[str, Permission]] = {
+    "audit": {"GET": Permission.AUDIT_READ, "POST": Permission.AUDIT_READ},
     "events": {"GET": Permission.EVENTS_READ, "POST": Permission.EVENTS_READ},
     "positions": {"GET": Permission.SUITE_READ},
     "lag": {"GET": Permission.REPAIR_READ},
@@ -28,7 +29,7 @@ HIDDEN = frozenset({"clock", "rest", "health", "healthz", "readyz", "openapi.jso
 #: A registration list of some ten thousand rows.
 LARGEST_BODY = 16 * 1024 * 1024
 
-_REQUEST_HEADERS = ("accept", "accept-language", "content-type", "idempotency-key")
+_REQUEST_HEADERS = ("accept", "accept-language", "content-type", "idempotency-key", "purpose")
 _RESPONSE_HEADERS = ("content-type", "content-disposition", "location", "retry-after", "cache-control")
 
 

@@ -11,11 +11,14 @@ from services.gateway import repository
 from services.gateway.answers import CasePage, CaseStatus, FlightRow, case_row, case_status, flight_row
 from services.gateway.clients import Neighbours, ServiceDown
 from services.gateway.repository import CASES, FLIGHTS, Filter
+from shared.auth.principal import Principal
+from shared.auth.purposes import Purpose
 from shared.errors import NotFound
 from shared.persistence.database import Database
 from shared.persistence.offices import Sight, seen_by
+from shared.web.purpose import HEADER, claim, purposes_for
 
-#: What the services say of a case themselves, without personal data.
+#: What the services say of a case themselves. Notes and proofs, which the last two tell, need a purpose.
 PARTS = {
     "screening": "/cases/{id}/gates",
     "travel": "/cases/{id}",
@@ -26,17 +29,25 @@ PARTS = {
 
 @dataclass(frozen=True)
 class Reads:
-    """One caller's reads. No database connection is held while a service is asked."""
+    """One caller's reads. No database connection is held while a service is asked.
+
+    The services write down who has read what of theirs, and for which purpose.
+    """
 
     database: Database
     neighbours: Neighbours
     sight: Sight
     token: str
+    principal: Principal
+    purpose: Purpose | None
 
     async def cases(
         self, filter: Filter, *, q: str | None, after: UUID | None, limit: int, with_names: bool
     ) -> CasePage:
-        """A page of cases; ``q`` is a name, which screening is asked for, or the beginning of a reference."""
+        """A page of cases; ``q`` is a name, which screening is asked for, or the beginning of a reference.
+
+        Raises PurposeNeeded for names, and for searching by name.
+        """
         gaps: set[str] = set()
         if q:
             filter = replace(filter, reference=q.strip().upper(), ids=await self._found(q, gaps))
@@ -44,21 +55,21 @@ class Reads:
             found = await repository.list_cases(connection, filter, after=after, limit=limit + 1)
         page = [case_row(CASES.load(row.state)) for row in found[:limit]]
         if with_names:
-            names = await self.names([row.case_id for row in page], "list", gaps)
+            names = await self.names([row.case_id for row in page], gaps)
             page = [row.model_copy(update={"name": names.get(str(row.case_id))}) for row in page]
         return CasePage(cases=page, next=page[-1].case_id if len(found) > limit else None, gaps=sorted(gaps))
 
     async def case(self, name: UUID | str, *, with_parts: bool, with_names: bool) -> CaseStatus:
-        """One case by its id or reference. Raises NotFound, also when the caller may not see it."""
+        """One case by its id or reference. Raises NotFound, also when the caller may not see it, and PurposeNeeded."""
         status = await self._status(name)
         gaps: set[str] = set()
         if with_parts:
             urls = {service: path.format(id=status.case_id) for service, path in PARTS.items()}
-            asked = await self.neighbours.ask_each(urls, token=self.token)
+            asked = await self.neighbours.ask_each(urls, token=self.token, headers=_named(self.purpose))
             status.parts = dict(asked.answers)
             gaps.update(asked.gaps)
         if with_names:
-            status.name = (await self.names([status.case_id], "case", gaps)).get(str(status.case_id))
+            status.name = (await self.names([status.case_id], gaps)).get(str(status.case_id))
         status.gaps = sorted(gaps)
         return status
 
@@ -87,9 +98,9 @@ class Reads:
         async with seen_by(self.sight, self.database) as connection:
             return await repository.figures(connection)
 
-    async def names(self, case_ids: Iterable[UUID], purpose: str, gaps: set[str]) -> dict[str, str]:
+    async def names(self, case_ids: Iterable[UUID], gaps: set[str]) -> dict[str, str]:
         """Names from screening, by case; none for who may not see them, and a gap when screening is down."""
-        body = {"case_ids": [str(case_id) for case_id in case_ids], "purpose": purpose}
+        body = {"case_ids": [str(case_id) for case_id in case_ids]}
         found = await self._screening("POST", "/identities", gaps, json=body) if body["case_ids"] else None
         identities = (found or {}).get("identities", {})
         return {case_id: f"{each['given_name']} {each['family_name']}" for case_id, each in identities.items()}
@@ -100,8 +111,16 @@ class Reads:
         return [UUID(case_id) for case_id in (found or {}).get("case_ids", [])]
 
     async def _screening(self, method: str, url: str, gaps: set[str], **content: Any) -> Any:
+        if not purposes_for(self.principal):
+            # Screening would refuse.
+            return None
+        headers = _named(claim(self.principal, self.purpose))
         try:
-            return await self.neighbours.answer("screening", method, url, token=self.token, **content)
+            return await self.neighbours.answer("screening", method, url, token=self.token, headers=headers, **content)
         except ServiceDown:
             gaps.add("screening")
             return None
+
+
+def _named(purpose: Purpose | None) -> dict[str, str]:
+    return {HEADER: purpose} if purpose else {}

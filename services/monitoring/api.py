@@ -15,13 +15,14 @@ from services.monitoring.domain.vocabulary import Method, Outcome, Reason, Reint
 from services.monitoring.repository import Unit, VisitRow, read_case, visits_to_make
 from shared.auth.permissions import Permission
 from shared.web.bodies import Body
-from shared.web.commands import Command, Reading, command, reading
+from shared.web.commands import Command, PersonalReading, Reading, command, personal, reading
 
 router = APIRouter(tags=["monitoring"])
 
 Officer = Annotated[Command[Unit], Depends(command(Permission.VISITS_RECORD))]
 Supervisor = Annotated[Command[Unit], Depends(command(Permission.CASES_CLOSE))]
-Reader = Annotated[Reading, Depends(reading(Permission.VISITS_READ))]
+Reader = Annotated[PersonalReading, personal(Permission.VISITS_READ)]
+#: Codes and dates, as events carry them: no notes.
 ListReader = Annotated[Reading, Depends(reading(Permission.VISITS_LIST))]
 Note = Annotated[str, Field(min_length=1, max_length=2000)]
 Code = Annotated[str, Field(max_length=40)]
@@ -164,7 +165,9 @@ class CaseChanged(BaseModel):
 @router.get("/cases/{case_id}")
 async def show_case(case_id: UUID, reading: Reader) -> CaseView:
     """One returnee's follow-up."""
-    return CaseView.of(await read_case(reading.connection, case_id))
+    case = await read_case(reading.connection, case_id)
+    reading.disclose([case_id], getattr(case, "office", None))
+    return CaseView.of(case)
 
 
 @router.get("/visits")

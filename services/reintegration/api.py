@@ -17,7 +17,7 @@ from services.reintegration.domain.plan import Line, Plan, PlanState, Wanted
 from services.reintegration.repository import Unit, read_case, read_fund, read_funds
 from shared.auth.permissions import Permission
 from shared.web.bodies import Body
-from shared.web.commands import Command, Reading, command, reading
+from shared.web.commands import Command, PersonalReading, Reading, command, personal, reading
 
 router = APIRouter(tags=["reintegration"])
 
@@ -25,7 +25,7 @@ Planner = Annotated[Command[Unit], Depends(command(Permission.PLANS_SUBMIT))]
 Deliverer = Annotated[Command[Unit], Depends(command(Permission.DELIVERIES_RECORD))]
 Approver = Annotated[Command[Unit], Depends(command(Permission.PLANS_APPROVE))]
 Treasurer = Annotated[Command[Unit], Depends(command(Permission.FUNDS_OPEN))]
-CaseReader = Annotated[Reading, Depends(reading(Permission.PLANS_READ))]
+CaseReader = Annotated[PersonalReading, personal(Permission.PLANS_READ)]
 FundReader = Annotated[Reading, Depends(reading(Permission.FUNDS_READ))]
 
 #: Minor units; the upper bound keeps sums of many within PostgreSQL's bigint.
@@ -248,7 +248,9 @@ async def show_fund(fund_id: UUID, reading: FundReader) -> FundView:
 @router.get("/cases/{case_id}")
 async def show_case(case_id: UUID, reading: CaseReader) -> CaseView:
     """One returnee's reintegration."""
-    return CaseView.of(await read_case(reading.connection, case_id))
+    case = await read_case(reading.connection, case_id)
+    reading.disclose([case_id], getattr(case, "office", None))
+    return CaseView.of(case)
 
 
 @router.post("/cases/{case_id}/plan", status_code=201)

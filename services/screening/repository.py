@@ -230,17 +230,18 @@ async def suspected(connection: AsyncConnection, limit: int) -> list[Case]:
     return await CASES.find(connection, condition, limit=limit)
 
 
-async def search(connection: AsyncConnection, keys: Sequence[str], limit: int) -> list[UUID]:
-    """Cases that are found under every one of the keys, newest first."""
+async def search(connection: AsyncConnection, keys: Sequence[str], limit: int) -> list[tuple[UUID, str]]:
+    """Cases that are found under every one of the keys, with their offices, newest first."""
     found = await rows(
         connection,
-        """SELECT case_id FROM person_key WHERE key = ANY(:keys)
-           GROUP BY case_id HAVING count(DISTINCT key) = :count ORDER BY case_id DESC LIMIT :limit""",
+        """SELECT case_id, office FROM person_key JOIN screening_case ON screening_case.id = case_id
+           WHERE key = ANY(:keys)
+           GROUP BY case_id, office HAVING count(DISTINCT key) = :count ORDER BY case_id DESC LIMIT :limit""",
         keys=[vault_of(connection).blind(key) for key in keys],
         count=len(set(keys)),
         limit=limit,
     )
-    return [row.case_id for row in found]
+    return [(row.case_id, row.office) for row in found]
 
 
 async def to_be_erased(connection: AsyncConnection, ended_by: date, limit: int) -> list[Any]:

@@ -40,9 +40,10 @@ class Gateway:
         self._signing_in = asyncio.Lock()
         self._places = asyncio.Semaphore(CONCURRENCY)
 
-    async def get(self, role: str, path: str, **params: Any) -> Any:
-        """What the role reads there."""
-        return (await self._send(role, "GET", path, params=params)).json()
+    async def get(self, role: str, path: str, *, purpose: str | None = None, **params: Any) -> Any:
+        """What the role reads there; a purpose is named for personal data."""
+        headers = {"Purpose": purpose} if purpose else {}
+        return (await self._send(role, "GET", path, headers=headers, params=params)).json()
 
     async def post(self, role: str, path: str, body: Mapping[str, Any] | None = None, **more: Any) -> Any:
         """Give a command once, however often it has to be sent."""

@@ -37,7 +37,9 @@ async def report(journey: Journey) -> Report:
     rows = await all_cases(gateway)
     stages = {each["list_reference"]: each["stage"] for each in rows}
     overdue, due = await asyncio.gather(_visits(journey, "overdue"), _visits(journey, "due"))
-    manifest = await gateway.get("movements", f"/api/travel/flights/{journey.flight_id}/manifest")
+    manifest = await gateway.get(
+        "movements", f"/api/travel/flights/{journey.flight_id}/manifest", purpose="travel-arrangement"
+    )
     funds = (await gateway.get("finance", "/api/reintegration/funds"))["funds"]
     return Report(
         cases=dict(sorted(stages.items())),

@@ -7,7 +7,9 @@ from uuid import UUID
 
 import httpx
 
+from shared.auth.purposes import Purpose
 from shared.errors import NotFound, Unavailable
+from shared.web.purpose import HEADER
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,11 @@ class Screening:
         found = answer.json()
         return ConsentNow(bool(found["consent"]), int(found["holds"]))
 
-    async def identities(self, case_ids: Sequence[UUID], purpose: str) -> dict[UUID, dict[str, Any]]:
+    async def identities(self, case_ids: Sequence[UUID], purpose: Purpose) -> dict[UUID, dict[str, Any]]:
         """Names and documents of these people; the purpose is kept with the read. Raises Unavailable."""
-        body = {"case_ids": [str(case_id) for case_id in case_ids], "purpose": purpose}
+        body = {"case_ids": [str(case_id) for case_id in case_ids]}
         try:
-            answer = await self._client.post("/identities", json=body)
+            answer = await self._client.post("/identities", json=body, headers={HEADER: purpose})
         except httpx.TransportError as error:
             raise Unavailable(
                 "Screening can't be reached for the passengers' identities: try again shortly."

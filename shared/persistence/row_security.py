@@ -1,6 +1,7 @@
 """What a migration says of a table that holds rows about cases: which of them an office may read.
 
-The role has no right to a table of which nothing is said. It may write nowhere: a unit of work saves as the owner.
+The role has no right to a table of which nothing is said. It may write nowhere but into the audit: a unit of work saves
+as the owner.
 """
 
 from typing import Protocol
@@ -75,6 +76,11 @@ def let_offices_read(op: Operations, table: str, which: str) -> None:
 def let_everybody_read(op: Operations, table: str) -> None:
     """Let every office read all of a table that belongs to none of them."""
     op.execute(f"GRANT SELECT ON {table} TO {ROLE}")
+
+
+def let_everybody_add(op: Operations, table: str) -> None:
+    """Let every office add rows, without seeing any."""
+    op.execute(f"GRANT INSERT ON {table} TO {ROLE}")
 
 
 def let_nobody_read(op: Operations, *tables: str) -> None:

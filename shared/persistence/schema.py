@@ -173,3 +173,55 @@ def drop_machinery(op: Operations) -> None:
     """Drop what ``create_machinery`` created."""
     for table in reversed(_TABLES):
         op.execute(f"DROP TABLE {table}")
+
+
+#: ``entry`` is kept as the bytes that were hashed; what it holds is found through the index.
+_AUDIT = (
+    """CREATE TABLE audit_entry (
+           office text NOT NULL, number bigint NOT NULL, entry bytea NOT NULL, hash bytea NOT NULL,
+           PRIMARY KEY (office, number))""",
+    """CREATE TABLE audit_head (
+           office text PRIMARY KEY, number bigint NOT NULL, hash bytea NOT NULL) WITH (fillfactor = 50)""",
+    """CREATE FUNCTION audit_content(entry bytea) RETURNS jsonb LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+           RETURN convert_from(entry, 'UTF8')::jsonb""",
+    # What a transaction does, until it commits: nobody ever sees a row here.
+    """CREATE UNLOGGED TABLE audit_deed (
+           id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, office text NOT NULL, entry bytea NOT NULL)""",
+    """CREATE FUNCTION audit_append() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
+       AS $$ BEGIN
+           WITH ahead AS (
+               INSERT INTO audit_head AS head (office, number, hash)
+               VALUES (new.office, 1, sha256(decode(repeat('00', 32), 'hex') || new.entry))
+               ON CONFLICT (office) DO UPDATE SET number = head.number + 1, hash = sha256(head.hash || new.entry)
+               RETURNING office, number, hash)
+           INSERT INTO audit_entry (office, number, entry, hash)
+           SELECT ahead.office, ahead.number, new.entry, ahead.hash FROM ahead;
+           DELETE FROM audit_deed WHERE id = new.id;
+           RETURN NULL;
+       END $$""",
+    # The head is locked in the commit itself, and no longer than it takes.
+    """CREATE CONSTRAINT TRIGGER append AFTER INSERT ON audit_deed DEFERRABLE INITIALLY DEFERRED
+           FOR EACH ROW EXECUTE FUNCTION audit_append()""",
+    "CREATE INDEX audit_entry_content ON audit_entry USING gin (audit_content(entry) jsonb_path_ops)",
+    # Whoever reaches the database with the service's own rights adds to the audit and changes nothing of it.
+    """CREATE FUNCTION audit_is_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+           RAISE EXCEPTION 'the audit is only added to' USING ERRCODE = 'insufficient_privilege'; END $$""",
+    """CREATE TRIGGER kept BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entry
+           FOR EACH STATEMENT EXECUTE FUNCTION audit_is_kept()""",
+    """CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON audit_head
+           FOR EACH STATEMENT EXECUTE FUNCTION audit_is_kept()""",
+    """CREATE TRIGGER goes_on BEFORE UPDATE ON audit_head FOR EACH ROW
+           WHEN (new.office <> old.office OR new.number <> old.number + 1) EXECUTE FUNCTION audit_is_kept()""",
+)
+
+
+def create_audit(op: Operations) -> None:
+    """Create the audit's tables, which refuse to be changed."""
+    for statement in _AUDIT:
+        op.execute(statement)
+
+
+def drop_audit(op: Operations) -> None:
+    """Drop what ``create_audit`` created."""
+    op.execute("DROP TABLE audit_deed, audit_entry, audit_head")
+    op.execute("DROP FUNCTION audit_append, audit_content, audit_is_kept")

@@ -159,6 +159,8 @@ class Collection(Generic[A]):
         self._asked: set[UUID] = set()
         #: Another office's, which the caller has named: as if there were none.
         self._hidden: set[UUID] = set()
+        #: What was inserted or updated.
+        self.saved: list[UUID] = []
 
     def get(self, id: UUID) -> A:
         """The aggregate; NotFound when there is none."""
@@ -213,6 +215,7 @@ class Collection(Generic[A]):
         if changed:
             await self._write(connection, _UPDATE, changed, states)
         self._loaded |= states
+        self.saved += new + changed
 
     async def _write(
         self, connection: AsyncConnection, template: str, ids: list[UUID], states: dict[UUID, State]

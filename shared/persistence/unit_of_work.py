@@ -184,6 +184,17 @@ class UnitOfWork:
         """A key under which these parts are found again, and which tells nothing to who has the database alone."""
         return vault_of(self.connection).blind(*parts)
 
+    def touched(self) -> dict[str | None, set[UUID]]:
+        """What was saved, by office, and what was only looked at when nothing was."""
+        found: dict[str | None, set[UUID]] = {}
+        collections = list(self._collections.values())
+        saved = {id for collection in collections for id in collection.saved}
+        for collection in collections:
+            for each in collection:
+                if not saved or each.id in saved:
+                    found.setdefault(getattr(each, "office", None) or None, set()).add(each.id)
+        return found
+
     async def _append(self, table: str, new: list[dict[str, Any]]) -> None:
         await self._seal(table, new)
         names = ", ".join(new[0])

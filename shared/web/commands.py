@@ -1,19 +1,23 @@
 """Commands and reads over HTTP. A command runs in one transaction that also stores its answer under the caller's
-idempotency key: the same key gives the same answer, also after a crash.
+idempotency key: the same key gives the same answer, also after a crash. Who did what, and who read personal data
+why, is written down in the same transaction: what can't be written down isn't done or answered.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, TypeVar, cast
+from uuid import UUID
 
 import orjson
 from fastapi import Depends, Header, Request
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.audit.trail import Deed, Trail
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
+from shared.auth.purposes import Purpose
 from shared.clock import Clock
 from shared.errors import Invalid
 from shared.messaging.outbox import Logged
@@ -22,6 +26,7 @@ from shared.persistence.offices import OtherOffice, Sight, seen_by, sight_of
 from shared.persistence.unit_of_work import UnitOfWork
 from shared.programme import Programme
 from shared.web.access import MARKER, require
+from shared.web.purpose import PurposeHeader, claim
 
 U = TypeVar("U", bound=UnitOfWork)
 T = TypeVar("T")
@@ -55,6 +60,7 @@ class Desk:
     committed: Callable[[Sequence[Logged]], None]
     #: Of what a command says.
     digest: Callable[[bytes], bytes]
+    trail: Trail
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ class Command(Generic[U]):
     principal: Principal
     key: str
     desk: Desk
+    #: Named by who likes to: what a command is for says its name.
+    purpose: Purpose | None = None
 
     @property
     def sight(self) -> Sight:
@@ -113,6 +121,8 @@ class Command(Generic[U]):
             actor=self.principal.id,
             key=self.key,
         )
+        deed = Deed(self.principal, action_of(self.request), self.purpose, unit.touched())
+        await self.desk.trail.append(connection, deed)
         return answer, unit.logged
 
     async def _stored(self, connection: AsyncConnection, fingerprint: bytes) -> Any:
@@ -128,9 +138,13 @@ def command(permission: Permission) -> Callable[..., Awaitable[Command[Any]]]:
     required = require(permission)
 
     async def make(
-        request: Request, principal: Annotated[Principal, Depends(required)], key: IdempotencyKey
+        request: Request,
+        principal: Annotated[Principal, Depends(required)],
+        key: IdempotencyKey,
+        purpose: PurposeHeader = None,
     ) -> Command[Any]:
-        return Command(request, principal, key, request.app.state.desk)
+        claimed = claim(principal, purpose) if purpose else None
+        return Command(request, principal, key, request.app.state.desk, claimed)
 
     setattr(make, MARKER, getattr(required, MARKER))
     return make
@@ -157,3 +171,53 @@ def reading(permission: Permission) -> Callable[..., AsyncIterator[Reading]]:
 
     setattr(make, MARKER, getattr(required, MARKER))
     return make
+
+
+class Undisclosed(Exception):
+    """A route answers personal data and has not said whose."""
+
+
+@dataclass(frozen=True)
+class PersonalReading(Reading):
+    """A read of personal data: the route says whose they are, and that is written down before the answer is given."""
+
+    purpose: Purpose
+    disclosed: dict[str | None, set[UUID]] = field(default_factory=dict)
+
+    def disclose(self, ids: Iterable[UUID], office: str | None) -> None:
+        """The answer tells of these, who are an office's; None where that isn't known. Say it even if they are none."""
+        self.disclosed.setdefault(office, set()).update(ids)
+
+
+#: What the dependency's callable bears, for whoever walks the routes.
+PERSONAL = "answers_personal_data"
+
+
+def personal(permission: Permission) -> Any:
+    """A dependency: a read of personal data, by a caller who has the permission, for a purpose that fits the caller.
+
+    Its transaction ends before the answer is sent; other reads end theirs afterwards.
+    """
+    required = require(permission)
+
+    async def make(
+        request: Request, principal: Annotated[Principal, Depends(required)], purpose: PurposeHeader = None
+    ) -> AsyncIterator[PersonalReading]:
+        desk: Desk = request.app.state.desk
+        claimed = claim(principal, purpose)
+        async with seen_by(sight_of(principal, desk.programme), desk.database) as connection:
+            reading = PersonalReading(connection, principal, desk.clock, desk.programme, claimed)
+            yield reading
+            if not reading.disclosed:
+                raise Undisclosed(f"{action_of(request)} has not said whose data it answers")
+            deed = Deed(principal, action_of(request), claimed, reading.disclosed)
+            await desk.trail.append(connection, deed)
+
+    setattr(make, MARKER, getattr(required, MARKER))
+    setattr(make, PERSONAL, True)
+    return Depends(make, scope="function")
+
+
+def action_of(request: Request) -> str:
+    """The name of the request's route: what somebody does with it."""
+    return str(request.scope["route"].name)

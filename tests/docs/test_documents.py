@@ -18,6 +18,7 @@ from services.cli.page import Page
 from services.gateway.clients import SERVICES
 from services.gateway.stages import Stage
 from shared.auth.permissions import GRANTED
+from shared.auth.purposes import PURPOSES
 from shared.contracts.vocabulary import Gate
 from shared.health import GAUGES
 from shared.protection.wrapping import first_keys
@@ -146,6 +147,12 @@ def test_operators_are_told_who_may_repair_what() -> None:
         for method in route.methods or ()
     }
     assert told == served
+
+
+def test_operators_are_told_which_role_reads_for_what() -> None:
+    section = OPERATORS.read_text().split("| role | purposes |\n")[1].split("\n\n")[0]
+    told = dict(re.findall(r"^\| (\w+) \| ([^|]+) \|$", section, re.MULTILINE))
+    assert told == {role.value: ", ".join(purposes) for role, purposes in PURPOSES.items()}
 
 
 def test_the_runbook_tells_of_every_gauge() -> None:

@@ -3,19 +3,21 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from pydantic import SecretStr
 
 from services.servers import fresh_database
 from services.travel.app import create_app
 from services.travel.settings import Settings
 from shared.messaging.inprocess import InProcessBus
 from shared.persistence.database import Database
+from shared.protection.wrapping import first_keys
 from shared.service import Service
 from tests.support.bench import eventually
 
 
 @pytest.fixture(params=["production", "demo"])
 async def service(request: pytest.FixtureRequest, postgres_url: str) -> AsyncIterator[Service]:
-    settings = Settings(environment=request.param)
+    settings = Settings(environment=request.param, keys=SecretStr(first_keys().text()))
     database = Database(fresh_database(postgres_url), name="loops")
     service: Service = create_app(settings, bus=InProcessBus(), database=database).state.service
     await service.start()

@@ -19,6 +19,7 @@ INTERNAL: Routes = {
     "events:follow": ["POST /events/subjects", "POST /events/oldest"],
     "suite:read": ["GET /positions", "GET /rest", "GET /health", "GET /clock"],
     "clock:set": ["POST /clock"],
+    "audit:read": ["GET /audit/entries", "GET /audit/verification", "POST /audit/hashes", "GET /audit/heads"],
     "repair:read": [
         "GET /dead-letters",
         "GET /dead-letters/groups",
@@ -141,9 +142,11 @@ OWN: Mapping[str, Routes] = {
         "clock:set": ["POST /api/clock"],
         "repair:read": ["GET /api/dead-letters", "GET /api/dead-letters/groups"],
         "repair:decide": ["POST /api/dead-letters/replay", "POST /api/dead-letters/skip"],
+        "audit:read": ["GET /api/audit"],
+        "figures:read": ["GET /api/figures", "GET /"],
         "status:read": [
-            *("GET /api/cases", "GET /api/cases/{case}", "GET /api/flights", "GET /api/figures", "GET /api/stream"),
-            *("GET /", "GET /cases", "POST /cases", "GET /cases/{name}", "GET /flights", "GET /flights/{flight_id}"),
+            *("GET /api/cases", "GET /api/cases/{case}", "GET /api/flights", "GET /api/stream"),
+            *("GET /cases", "POST /cases", "GET /cases/{name}", "GET /flights", "GET /flights/{flight_id}"),
         ],
         "requests:pass": ["GET /api/{service}/{path:path}", "POST /api/{service}/{path:path}"],
         None: [

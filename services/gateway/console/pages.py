@@ -4,10 +4,10 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from pydantic import BaseModel, BeforeValidator, Field
 
-from services.gateway.api import Operator, Reading
+from services.gateway.api import CaseReader, Operator, reads_for
 from services.gateway.clients import Neighbours
 from services.gateway.console.gates import gates_of
 from services.gateway.console.journey import ASIDE, JOURNEY
@@ -17,6 +17,7 @@ from services.gateway.reads import Reads
 from services.gateway.repository import Filter
 from services.gateway.stages import Stage
 from shared.auth.principal import Principal
+from shared.auth.purposes import purposes_of
 from shared.errors import NotFound
 from shared.web.access import access_token
 
@@ -30,6 +31,14 @@ PASSENGERS = 500
 #: A form sends what isn't chosen as an empty text.
 _emptied = BeforeValidator(lambda value: value or None)
 Chosen = Annotated[Annotated[str, Field(max_length=100)] | None, _emptied]
+
+
+def reads(request: Request, operator: CaseReader) -> Reads:
+    """The operator's reads, for what the operator's role mostly reads for."""
+    return reads_for(request, operator, next(iter(purposes_of(operator.roles)), None))
+
+
+Reading = Annotated[Reads, Depends(reads)]
 
 
 class Listing(BaseModel):
@@ -48,9 +57,9 @@ class Listing(BaseModel):
 
 
 @router.get("/")
-async def pipeline(request: Request, reading: Reading, operator: Operator) -> Response:
+async def pipeline(request: Request, operator: Operator) -> Response:
     """Where every case is, live."""
-    figures = await reading.figures()
+    figures = await reads_for(request, operator, None).figures()
     return page("pipeline.html", request, operator, journey=JOURNEY, aside=ASIDE, figures=figures)
 
 

@@ -4,12 +4,11 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-import structlog
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from services.screening import repository
-from services.screening.api.models import IdentityBody, Line
+from services.screening.api.models import IdentityBody
 from services.screening.domain.case import GATES, Case
 from services.screening.domain.identity import search_key
 from services.screening.domain.names import words
@@ -19,18 +18,16 @@ from shared.auth.principal import Principal
 from shared.errors import NotFound
 from shared.protection.vault import Erased
 from shared.web.bodies import Body
-from shared.web.commands import Reading, reading
-
-log = structlog.get_logger()
+from shared.web.commands import PersonalReading, Reading, personal, reading
 
 router = APIRouter(tags=["reads"])
 
-Caring = Annotated[Reading, Depends(reading(Permission.FILES_READ))]
+Caring = Annotated[PersonalReading, personal(Permission.FILES_READ)]
 Looking = Annotated[Reading, Depends(reading(Permission.GATES_READ))]
 Boarding = Annotated[Reading, Depends(reading(Permission.CONSENT_READ))]
-Naming = Annotated[Reading, Depends(reading(Permission.IDENTITIES_READ))]
-Searching = Annotated[Reading, Depends(reading(Permission.CASES_SEARCH))]
-Deciding = Annotated[Reading, Depends(reading(Permission.DUPLICATES_READ))]
+Naming = Annotated[PersonalReading, personal(Permission.IDENTITIES_READ)]
+Searching = Annotated[PersonalReading, personal(Permission.CASES_SEARCH)]
+Deciding = Annotated[PersonalReading, personal(Permission.DUPLICATES_READ)]
 
 
 class Gates(BaseModel):
@@ -49,10 +46,9 @@ class Consent(BaseModel):
 
 
 class AskIdentities(Body):
-    """Whose identity is needed, and what for."""
+    """Whose identity is needed."""
 
     case_ids: Annotated[list[UUID], Field(max_length=1000)]
-    purpose: Line
 
 
 class Suspected(BaseModel):
@@ -123,7 +119,7 @@ async def show_case(case_id: UUID, reading: Caring) -> CaseView:
         raise Erased(f"What was held of this person was destroyed on {case.erased_on}.", erased_on=str(case.erased_on))
     now = reading.clock.now()
     kept = vars(case)
-    _disclosed(reading.principal, [case_id], "case file")
+    reading.disclose([case_id], case.office)
     return CaseView(
         **{
             name: kept[name]
@@ -156,9 +152,9 @@ async def show_consent(case_id: UUID, reading: Boarding) -> Consent:
 
 @router.post("/identities")
 async def show_identities(body: AskIdentities, reading: Naming) -> dict[str, dict[UUID, IdentityBody]]:
-    """Who these people are, for a purpose that is recorded."""
+    """Who these people are."""
     cases = [case for case in await repository.cases_of(reading.connection, body.case_ids) if case.erased_on is None]
-    _disclosed(reading.principal, [case.id for case in cases], body.purpose)
+    _disclose(reading, cases)
     hidden = {} if reading.principal.may(Permission.PHONES_READ) else {"phone": None}
     return {"identities": {case.id: IdentityBody(**{**vars(case.identity), **hidden}) for case in cases}}
 
@@ -173,7 +169,10 @@ async def search(
     found = await repository.search(reading.connection, [search_key(q)], limit)
     if not found and (sounds := words(q)):
         found = await repository.search(reading.connection, [search_key(sound) for sound in sounds], limit)
-    return Found(case_ids=found)
+    reading.disclose([], None)
+    for case_id, office in found:
+        reading.disclose([case_id], office)
+    return Found(case_ids=[case_id for case_id, _ in found])
 
 
 @router.get("/duplicates")
@@ -182,6 +181,7 @@ async def show_duplicates(
 ) -> dict[str, list[Suspected]]:
     """Suspected duplicates about which nobody has decided."""
     cases = await repository.suspected(reading.connection, limit)
+    _disclose(reading, cases)
     return {
         "duplicates": [
             Suspected(case_id=case.id, reference=case.reference, **_of(suspicion))
@@ -244,5 +244,7 @@ def _holds(case: Case, principal: Principal) -> list[HoldView]:
     ]
 
 
-def _disclosed(principal: Principal, case_ids: list[UUID], purpose: str) -> None:
-    log.info("identities disclosed", to=principal.id, purpose=purpose, cases=[str(case_id) for case_id in case_ids])
+def _disclose(reading: PersonalReading, cases: list[Case]) -> None:
+    reading.disclose([], None)
+    for case in cases:
+        reading.disclose([case.id], case.office)

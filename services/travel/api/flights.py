@@ -17,17 +17,18 @@ from services.travel.repository import Unit
 from services.travel.usecases import flights as usecases
 from services.travel.usecases.flights import PlannedFlight
 from shared.auth.permissions import Permission
+from shared.auth.purposes import Purpose
 from shared.errors import Invalid
 from shared.programme import Programme
 from shared.web.bodies import Body
-from shared.web.commands import Command, Reading, command, reading
+from shared.web.commands import Command, PersonalReading, command, personal
 
 router = APIRouter(tags=["travel: flights"])
 
 Planning = Annotated[Command[Unit], Depends(command(Permission.FLIGHTS_PLAN))]
 Seating = Annotated[Command[Unit], Depends(command(Permission.SEATS_GIVE))]
 Locking = Annotated[Command[Unit], Depends(command(Permission.MANIFEST_LOCK))]
-ReadManifest = Annotated[Reading, Depends(reading(Permission.MANIFEST_READ))]
+ReadManifest = Annotated[PersonalReading, personal(Permission.MANIFEST_READ)]
 Airport = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="IATA code", examples=["MJI"])]
 
 
@@ -146,7 +147,7 @@ async def lock_manifest(flight_id: UUID, command: Locking, request: Request) -> 
     identities: dict[UUID, dict[str, Any]] = {}
     if flight.status is FlightStatus.PLANNED and flight.passengers:
         screening = Screening(request.app.state.service.client("screening"))
-        identities = await screening.identities(list(flight.passengers), "manifest")
+        identities = await screening.identities(list(flight.passengers), Purpose.TRAVEL_ARRANGEMENT)
     return await command.run(lambda uow: usecases.lock_manifest(uow, flight_id, identities))
 
 
@@ -184,6 +185,7 @@ async def show_manifest(flight_id: UUID, reading: ReadManifest) -> Answer:
     flight = await read_flight(reading.connection, flight_id)
     cases = await read_cases(reading.connection, list(flight.passengers))
     identities = await identities_of(reading.connection, flight)
+    reading.disclose([flight_id, *cases], flight.office)
     # Whom the caller may not see, such as those who were left behind, is counted in the flight's figures only.
     shown = [line for line in flight.passengers.values() if line.case_id in cases]
     lines = [_line(line, cases[line.case_id], identities.get(line.case_id)) for line in shown]

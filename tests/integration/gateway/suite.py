@@ -19,6 +19,7 @@ from shared.auth.roles import Role
 from shared.auth.tokens import Signer
 from shared.messaging.inprocess import InProcessBus
 from shared.protection.wrapping import first_keys
+from tests.integration.reintegration.stage import usual_purpose
 from tests.support.bench import eventually
 
 SERVICES = ("screening", "travel", "reintegration", "monitoring")
@@ -35,8 +36,10 @@ class Suite:
         self.apps: dict[str, FastAPI] = {}
         self.down: set[str] = set()
         self.bus = InProcessBus()
-        self._folder = folder
         self._gateway: dict[str, Any] = {}
+        self.folder = folder
+        #: Where the services export the signed heads of their audits.
+        self.exported = folder / "audit"
         self._keys = 0
 
     async def start(self, stack: AsyncExitStack, postgres_url: str) -> None:
@@ -48,6 +51,8 @@ class Suite:
                 "service_keys": key_set(self.identities),
                 "environment": "test",
                 "keys": first_keys().text(),
+                "audit_key": self.folder / f"{name}.key",
+                "audit_export": self.exported,
             }
             self.apps[name] = self._create(name, values)
         self.down = set(self.apps)
@@ -57,7 +62,7 @@ class Suite:
 
     def _create(self, name: str, values: dict[str, Any]) -> FastAPI:
         if name == "gateway":
-            own = {"private_key": self._folder / "token.key", "accounts": self._folder / "accounts.json"}
+            own = {"private_key": self.folder / "token.key", "accounts": self.folder / "accounts.json"}
             self._gateway = values | own
             return create_gateway(GatewaySettings(**self._gateway), bus=self.bus, connect=self.client)
         service = importlib.import_module(f"services.{name}.app")
@@ -65,9 +70,10 @@ class Suite:
         app: FastAPI = service.create_app(settings_of(**values), bus=self.bus, connect=self.client)
         return app
 
-    def client(self, name: str, token: str = "") -> httpx.AsyncClient:
+    def client(self, name: str, token: str = "", *roles: Role) -> httpx.AsyncClient:
         """A client of a service."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers |= usual_purpose(*roles)
         return httpx.AsyncClient(transport=_Wire(self, name), base_url=f"http://{name}", headers=headers, timeout=20)
 
     def replica(self, **changes: Any) -> httpx.AsyncClient:
@@ -83,7 +89,7 @@ class Suite:
     def user(self, *roles: Role, offices: tuple[str, ...] = (EVERY_OFFICE,), name: str = "amina") -> httpx.AsyncClient:
         """Somebody who is signed in at the gateway."""
         principal = Principal(f"user:{name}", name, frozenset(roles), frozenset(offices))
-        return self.client("gateway", self.signer.issue(principal))
+        return self.client("gateway", self.signer.issue(principal), *roles)
 
     def idempotency(self) -> dict[str, str]:
         """The header of a new command."""

@@ -2,29 +2,24 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
-import uvicorn
-from typer.testing import CliRunner
 
-from services.__main__ import app
-from shared.auth.principal import Principal
 from shared.auth.roles import Role
 from shared.ids import new_id
 from shared.messaging import comparison
 from shared.persistence.database import rows, run
+from tests.integration.gateway.command_line import Command, command_line
 from tests.integration.gateway.poison import declare, poison
 from tests.integration.gateway.suite import Suite
 from tests.support.bench import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
-
-Command = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -34,26 +29,9 @@ def admin(suite: Suite) -> httpx.AsyncClient:
 
 @pytest_asyncio.fixture(loop_scope="package")
 async def homeward(suite: Suite) -> AsyncIterator[Command]:
-    """A command line that reaches the suite's gateway over a real socket."""
-    config = uvicorn.Config(suite.apps["gateway"], port=0, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    serving = asyncio.create_task(server.serve())
-    await eventually(lambda: _listens(server))
-    port = server.servers[0].sockets[0].getsockname()[1]
-    token = suite.signer.issue(Principal("user:amina", "amina", frozenset({Role.ADMIN}), frozenset({"*"})))
-    where = {"HOMEWARD_URL": f"http://127.0.0.1:{port}", "HOMEWARD_TOKEN": token}
-
-    async def command(*words: str) -> Any:
-        return await asyncio.to_thread(CliRunner().invoke, app, list(words), env=where)
-
-    yield command
-    server.should_exit = True
-    await serving
-
-
-async def _listens(server: uvicorn.Server) -> bool:
-    return server.started
+    """A command line of an administrator."""
+    async with command_line(suite, Role.ADMIN) as command:
+        yield command
 
 
 @asynccontextmanager

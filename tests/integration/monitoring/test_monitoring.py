@@ -167,9 +167,18 @@ async def test_the_same_key_records_an_attempt_once(programme: Programme) -> Non
 async def test_who_lacks_the_role_is_refused(programme: Programme) -> None:
     case_id, auditor = await programme.opened(), programme.user(Role.AUDITOR)
     assert (await auditor.client.get(f"/cases/{case_id}")).status_code == 403
-    assert (await auditor.client.get("/visits")).status_code == 200
+    assert (await auditor.client.get("/visits")).status_code == 403
     answer = await auditor.post(f"/cases/{case_id}/closure", {"reason": "followed_up"})
     assert answer.status_code == 403
+
+
+async def test_whoever_reads_a_case_says_why_and_leaves_an_entry(programme: Programme) -> None:
+    case_id, reader = await programme.opened(), programme.user(Role.MONITORING, id="reader")
+    without = await reader.client.get(f"/cases/{case_id}", headers={"Purpose": ""})
+    assert (without.status_code, without.json()["purposes"]) == (422, ["monitoring"])
+    await reader.reads(f"/cases/{case_id}")
+    [entry] = await programme.entries(actor="reader")
+    assert (entry["action"], entry["purpose"], entry["subjects"]) == ("show_case", "monitoring", [str(case_id)])
 
 
 async def test_a_visit_falls_overdue_once_after_its_grace_period(programme: Programme) -> None:

@@ -20,6 +20,10 @@ _PASSED_ON = "/api/{service}/{path:path}"
 _QUERY = {"limit": "100", "names": "true", "parts": "true", "before": "2099-12-31", "state": "due"}
 
 
+#: An officer with every role may claim it.
+PURPOSE = "supervision"
+
+
 @dataclass(frozen=True)
 class Request:
     """One request about a family."""
@@ -35,7 +39,7 @@ class Request:
         """Ask the service itself, or the gateway to pass it on."""
         passed = through_gateway and self.service != "gateway"
         app = "gateway" if passed else self.service
-        headers = {"Authorization": user.headers["Authorization"], **suite.idempotency()}
+        headers = {"Authorization": user.headers["Authorization"], "Purpose": PURPOSE, **suite.idempotency()}
         async with suite.client(app) as client:
             path = f"/api/{self.service}{self.path}" if passed else self.path
             return await client.request(self.method, path, params=self.query, headers=headers, **self.body)

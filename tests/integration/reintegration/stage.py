@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from services.servers import fresh_database
 from shared.auth.keys import generate_key, key_set, public_pem
 from shared.auth.principal import EVERY_OFFICE, Principal
+from shared.auth.purposes import SERVICE_PURPOSES, purposes_of
 from shared.auth.roles import Role
 from shared.auth.services import Identity
 from shared.auth.tokens import Signer
@@ -27,6 +28,7 @@ from shared.protection.wrapping import first_keys
 from shared.service import Service
 from shared.settings import ServiceSettings
 from shared.web.clients import ServiceAuth
+from shared.web.purpose import HEADER
 
 #: Seconds within which whatever was told has had its effect.
 DEADLINE = 15.0
@@ -64,10 +66,11 @@ class Stage:
         transport = httpx.ASGITransport(app=self.apps[service], raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url=f"http://{service}", timeout=30)
 
-    def user(self, *roles: Role, id: str = "somebody") -> "User":
-        """Somebody who has these roles and uses the service under test."""
-        person = Principal(id, id, frozenset(roles), frozenset({EVERY_OFFICE}))
+    def user(self, *roles: Role, id: str = "somebody", offices: tuple[str, ...] = (EVERY_OFFICE,)) -> "User":
+        """Somebody who has these roles and uses the service under test, for the purpose that they mostly have."""
+        person = Principal(id, id, frozenset(roles), frozenset(offices))
         client = self.wire(self.name)
+        client.headers.update(usual_purpose(*roles))
         client.headers["Authorization"] = f"Bearer {Signer(self._key).issue(person)}"
         return User(client)
 
@@ -75,6 +78,7 @@ class Stage:
         """A neighbour that calls the service under test."""
         client = self.wire(self.name)
         client.auth = ServiceAuth(Identity(name, self._identities[name]), self.name)
+        client.headers.update([(HEADER, each) for each in SERVICE_PURPOSES.get(name, ())[:1]])
         return User(client)
 
     async def tell(self, source: str, subject: UUID, data: Contract) -> None:
@@ -100,6 +104,14 @@ class Stage:
         service: Service = self.apps[self.name].state.service
         events = await service.log.of_subjects([(str(subject), 0)], 1000)
         return [REGISTRY[event.type].model_validate_json(event.data) for event in events]
+
+    async def entries(self, **wanted: Any) -> list[dict[str, Any]]:
+        """What an auditor of every office finds in the audit of the service under test."""
+        auditor = self.user(Role.AUDITOR, id="auditor")
+        answer = await auditor.client.get("/audit/entries", params={"limit": 1000, **wanted})
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["entries"]
+        return found
 
     async def set_clock(self, now: datetime) -> None:
         """Advance the programme's time."""
@@ -140,6 +152,11 @@ class Stage:
             migrations=Path(__file__).parent / "neighbour",
             bus=self._bus,
         ).app
+
+
+def usual_purpose(*roles: Role) -> dict[str, str]:
+    """The header with what these roles mostly read personal data for."""
+    return {HEADER: purposes_of(roles)[0]} if purposes_of(roles) else {}
 
 
 class User:

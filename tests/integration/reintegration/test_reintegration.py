@@ -304,3 +304,12 @@ async def test_who_lacks_the_role_is_refused(programme: Programme) -> None:
 async def test_an_unknown_case_is_not_found(programme: Programme) -> None:
     answer = await programme.officer.client.get(f"/cases/{new_id()}")
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
+
+
+async def test_whoever_reads_a_plan_says_why_and_leaves_an_entry(programme: Programme) -> None:
+    case_id, reader = await programme.arrived(), programme.user(Role.FINANCE, id="reader")
+    without = await reader.client.get(f"/cases/{case_id}", headers={"Purpose": ""})
+    assert (without.status_code, without.json()["purposes"]) == (422, ["reintegration"])
+    await reader.reads(f"/cases/{case_id}")
+    [entry] = await programme.entries(actor="reader")
+    assert (entry["action"], entry["purpose"], entry["subjects"]) == ("show_case", "reintegration", [str(case_id)])

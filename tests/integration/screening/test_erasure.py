@@ -50,7 +50,7 @@ async def test_who_was_erased_is_neither_read_nor_found_and_the_chain_still_veri
         "case_ids": [case_id],
     }
     assert await is_erased(programme, case_id)
-    identities = await programme.officer.client.post("/identities", json={"case_ids": [case_id], "purpose": "list"})
+    identities = await programme.officer.client.post("/identities", json={"case_ids": [case_id]})
     assert identities.json()["identities"] == {}
     assert (await programme.officer.reads("/search?q=forgetmenot"))["case_ids"] == []
     assert (await programme.register(**CANARY))["suspected_duplicates"] == []

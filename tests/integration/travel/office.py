@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from services.travel.app import create_app
 from services.travel.repository import REASONS
@@ -62,8 +62,8 @@ class Office(Stage):
             return {"consent": case_id not in self.withdrawn, "holds": 0}
 
         @app.post("/identities")
-        async def identities(body: dict[str, Any]) -> dict[str, Any]:
-            assert body["purpose"] == "manifest"
+        async def identities(body: dict[str, Any], request: Request) -> dict[str, Any]:
+            assert request.headers["Purpose"] == "travel-arrangement"
             return {"identities": {each: _identity(each) for each in body["case_ids"]}}
 
     async def hears(self, subject: UUID, *data: Contract) -> None:

@@ -345,6 +345,18 @@ async def test_roles_are_asked_for(office: Office) -> None:
     assert (await auditor.client.get(f"/flights/{flight_id}/manifest")).status_code == 403
 
 
+async def test_whoever_reads_a_manifest_says_why_and_leaves_an_entry(office: Office) -> None:
+    case_id = await office.person()
+    flight_id = await office.manifest([case_id])
+    reader = office.user(Role.AIRPORT, id="reader")
+    without = await reader.client.get(f"/flights/{flight_id}/manifest", headers={"Purpose": "curiosity"})
+    assert (without.status_code, without.json()["purposes"]) == (422, ["boarding", "arrival"])
+    await reader.reads(f"/flights/{flight_id}/manifest")
+    [entry] = await office.entries(actor="reader")
+    assert (entry["action"], entry["purpose"], entry["office"]) == ("show_manifest", "boarding", "tripoli")
+    assert entry["subjects"] == sorted([str(flight_id), str(case_id)])
+
+
 async def test_an_infant_needs_no_seat_and_is_counted(office: Office) -> None:
     household = new_id()
     mother = await office.person(family=household)

@@ -38,7 +38,7 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> dict[str, httpx.Response]:
 
 def test_every_command_is_told_and_has_help() -> None:
     told = runner.invoke(app, ["--help"]).stdout
-    for name in ("up", "serve", "demo", "import", "status", "events", "dead-letters", "migrate", "contracts"):
+    for name in ("up", "serve", "demo", "import", "status", "events", "dead-letters", "audit", "migrate", "contracts"):
         assert name in told
         assert runner.invoke(app, [name, "--help"]).exit_code == 0
 

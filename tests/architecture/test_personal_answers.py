@@ -1,0 +1,83 @@
+"""No route answers personal data without a purpose and an entry in the audit."""
+
+import importlib
+from typing import Annotated
+
+import pytest
+from fastapi import Depends, FastAPI
+from fastapi.routing import iter_route_contexts
+from pydantic import BaseModel
+
+from shared.auth.permissions import Permission
+from shared.protection.wrapping import first_keys
+from shared.web import audit, internal, keys, repair
+from shared.web.commands import Command, PersonalReading, Reading, command, personal, reading
+from tests.architecture.personal import ANYTHING, unaudited
+from tests.architecture.tree import SERVICES
+
+#: What every service has: it holds ids, codes, hashes and figures.
+_RUNNING = {
+    f"{method} {route.path}"
+    for router in (audit.router, internal.probes, internal.router, keys.router, repair.router)
+    for route in iter_route_contexts(router.routes)
+    for method in route.methods or ()
+} | {"GET /openapi.json", "HEAD /openapi.json"}
+#: Answers without a model that hold ids, codes and days, as events carry them.
+_NEUTRAL = {
+    "travel": {"GET /cases/{case_id}", "GET /flights", "GET /flights/{flight_id}"},
+}
+#: Names come from screening, which is asked with the caller's token and purpose and writes it down.
+_PASSED_ON = {"GET /api/cases", "GET /api/cases/{case}"}
+#: Names of accounts, to oneself and to who looks after them.
+_ACCOUNTS = {"GET /api/me", "GET /api/accounts", "POST /api/accounts", "POST /api/accounts/{name}/password"}
+
+
+def _app(service: str) -> FastAPI:
+    settings = importlib.import_module(f"services.{service}.settings").Settings(
+        database_url="postgresql+asyncpg://nobody@nowhere/nothing",
+        amqp_url="amqp://nowhere/",
+        keys=first_keys().text(),
+    )
+    created: FastAPI = importlib.import_module(f"services.{service}.app").create_app(settings)
+    return created
+
+
+@pytest.mark.parametrize("service", [each for each in SERVICES if each != "gateway"])
+def test_who_reads_personal_data_leaves_an_entry(service: str) -> None:
+    assert set(unaudited(_app(service))) - _RUNNING == _NEUTRAL.get(service, set())
+
+
+def test_the_gateway_knows_names_from_screening_alone() -> None:
+    assert {
+        route for route, words in unaudited(_app("gateway")).items() if words - {ANYTHING}
+    } == _PASSED_ON | _ACCOUNTS
+
+
+class _Person(BaseModel):
+    given_name: str
+
+
+class _People(BaseModel):
+    people: list[_Person]
+
+
+def test_a_read_that_leaves_no_entry_is_found() -> None:
+    app = FastAPI(openapi_url=None)
+
+    @app.get("/forgotten")
+    async def forgotten(reading: Annotated[Reading, Depends(reading(Permission.GATES_READ))]) -> _People:
+        raise NotImplementedError
+
+    @app.get("/whatever")
+    async def whatever(reading: Annotated[Reading, Depends(reading(Permission.GATES_READ))]) -> dict[str, object]:
+        raise NotImplementedError
+
+    @app.get("/remembered")
+    async def remembered(reading: Annotated[PersonalReading, personal(Permission.FILES_READ)]) -> _People:
+        raise NotImplementedError
+
+    @app.post("/done")
+    async def done(command: Annotated[Command[object], Depends(command(Permission.CASES_REGISTER))]) -> _People:  # type: ignore[type-var]
+        raise NotImplementedError
+
+    assert unaudited(app) == {"GET /forgotten": {"given_name"}, "GET /whatever": {ANYTHING}}
