@@ -36,12 +36,14 @@ faults: $(READY) ## Hurt the suite's processes and servers, and account for ever
 bench: $(READY) $(BENCH)/.ready ## Measure speed beside how others do it (QUICK=1, ARGS="--only growth")
 	@$(BIN)/python -m tests.benchmark $(if $(QUICK),--quick) $(ARGS)
 
-lint: $(READY) ## Check style, types, boundaries and contracts
+lint: $(READY) ## Check style, types, boundaries, contracts and dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/homeward contracts check
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml services shared examples
+	$(BIN)/python -m tests.architecture.dependencies
 
 lock: ## Resolve the dependencies anew into requirements.lock
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && set -e && \

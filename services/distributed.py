@@ -55,6 +55,8 @@ def environment_of(
     if name != "gateway":
         values |= {"KEY_FILE": str(accounts.keys_file), "ERASURES": str(data / "erasures" / f"{name}.jsonl")}
     else:
+        # As in the embedded suite: the simulator plays everybody at once.
+        values |= {"REQUESTS_PER_SECOND": "2000", "BURST": "20000"} if simulated else {}
         values |= {"PRIVATE_KEY": str(accounts.key_file), "ACCOUNTS": str(accounts.accounts_file)}
     return {f"HOMEWARD_{name.upper()}_{key}": value for key, value in values.items()}
 

@@ -17,6 +17,7 @@ import structlog
 from fastapi import APIRouter, FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.middleware import Middleware
 
 from shared.audit.heads import Heads
 from shared.audit.trail import Trail
@@ -54,9 +55,9 @@ from shared.telemetry import RunningAs, Telemetry, configure_logging, running_as
 from shared.web import audit, internal, keys, repair
 from shared.web.clients import Connect, ServiceAuth, connect_over_http
 from shared.web.commands import Desk
+from shared.web.description import describe
+from shared.web.guard import guard
 from shared.web.internal import RealClock
-from shared.web.openapi import show_permissions
-from shared.web.problems import install_problem_handlers
 
 log = structlog.get_logger()
 
@@ -84,6 +85,7 @@ class Service:
         scheduled: Sequence[Scheduled] = (),
         projection: Projection = NO_PROJECTION,
         learning: Learning | None = None,
+        guards: Sequence[Middleware] = (),
         bus: Bus | None = None,
         database: Database | None = None,
         clock: ProgrammeClock | None = None,
@@ -118,6 +120,7 @@ class Service:
         self._started_at = monotonic()
         self._leaving: asyncio.Task[None] | None = None
         self._when_stopping: list[Callable[[], None]] = []
+        self._guards = tuple(guards)
         self._compose(handlers, scheduled, projection)
         self.learner = self._learner(learning)
         self.app = self._face(routers)
@@ -165,8 +168,7 @@ class Service:
             docs_url=None,
             redoc_url=None,
         )
-        install_problem_handlers(app)
-        show_permissions(app)
+        guard(app, self.settings, self._guards)
         app.add_middleware(RunningAs, service=self.name)
         app.state.service = self
         digest = self.vault.digest if self.vault else lambda said: hashlib.sha256(said).digest()
@@ -179,6 +181,7 @@ class Service:
         own = [keys.router] if self.vault else []
         for router in (*routers, *own, audit.router, repair.router, internal.probes, internal.router):
             app.include_router(router)
+        describe(app)
         return app
 
     def _verifier(self) -> Verifier:

@@ -32,6 +32,8 @@ class Server(uvicorn.Server):
             await self._answer(app, scope, receive, send)
 
         config |= {"log_config": None, "timeout_graceful_shutdown": GRACE}
+        # Nobody needs to know what serves.
+        config |= {"server_header": False}
         # Uvicorn's default believes whoever connects over loopback.
         config |= {"proxy_headers": bool(trusted_proxies), "forwarded_allow_ips": trusted_proxies}
         super().__init__(uvicorn.Config(answered, **config))

@@ -87,6 +87,18 @@ class ServiceSettings(BaseSettings):
     #: Where this service listens.
     host: str = "127.0.0.1"
     port: int = 8000
+    #: Bytes of a request's body; of one that brings a file.
+    largest_body: int = Field(default=1024 * 1024, gt=0)
+    largest_upload: int = Field(default=6 * 1024 * 1024, gt=0)
+    #: Seconds until an answer has to begin.
+    longest_request: float = Field(default=60, gt=0)
+    #: Requests under way at once; who comes then is told to come again.
+    most_requests: int = Field(default=1000, gt=0)
+
+    @property
+    def over_tls(self) -> bool:
+        """Whether browsers reach this service by HTTPS alone."""
+        return False
 
     def url_of(self, service: str) -> str:
         """The base address of another service."""

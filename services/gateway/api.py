@@ -20,6 +20,7 @@ from shared.auth.purposes import Purpose
 from shared.errors import HomewardError
 from shared.persistence.offices import Sight, sight_of
 from shared.web.access import access_token, require, verified
+from shared.web.bodies import Name
 from shared.web.purpose import PurposeHeader, claim
 
 router = APIRouter(prefix="/api", tags=["status"])
@@ -68,9 +69,9 @@ Reading = Annotated[Reads, Depends(reads)]
 
 def case_filter(
     stage: Stage | None = None,
-    office: str | None = None,
-    country: str | None = None,
-    corridor: str | None = None,
+    office: Name | None = None,
+    country: Name | None = None,
+    corridor: Name | None = None,
     flight: UUID | None = None,
     holds: Annotated[bool | None, Query(description="Only cases with (true) or without (false) open holds")] = None,
 ) -> Filter:
@@ -92,7 +93,7 @@ async def list_cases(
 
 
 @router.get("/cases/{case}")
-async def show_case(reading: Reading, case: str, parts: bool = True, names: bool = False) -> CaseStatus:
+async def show_case(reading: Reading, case: Name, parts: bool = True, names: bool = False) -> CaseStatus:
     """One case, by its id or reference: stage, holds, missing gates, timeline, and what the services say of it.
 
     The name, and what reintegration and monitoring say, are personal: they need a purpose.

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 from services.gateway import (
     accounts,
@@ -32,6 +33,7 @@ from shared.service import Service
 from shared.telemetry import Telemetry
 from shared.web.access import SESSION_COOKIE
 from shared.web.clients import Connect
+from shared.web.rates import Buckets, Rates
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: In order: what passes requests on takes every path below /api that is left.
@@ -69,6 +71,7 @@ def create_app(
         migrations=MIGRATIONS,
         routers=ROUTERS,
         projection=PROJECTION,
+        guards=[_rates(settings)],
         bus=bus,
         database=database,
         clock=clock,
@@ -91,3 +94,11 @@ def create_app(
     service.when_stopping(state.stream.end)
     service.consumer.after_commit(lambda events, _: state.stream.wake() if events else None)
     return service.app
+
+
+def _rates(settings: Settings) -> Middleware:
+    return Middleware(
+        Rates,
+        people=Buckets(settings.requests_per_second, settings.burst),
+        strangers=Buckets(settings.strangers_per_second, settings.strangers_burst),
+    )

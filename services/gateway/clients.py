@@ -57,7 +57,9 @@ class Neighbours:
         if traceparent := current_traceparent():
             sent["traceparent"] = traceparent
         try:
-            return await self.client(service).request(method, url, headers=sent, **content)
+            # A caller's header may hold any byte, and it is the service that says what is wrong with it.
+            raw = [(name.encode(), value.encode("latin-1")) for name, value in sent.items()]
+            return await self.client(service).request(method, url, headers=raw, **content)
         except httpx.TransportError as error:
             raise ServiceDown(service) from error
 

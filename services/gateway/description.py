@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from services.gateway.clients import PATIENCE, SERVICES, Neighbours
 from services.gateway.passing import HIDDEN, INTERNAL
 from shared.web.access import open_to_all
+from shared.web.description import problems
 
 router = APIRouter(include_in_schema=False)
 
@@ -68,7 +69,16 @@ def merge(own: Document, services: Mapping[str, Document]) -> Document:
                 continue
             renamed = {f"{service}_{name}": _prefixed(component, service) for name, component in each.items()}
             components.setdefault(kind, {}).update(renamed)
-    return own | {"paths": paths, "components": components}
+    return own | {"paths": {path: _rated(item) for path, item in paths.items()}, "components": components}
+
+
+def _rated(item: Document) -> Document:
+    """Whatever it is, it may be asked for too often."""
+    too_often = problems(429)
+    return {
+        method: operation | {"responses": operation.get("responses", {}) | too_often}
+        for method, operation in item.items()
+    }
 
 
 def _served(paths: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from services.gateway.clients import SERVICES, Neighbours
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
-from shared.errors import Forbidden, HomewardError, NotFound
+from shared.errors import Forbidden, NotFound
 from shared.web.access import access_token, require
 
 router = APIRouter(prefix="/api", include_in_schema=False)
@@ -26,17 +26,8 @@ INTERNAL: dict[str, dict[str, Permission]] = {
 }
 HIDDEN = frozenset({"clock", "rest", "health", "healthz", "readyz", "openapi.json", "docs", "redoc"})
 
-#: A registration list of some ten thousand rows.
-LARGEST_BODY = 16 * 1024 * 1024
-
-_REQUEST_HEADERS = ("accept", "accept-language", "content-type", "idempotency-key", "purpose")
-_RESPONSE_HEADERS = ("content-type", "content-disposition", "location", "retry-after", "cache-control")
-
-
-class TooLarge(HomewardError):
-    """The request is larger than 16 MiB: divide the file."""
-
-    status = 413
+_REQUEST_HEADERS = ("accept", "accept-language", "content-type", "idempotency-key", "if-none-match", "purpose")
+_RESPONSE_HEADERS = ("content-type", "content-disposition", "location", "retry-after", "cache-control", "etag")
 
 
 @router.api_route("/{service}/{path:path}", methods=["GET", "POST"])
@@ -52,7 +43,7 @@ async def pass_on(
     url = "/" + quote(path, safe="/") + (f"?{request.url.query}" if request.url.query else "")
     headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
     answer = await neighbours.send(
-        service, request.method, url, token=access_token(request), headers=headers, content=await body_of(request)
+        service, request.method, url, token=access_token(request), headers=headers, content=await request.body()
     )
     passed = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
     return Response(answer.content, answer.status_code, passed)
@@ -69,13 +60,3 @@ def check_path(service: str, path: str, method: str, principal: Principal) -> No
         raise NotFound("There is no such address.")
     if internal is not None and not (method in internal and principal.may(internal[method])):
         raise Forbidden("This is for those who run the suite.")
-
-
-async def body_of(request: Request) -> bytes:
-    """The body, unless it is too large."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            raise TooLarge
-    return bytes(body)

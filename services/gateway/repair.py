@@ -15,7 +15,7 @@ from shared.errors import Invalid
 from shared.messaging.deadletters import BadCursor, NothingNamed, OtherCount, Selection
 from shared.messaging.published import published
 from shared.web.access import access_token, of_every_office, require
-from shared.web.bodies import Body
+from shared.web.bodies import LARGEST, Body, Name
 
 router = APIRouter(prefix="/api/dead-letters", tags=["repair"], dependencies=[Depends(of_every_office)])
 
@@ -35,11 +35,11 @@ class NoSuchService(Invalid):
 class Letters(Body):
     """Which dead letters, in which services: all of them unless they are named."""
 
-    services: list[str] = Field(default_factory=lambda: list(CONSUMERS), max_length=len(CONSUMERS))
-    case: str | None = Field(default=None, description="The id of a case, or of another subject")
-    source: str | None = None
-    type: str | None = None
-    cause: str | None = Field(default=None, min_length=1, description="The beginning of the cause")
+    services: list[Name] = Field(default_factory=lambda: list(CONSUMERS), max_length=len(CONSUMERS))
+    case: Name | None = Field(default=None, description="The id of a case, or of another subject")
+    source: Name | None = None
+    type: Name | None = None
+    cause: Name | None = Field(default=None, min_length=1, description="The beginning of the cause")
 
     def selection(self) -> Selection:
         """What is given. Raises NothingNamed, NoSuchSource or NoSuchType."""
@@ -52,28 +52,30 @@ class SkippedLetters(Letters):
     """Which dead letters, why they are never to be handled, and how many they are in the whole suite."""
 
     reason: str = Field(min_length=5, max_length=500)
-    count: int = Field(ge=1)
+    count: int = Field(ge=1, le=LARGEST)
 
 
 def chosen(
-    case: Annotated[str | None, Query(description="The id of a case, or of another subject")] = None,
-    source: str | None = None,
-    type: str | None = None,
-    cause: Annotated[str | None, Query(description="The beginning of the cause")] = None,
+    case: Annotated[Name | None, Query(description="The id of a case, or of another subject")] = None,
+    source: Name | None = None,
+    type: Name | None = None,
+    cause: Annotated[Name | None, Query(description="The beginning of the cause")] = None,
 ) -> Selection:
     """Which dead letters to show."""
     return published(Selection(source, case, None, type, cause))
 
 
-def services(service: Annotated[list[str] | None, Query(description="All without it")] = None) -> list[str]:
+def services(
+    service: Annotated[list[Name] | None, Query(max_length=20, description="All without it")] = None,
+) -> list[str]:
     """In which services."""
     return checked(service or list(CONSUMERS))
 
 
 def checked(names: list[str]) -> list[str]:
     """These services in the order of listing. Raises NoSuchService."""
-    if unknown := sorted(set(names) - set(CONSUMERS)):
-        raise NoSuchService(services=unknown)
+    if set(names) - set(CONSUMERS):
+        raise NoSuchService
     return [name for name in CONSUMERS if name in names]
 
 

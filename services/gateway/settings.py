@@ -44,6 +44,17 @@ class Settings(ServiceSettings):
     second_factor_roles: frozenset[Role] | None = None
     #: With this and ``oidc`` the console offers to sign in with the organisation's account.
     oidc_client: ProviderClient | None = None
+    #: Requests that one person may make: so many a second, and so many at once after a pause.
+    requests_per_second: float = Field(default=50, gt=0)
+    burst: int = Field(default=1000, gt=0)
+    #: The same for each address from which somebody comes who isn't signed in.
+    strangers_per_second: float = Field(default=20, gt=0)
+    strangers_burst: int = Field(default=400, gt=0)
+
+    @property
+    def over_tls(self) -> bool:
+        """Whether browsers reach the gateway by HTTPS alone."""
+        return self.secure_cookie
 
     @model_validator(mode="after")
     def _client_of_a_provider(self) -> Self:

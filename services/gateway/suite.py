@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import httpx
 from fastapi import APIRouter, Depends, Request
-from pydantic import AwareDatetime, BaseModel
 
 from services.gateway.accounting import Position, account
 from services.gateway.clients import SERVICES, Neighbours, ServiceDown
@@ -18,6 +17,7 @@ from shared.auth.permissions import Permission
 from shared.errors import Refused, RuleBroken
 from shared.service import Service
 from shared.web.access import access_token, of_every_office, require
+from shared.web.internal import NewTime
 
 router = APIRouter(prefix="/api", tags=["suite"], dependencies=[Depends(of_every_office)])
 #: Everybody may know what day it is.
@@ -31,12 +31,6 @@ READERS = Depends(require(Permission.SUITE_READ))
 
 class NotAtRest(RuleBroken):
     """The clock is advanced only when the suite is at rest: wait until every event is handled."""
-
-
-class NewTime(BaseModel):
-    """The programme's time from now on."""
-
-    now: AwareDatetime
 
 
 @dataclass(frozen=True)

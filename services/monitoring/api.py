@@ -14,7 +14,7 @@ from services.monitoring.domain.visit import Attempt, Visit
 from services.monitoring.domain.vocabulary import Method, Outcome, Reason, Reintegration
 from services.monitoring.repository import Unit, VisitRow, read_case, visits_to_make
 from shared.auth.permissions import Permission
-from shared.web.bodies import Body
+from shared.web.bodies import Body, Day
 from shared.web.commands import Command, PersonalReading, Reading, command, personal, reading
 
 router = APIRouter(tags=["monitoring"])
@@ -174,7 +174,7 @@ async def show_case(case_id: UUID, reading: Reader) -> CaseView:
 async def list_visits(
     reading: ListReader,
     state: Literal["due", "overdue"] = "due",
-    before: date | None = None,
+    before: Day | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> Worklist:
     """The visits to make that are due by a day: today when none is named."""

@@ -99,7 +99,8 @@ class PrivateDirectory:
 
     def __init__(self, account: Account | None) -> None:
         self.account = account
-        self.path = Path(tempfile.mkdtemp(prefix="hw-", dir="/tmp" if account else None))
+        home = "/tmp" if account else None  # nosec B108  mkdtemp makes the name, and the folder is its owner's alone
+        self.path = Path(tempfile.mkdtemp(prefix="hw-", dir=home))
         hand_over(self.path, account)
 
     def write(self, name: str, content: str, mode: int = 0o600) -> Path:

@@ -17,10 +17,10 @@ def published(chosen: Selection) -> Selection:
     """The same selection, if its source and type are published by anybody. Raises NoSuchSource or NoSuchType."""
     sources = sorted(module.SOURCE for module in registry.PRODUCERS)
     if chosen.source is not None and chosen.source not in sources:
-        raise NoSuchSource(f"Nobody publishes as {chosen.source}: the sources are {', '.join(sources)}.", known=sources)
+        raise NoSuchSource(f"Nobody publishes under this name: the sources are {', '.join(sources)}.", known=sources)
     if chosen.type is not None and chosen.type not in registry.types():
         known = _types_like(chosen.type)
-        raise NoSuchType(f"No event has the type {chosen.type}: there are {', '.join(known)}.", known=known)
+        raise NoSuchType(f"No event has this type: there are {', '.join(known)}.", known=known)
     return chosen
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
@@ -18,7 +18,7 @@ from shared.messaging.codec import encode
 from shared.messaging.finding import find
 from shared.messaging.outbox import Head
 from shared.web.access import of_every_office, open_to_all, require
-from shared.web.bodies import Body
+from shared.web.bodies import Body, Moment, Name, Position
 
 router = APIRouter(tags=["internal"], dependencies=[Depends(of_every_office)])
 #: Of the process, for whatever watches over it.
@@ -29,6 +29,7 @@ SuiteReader = Annotated[Principal, Depends(require(Permission.SUITE_READ))]
 Conductor = Annotated[Principal, Depends(require(Permission.CLOCK_SET))]
 FOLLOWERS = Depends(require(Permission.EVENTS_FOLLOW))
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Seconds = Annotated[float, Query(ge=0, le=86400, allow_inf_nan=False)]
 
 
 class RealClock(RuleBroken):
@@ -38,32 +39,32 @@ class RealClock(RuleBroken):
 class NewTime(Body):
     """The programme's time from now on."""
 
-    now: AwareDatetime
+    now: Moment
 
 
 class SubjectsWanted(Body):
     """Pairs of a subject and the sequence after which its events are wanted."""
 
-    wanted: list[tuple[str, int]] = Field(max_length=5000)
+    wanted: list[tuple[Name, Position]] = Field(max_length=5000)
     limit: int = Field(default=500, ge=1, le=5000)
 
 
 class Followers(Body):
     """Pairs of a subject and the sequence of the event before the one that is meant."""
 
-    wanted: list[tuple[str, int]] = Field(max_length=5000)
+    wanted: list[tuple[Name, Position]] = Field(max_length=5000)
 
 
 class HeadsWanted(Body):
     """A page of heads: after a subject, of all subjects or of these."""
 
-    after: str = ""
+    after: Name = ""
     limit: int = Field(default=500, ge=1, le=5000)
-    subjects: list[str] | None = Field(default=None, max_length=5000)
+    subjects: list[Name] | None = Field(default=None, max_length=5000)
 
 
 @router.get("/events")
-async def feed(request: Request, _: EventReader, after: int = 0, limit: Limit = 100) -> Response:
+async def feed(request: Request, _: EventReader, after: Position = 0, limit: Limit = 100) -> Response:
     """The log by position: events in structured mode, and where to go on."""
     found = await request.app.state.service.log.after(after, limit)
     body = b'{"events":[' + b",".join(encode(event) for _, event in found)
@@ -78,7 +79,7 @@ async def of_subjects(request: Request, body: SubjectsWanted) -> dict[str, list[
 
 
 @router.get("/events/about/{name}")
-async def about(request: Request, _: EventReader, name: UUID, after: int = 0, limit: Limit = 500) -> Response:
+async def about(request: Request, _: EventReader, name: UUID, after: Position = 0, limit: Limit = 500) -> Response:
     """The event with this id, or a subject's after a sequence; ``next`` is the next page's, when there may be more."""
     found = await find(request.app.state.service.log, name, after, limit)
     body = b'{"events":[' + b",".join(map(encode, found))
@@ -88,7 +89,7 @@ async def about(request: Request, _: EventReader, name: UUID, after: int = 0, li
 
 @router.get("/events/settled")
 async def settled(
-    request: Request, _: EventReader, after: int = 0, seconds: float = 3.0, limit: Limit = 500
+    request: Request, _: EventReader, after: Position = 0, seconds: Seconds = 3.0, limit: Limit = 500
 ) -> dict[str, list[dict[str, Any]]]:
     """Which events were recorded more than so many seconds ago, by position."""
     return {"heads": _heads(await request.app.state.service.log.settled(after, seconds, limit))}
@@ -96,7 +97,7 @@ async def settled(
 
 @router.get("/events/ranges")
 async def ranges(
-    request: Request, _: EventReader, after: str = "", limit: Annotated[int, Query(ge=1, le=100)] = 20
+    request: Request, _: EventReader, after: Name = "", limit: Annotated[int, Query(ge=1, le=100)] = 20
 ) -> dict[str, list[dict[str, str | None]]]:
     """Digests of the heads of consecutive subjects, and where each range ends: the last of all has no end."""
     found = await request.app.state.service.log.ranges(after, limit)
@@ -125,8 +126,8 @@ async def oldest(request: Request, body: Followers) -> dict[str, float]:
 async def verified(
     request: Request,
     _: EventReader,
-    subject: str = "",
-    sequence: int = 0,
+    subject: Name = "",
+    sequence: Position = 0,
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
 ) -> dict[str, Any]:
     """The next events of the log after this one, hashed again: what is broken, and where to go on."""
@@ -137,7 +138,7 @@ async def verified(
 
 
 @router.get("/positions")
-async def positions(request: Request, _: SuiteReader, after: str = "", limit: Limit = 1000) -> dict[str, Any]:
+async def positions(request: Request, _: SuiteReader, after: Name = "", limit: Limit = 1000) -> dict[str, Any]:
     """What this service has handled, per source and subject, in order of ``source subject``."""
     return await request.app.state.service.health.positions(after, limit)  # type: ignore[no-any-return]
 

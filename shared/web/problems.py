@@ -13,6 +13,7 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_TYPE
 from opentelemetry.trace import get_current_span
 from sqlalchemy.exc import DBAPIError
@@ -65,7 +66,17 @@ class Problems:
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    return problem_response(error, request.url.path)
+    response = problem_response(error, request.url.path)
+    if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        # Starlette names the methods of the first route with this path, where each method has a route of its own.
+        response.headers["Allow"] = ", ".join(sorted(_methods(request)))
+    return response
+
+
+def _methods(request: Request) -> set[str]:
+    routes = [route for route in iter_route_contexts(request.app.routes) if route.endpoint is not None]
+    found = [route.methods for route in routes if route.path_regex.fullmatch(request.url.path)]
+    return set[str]().union(*(methods or () for methods in found))
 
 
 def problem_response(error: Exception, path: str) -> Response:
@@ -74,6 +85,8 @@ def problem_response(error: Exception, path: str) -> Response:
     headers = dict(getattr(error, "headers", None) or {})
     if problem["status"] == 401:
         headers.setdefault("WWW-Authenticate", "Bearer")
+    if "retry_after" in problem:
+        headers.setdefault("Retry-After", str(problem["retry_after"]))
     # An answer to one may not be kept for another.
     headers.setdefault("Cache-Control", "no-store")
     return Response(orjson.dumps(problem, default=_plain), problem["status"], headers, MEDIA_TYPE)

@@ -21,7 +21,8 @@ from shared.messaging.rebuild import Progress
 from shared.messaging.reconciler import Unreachable
 from shared.persistence.database import is_transient
 from shared.web.access import of_every_office, require
-from shared.web.bodies import Body
+from shared.web.bodies import LARGEST, Body, Name, Position
+from shared.web.description import problems
 
 log = structlog.get_logger()
 
@@ -30,6 +31,7 @@ router = APIRouter(tags=["repair"], dependencies=[Depends(of_every_office)])
 Reader = Annotated[Principal, Depends(require(Permission.REPAIR_READ))]
 Admin = Annotated[Principal, Depends(require(Permission.REPAIR_DECIDE))]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+_NDJSON = "application/x-ndjson"
 Reason = Annotated[str, Field(min_length=5, max_length=500)]
 
 
@@ -44,11 +46,11 @@ class NotFollowed(NotFound):
 class Letters(Body):
     """Which dead letters: those that fit everything that is given; one by its source, subject and sequence."""
 
-    source: str | None = None
-    subject: str | None = None
-    sequence: int | None = None
-    type: str | None = None
-    cause: str | None = Field(default=None, min_length=1, description="The beginning of the cause")
+    source: Name | None = None
+    subject: Name | None = None
+    sequence: Position | None = None
+    type: Name | None = None
+    cause: Name | None = Field(default=None, min_length=1, description="The beginning of the cause")
 
     def selection(self) -> Selection:
         """What is given. Raises NoSuchSource or NoSuchType."""
@@ -59,7 +61,7 @@ class SkippedLetters(Letters):
     """Which dead letters, why they are never to be handled, and, for more than one, how many they are."""
 
     reason: Reason
-    count: int | None = Field(default=None, ge=1)
+    count: int | None = Field(default=None, ge=1, le=LARGEST)
 
 
 class Dismissed(Body):
@@ -69,10 +71,10 @@ class Dismissed(Body):
 
 
 def chosen(
-    source: str | None = None,
-    subject: str | None = None,
-    type: str | None = None,
-    cause: Annotated[str | None, Query(description="The beginning of the cause")] = None,
+    source: Name | None = None,
+    subject: Name | None = None,
+    type: Name | None = None,
+    cause: Annotated[Name | None, Query(description="The beginning of the cause")] = None,
 ) -> Selection:
     """Which dead letters to show."""
     return published(Selection(source, subject, None, type, cause))
@@ -83,7 +85,7 @@ Chosen = Annotated[Selection, Depends(chosen)]
 
 @router.get("/dead-letters")
 async def dead_letters(
-    request: Request, _: Reader, chosen: Chosen, after: str | None = None, limit: Limit = 200
+    request: Request, _: Reader, chosen: Chosen, after: Name | None = None, limit: Limit = 200
 ) -> dict[str, Any]:
     """Events that failed for good, without their data, the oldest first; ``next`` is the next page's cursor."""
     found = await request.app.state.service.dead_letters.list(chosen, after=after, limit=limit)
@@ -97,7 +99,7 @@ async def groups(request: Request, _: Reader, chosen: Chosen, limit: Limit = 200
 
 
 @router.get("/dead-letters/{source}/{subject}/{sequence}")
-async def dead_letter(request: Request, _: Reader, source: str, subject: str, sequence: int) -> dict[str, Any]:
+async def dead_letter(request: Request, _: Reader, source: Name, subject: Name, sequence: Position) -> dict[str, Any]:
     """One: envelope, failure, what waits behind it, what was decided; of its data no value."""
     shown: dict[str, Any] = await request.app.state.service.dead_letters.show(f"/homeward/{source}", subject, sequence)
     return shown
@@ -128,7 +130,7 @@ async def held_up(request: Request, _: Reader) -> Any:
 
 
 @router.get("/lag/{source}")
-async def behind(request: Request, _: Reader, source: str, after: str = "") -> Lag:
+async def behind(request: Request, _: Reader, source: Name, after: Name = "") -> Lag:
     """How far this service is behind a producer: the next page of the producer's subjects, counted here."""
     service = request.app.state.service
     producer = service.producers.get(f"/homeward/{source}")
@@ -141,26 +143,26 @@ async def behind(request: Request, _: Reader, source: str, after: str = "") -> L
 
 
 @router.get("/unreadable")
-async def unreadable(request: Request, _: Reader, after: int = 0, limit: Limit = 200) -> dict[str, Any]:
+async def unreadable(request: Request, _: Reader, after: Position = 0, limit: Limit = 200) -> dict[str, Any]:
     """Elements of messages that are no events, without their bytes; ``next`` is the next page's cursor."""
     found = await request.app.state.service.unreadables.list(after=after, limit=limit)
     return {"unreadable": found, "next": found[-1].id if len(found) == limit else None}
 
 
 @router.get("/unreadable/{id}")
-async def unreadable_one(request: Request, _: Reader, id: int) -> Any:
+async def unreadable_one(request: Request, _: Reader, id: Position) -> Any:
     """One of them."""
     return await request.app.state.service.unreadables.show(id)
 
 
 @router.post("/unreadable/{id}/dismiss")
-async def dismiss(request: Request, principal: Admin, id: int, body: Dismissed) -> dict[str, str]:
+async def dismiss(request: Request, principal: Admin, id: Position, body: Dismissed) -> dict[str, str]:
     """Delete it; who decided that and why stays on record."""
     await request.app.state.service.unreadables.dismiss(id, by=principal.id, reason=body.reason)
     return {"decided": "dismiss"}
 
 
-@router.post("/replay", response_model=None)
+@router.post("/replay", response_model=None, responses={200: {"content": {_NDJSON: {}}}})
 async def replay(
     request: Request,
     principal: Admin,
@@ -177,10 +179,10 @@ async def replay(
         return found
     reports = await service.rebuild.follow()
     log.info("rebuild asked for", by=principal.id)
-    return StreamingResponse(_lines(reports), media_type="application/x-ndjson")
+    return StreamingResponse(_lines(reports), media_type=_NDJSON)
 
 
-@router.get("/replay")
+@router.get("/replay", responses=problems(404))
 async def compared(request: Request, _: Reader) -> Comparison:
     """How far the comparison is that was asked for last, at its end or after five seconds."""
     found: Comparison = await request.app.state.service.comparer.so_far()

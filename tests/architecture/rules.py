@@ -152,6 +152,19 @@ def environment(source: Source) -> Iterator[Finding]:
                 yield node.lineno, f"{name} outside the settings"
 
 
+_SECRET = re.compile(r"(^|_)(token|secret|password|signature|mac|hmac|otp|cookie)$")
+
+
+def secrets_compared(source: Source) -> Iterator[Finding]:
+    """A comparison that ends at the first wrong letter tells how many were right: ``hmac.compare_digest`` doesn't."""
+    for node in source.nodes:
+        if isinstance(node, ast.Compare) and any(isinstance(each, ast.Eq | ast.NotEq) for each in node.ops):
+            for side in (node.left, *node.comparators):
+                name = side.attr if isinstance(side, ast.Attribute) else side.id if isinstance(side, ast.Name) else ""
+                if _SECRET.search(name):
+                    yield node.lineno, f"{name} is compared letter by letter"
+
+
 def sizes(source: Source) -> Iterator[Finding]:
     """What doesn't fit on a screen or two isn't read."""
     lines = source.text.count("\n")
@@ -223,6 +236,7 @@ RULES = (
     Rule("across-offices", across_offices, PRODUCT, beyond=ACROSS_OFFICES),
     Rule("unlimited-reads", unlimited_reads, ("services/*/api.py", "services/*/api/*", GATEWAY), beyond=UNLIMITED),
     Rule("environment", environment, SERVICES, beyond=("*/settings.py", "*/__main__.py", *AROUND)),
+    Rule("secrets-compared", secrets_compared, PRODUCT),
     Rule("sizes", sizes, PRODUCT),
     # Inside an image the paths are the image's own.
     Rule("machine-paths", machine_paths, ("*",), beyond=("deploy/*",)),

@@ -35,6 +35,8 @@ PLANTED = (
     ("swallowed-errors", "services/travel/api.py", "try: f()\nexcept (ValueError, Exception): ..."),
     ("swallowed-errors", "shared/service.py", "from contextlib import suppress\nwith suppress(Exception): f()"),
     ("prints", "services/travel/handlers.py", "def f(x):\n    print(x)"),
+    ("secrets-compared", "shared/auth/tokens.py", "def f(given, token):\n    return given == token"),
+    ("secrets-compared", "services/gateway/hooks.py", "def f(x, y):\n    if x.signature != y: raise KeyError"),
     ("impure-domain", "services/travel/domain.py", "import pydantic"),
     ("impure-domain", "services/travel/domain/case.py", "from shared.clock import Clock"),
     ("impure-domain", "services/travel/domain/case.py", "from services.travel.repository import Unit"),
@@ -76,6 +78,11 @@ HARMLESS = (
     ("work-at-import", "services/travel/app.py", "def create_app():\n    return FastAPI()"),
     ("swallowed-errors", "services/travel/clients.py", "try: f()\nexcept KeyError: pass"),
     ("swallowed-errors", "shared/messaging/relay.py", "try: f()\nexcept Exception as e:\n    log.error(e)"),
+    (
+        "secrets-compared",
+        "shared/auth/tokens.py",
+        "ok = lambda a, token: compare_digest(a, token) and token is not None",
+    ),
     ("prints", "services/travel/__main__.py", "print('x')"),
     ("impure-domain", "services/travel/domain/case.py", "import enum\nfrom services.travel.domain import rules"),
     (

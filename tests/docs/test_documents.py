@@ -109,6 +109,37 @@ def test_commands_links_and_headings_that_are_not_there_are_found() -> None:
     assert dead_links(ROOT / "README.md", "[a](docs/nowhere.md) [b](#nothing)") == ["docs/nowhere.md", "#nothing"]
 
 
+def missing_tests(text: str) -> list[str]:
+    """Tests named as `file::test` that are nowhere."""
+    named = re.findall(r"`(tests/[\w/.-]+\.py)::(\w+)`", text)
+    return [f"{file}::{test}" for file, test in named if not _defines(ROOT / file, test)]
+
+
+def _defines(file: Path, test: str) -> bool:
+    return file.exists() and re.search(rf"^(async )?def {test}\(", file.read_text(), re.MULTILINE) is not None
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_relative)
+def test_every_test_that_a_document_names_exists(document: Path) -> None:
+    assert missing_tests(document.read_text()) == []
+
+
+def test_a_test_that_is_gone_is_missed() -> None:
+    here = "tests/docs/test_documents.py"
+    named = f"`{here}::{test_a_test_that_is_gone_is_missed.__name__}` `{here}::test_x` `tests/docs/test_y.py::test_x`"
+    assert missing_tests(named) == [f"{here}::test_x", "tests/docs/test_y.py::test_x"]
+
+
+def test_every_threat_has_a_control_that_a_test_shows_or_that_is_planned() -> None:
+    text = (ROOT / "docs" / "threat-model.md").read_text()
+    rows = re.findall(
+        r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", text.partition("## Threats and controls")[2], re.MULTILINE
+    )
+    assert len(rows) > 20
+    shown = [(control, tests) for _, control, tests in rows[2:]]
+    assert [each for each in shown if ("::test_" not in each[1]) != each[0].startswith("*Planned:*")] == []
+
+
 def test_the_readme_shows_every_command_and_every_target_that_a_visitor_needs() -> None:
     text = (ROOT / "README.md").read_text()
     group: Any = typer.main.get_command(app)

@@ -276,7 +276,8 @@ async def test_every_page_keeps_its_policy_and_fits_its_screen(console: Console,
             answer = await page.goto(path, wait_until="load")
             assert answer is not None and answer.ok
             headers = await answer.all_headers()
-            assert headers["content-security-policy"].startswith("default-src 'self';")
+            policy = headers["content-security-policy"]
+            assert policy.startswith("default-src 'none';") and "unsafe" not in policy
             assert headers["cache-control"] == "no-store"
             await expect(page.get_by_role("heading", level=1)).to_have_count(1)
             await expect(page.get_by_role("main")).to_be_visible()

@@ -57,7 +57,6 @@ async def show_asset(name: str, request: Request) -> Response:
     headers = {
         "Cache-Control": "public, max-age=31536000, immutable" if current else "no-cache",
         "Vary": "Accept-Encoding",
-        "X-Content-Type-Options": "nosniff",
     }
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(found.packed, headers={**headers, "Content-Encoding": "gzip"}, media_type=MEDIA_TYPES[name])

@@ -20,6 +20,7 @@ from shared.auth.principal import Principal
 from shared.auth.purposes import purposes_of
 from shared.errors import NotFound
 from shared.web.access import access_token
+from shared.web.bodies import Name
 
 router = APIRouter(route_class=ConsoleRoute)
 
@@ -99,7 +100,7 @@ async def _listed(request: Request, reading: Reads, operator: Principal, listing
 
 
 @router.get("/cases/{name}")
-async def case(request: Request, reading: Reading, operator: Operator, name: str) -> Response:
+async def case(request: Request, reading: Reading, operator: Operator, name: Name) -> Response:
     """One case, by its id or reference."""
     found = await reading.case(_id_or_reference(name), with_parts=True, with_names=True)
     return page("case.html", request, operator, case=found, gates=gates_of(found), days=days_of(found.timeline))

@@ -24,15 +24,15 @@ from shared.web.problems import problem_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-#: No inline script or style, nothing from elsewhere, in nobody's frame; pages hold personal data, so nobody keeps them.
+#: Besides shared.web.headers. No inline script or style and so no nonce, nothing from elsewhere, in nobody's frame.
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
+    # Pages hold personal data, so nobody keeps them.
     "Cache-Control": "no-store",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
 }
 
 

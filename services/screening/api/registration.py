@@ -81,8 +81,10 @@ async def split_household(household_id: UUID, body: SplitHousehold, command: Spl
     )
 
 
-@router.post("/imports", response_model=Imported)
-async def import_list(file: UploadFile, office: Annotated[str, Form()], command: Registering) -> Any:
+@router.post("/imports", response_model=Imported, form_limits={"max_files": 1, "max_fields": 1})
+async def import_list(
+    file: UploadFile, office: Annotated[str, Form(min_length=1, max_length=500)], command: Registering
+) -> Any:
     """Register the people of a list, a CSV file or an Excel workbook; the same file twice changes nothing."""
     command.require_office(office)
     # One byte more than is allowed is enough to see that it is too much.

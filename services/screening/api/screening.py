@@ -77,7 +77,7 @@ class Assess(Body):
     """The vulnerability band, from 1 (goes first) to 4, and what the journey must provide."""
 
     band: Band
-    assistance: list[AssistanceCode] = Field(default_factory=list)
+    assistance: list[AssistanceCode] = Field(default_factory=list, max_length=50)
     escort: Escort = Escort.NONE
     unaccompanied: bool = False
 
@@ -136,7 +136,7 @@ class Examine(Body):
     """A fit-to-travel result."""
 
     outcome: Outcome
-    assistance: list[AssistanceCode] = Field(default_factory=list)
+    assistance: list[AssistanceCode] = Field(default_factory=list, max_length=50)
     escort: Escort = Escort.NONE
 
 

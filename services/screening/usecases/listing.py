@@ -47,6 +47,7 @@ MAX_BYTES, MAX_ROWS = 5_000_000, 5_000
 #: A workbook is a zip archive: this bounds what it unfolds to.
 _MAX_UNPACKED = 60_000_000
 _LONGEST_CELL = 500
+_LONGEST_TYPES = 1_000_000
 #: What reading a zip archive with wrong bytes in it raises; a wrong byte can claim any version, method or password.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, OverflowError, RuntimeError, struct.error)
 
@@ -125,11 +126,14 @@ def _cells(filename: str, content: bytes) -> Iterable[Iterable[Any]]:
 
 def _workbook(filename: str, content: bytes) -> Iterator[Iterable[Any]]:
     try:
-        parts = zipfile.ZipFile(io.BytesIO(content)).infolist()
+        archive = zipfile.ZipFile(io.BytesIO(content))
+        parts = archive.infolist()
+        types = _content_types(archive)
     except _DAMAGED:
         raise NotAList("This workbook is damaged: save it again.") from None
     names = {part.filename.casefold() for part in parts}
-    if filename.casefold().endswith(".xlsm") or any("vbaproject" in name for name in names):
+    # By its content: a file's name, and those of its parts, are whatever somebody chose.
+    if filename.casefold().endswith(".xlsm") or b"macroenabled" in types or any("vbaproject" in name for name in names):
         raise NotAList("This workbook has macros: save it as .xlsx without them, or as CSV.")
     if "xl/workbook.xml" not in names:
         raise NotAList("This is neither a CSV file nor an Excel workbook (.xlsx).")
@@ -145,6 +149,13 @@ def _workbook(filename: str, content: bytes) -> Iterator[Iterable[Any]]:
     except (KeyError, ValueError, IndexError, TypeError, AttributeError, SyntaxError):
         # ElementTree's ParseError is a SyntaxError; what openpyxl raises for a damaged part is not documented.
         raise NotAList("This workbook can't be read: save the list alone as .xlsx or CSV.") from None
+
+
+def _content_types(archive: zipfile.ZipFile) -> bytes:
+    """What the archive says that its parts are, if it is a workbook."""
+    part = next((each for each in archive.infolist() if each.filename == "[Content_Types].xml"), None)
+    # It names each part in a line: what is longer is none, and isn't unfolded.
+    return archive.read(part).lower() if part and part.file_size < _LONGEST_TYPES else b""
 
 
 def _csv(content: bytes) -> Iterator[list[str]]:

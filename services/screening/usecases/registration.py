@@ -59,14 +59,14 @@ async def register_household(uow: Unit, office: str, newcomers: Sequence[Newcome
 def check(uow: Unit, office: str, identities: Sequence[Identity]) -> None:
     """Refuse an unknown office and identities that can't be right. Raises Invalid with every fault."""
     if office not in uow.programme.offices:
-        raise Invalid(f"There is no office {office!r}.", offices=sorted(uow.programme.offices))
+        raise Invalid("There is no such office.", offices=sorted(uow.programme.offices))
     faults = [
         f"person {number}: {fault}"
         for number, identity in enumerate(identities, 1)
         for fault in identity.faults(uow.clock.today())
     ]
     if faults:
-        raise Invalid("; ".join(faults), errors=faults)
+        raise Invalid("; ".join(faults), reasons=faults)
 
 
 async def lock(uow: Unit, office: str, newcomers: Iterable[Newcomer]) -> None:

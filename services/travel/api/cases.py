@@ -15,7 +15,7 @@ from services.travel.queries import read_party
 from services.travel.repository import Unit, policy_of
 from services.travel.usecases import cases as usecases
 from shared.auth.permissions import Permission
-from shared.web.bodies import Body
+from shared.web.bodies import Body, Day
 from shared.web.commands import Command, Reading, command, reading
 
 router = APIRouter(tags=["travel: cases"])
@@ -199,7 +199,7 @@ def _paper(case: Case, gate: Gate) -> Answer | None:
 
 
 @router.get("/cases/{case_id}/gates")
-async def show_gates(case_id: UUID, reading: Read, on: date | None = None) -> GatesAnswer:
+async def show_gates(case_id: UUID, reading: Read, on: Day | None = None) -> GatesAnswer:
     """What is met, missing or lapsing: at the flight's date, or on another day."""
     case, party = await read_party(reading.connection, case_id, policy_of(reading.programme))
     at = _moment(case, party, on) if on else None

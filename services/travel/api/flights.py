@@ -42,7 +42,7 @@ class FlightBody(Body):
     departs_at: AwareDatetime
     capacity: int = Field(ge=1, le=900)
     kind: FlightKind
-    office: str
+    office: str = Field(min_length=1, max_length=100)
     country_of_origin: str = Field(pattern=r"^[A-Z]{2}$", description="where the passengers come from and go to")
 
     @model_validator(mode="after")
@@ -104,7 +104,7 @@ async def plan_flight(body: FlightBody, command: Planning) -> Answer:
 
 def _planned(body: FlightBody, programme: Programme) -> PlannedFlight:
     if body.office not in programme.offices:
-        raise Invalid(f"There is no office {body.office}.", known=sorted(programme.offices))
+        raise Invalid("There is no such office.", known=sorted(programme.offices))
     country_of(body.origin)
     if country_of(body.destination) != body.country_of_origin:
         raise Invalid(f"{body.destination} is not in {body.country_of_origin}, where the passengers come from.")

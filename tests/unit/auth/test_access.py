@@ -12,7 +12,7 @@ from shared.auth.principal import Principal
 from shared.auth.roles import Role
 from shared.auth.tokens import ISSUER, Operators, Signer, Verifier
 from shared.web.access import SESSION_COOKIE, open_to_all, require, unguarded_routes
-from shared.web.openapi import show_permissions
+from shared.web.description import describe
 from shared.web.problems import install_problem_handlers
 
 KEY = generate_key()
@@ -115,7 +115,7 @@ async def test_the_description_tells_each_routes_permission() -> None:
     @router.get("/open", dependencies=[Depends(open_to_all)])
     async def open_route() -> None: ...
 
-    show_permissions(app)
+    describe(app)
     app.include_router(router, prefix="/api")
     paths = app.openapi()["paths"]
     assert paths["/api/holds"]["post"]["security"] == [{"bearer": ["holds:place"]}]

@@ -101,9 +101,11 @@ def test_a_column_that_is_not_known_is_named_and_not_dropped_silently() -> None:
     assert read_listing("list.csv", csv(GOOD + ",x", header=HEADER + ",shoe_size")).ignored_columns == ["shoe_size"]
 
 
-def archive(*names: str) -> bytes:
+def archive(*names: str, types: str = "") -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as parts:
+        if types:
+            parts.writestr("[Content_Types].xml", f"<Types><Override ContentType='{types}'/></Types>")
         for name in names:
             parts.writestr(name, "<x/>")
     return file.getvalue()
@@ -124,6 +126,11 @@ def archive(*names: str) -> bytes:
         ("list.docx", archive("word/document.xml"), "neither"),
         ("list.xlsm", archive("xl/workbook.xml"), "macros"),
         ("list.xlsx", archive("xl/workbook.xml", "xl/vbaProject.bin"), "macros"),
+        (
+            "list.xlsx",
+            archive("xl/workbook.xml", types="application/vnd.ms-excel.sheet.macroEnabled.main+xml"),
+            "macros",
+        ),
         ("list.xlsx", archive("xl/workbook.xml"), "can't be read"),
         ("list.xlsx", b"PK\x03\x04broken", "damaged"),
         ("list.xlsx", workbook([]), "empty"),
