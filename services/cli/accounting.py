@@ -9,10 +9,10 @@ from services.simulator.report import Report
 
 #: Who must have handled all that whom has published.
 FOLLOWS: Mapping[str, tuple[str, ...]] = {
-    "screening": ("travel",),
+    "screening": ("travel", "monitoring"),
     "travel": ("screening",),
     "reintegration": ("screening", "travel"),
-    "monitoring": ("reintegration",),
+    "monitoring": ("reintegration", "screening"),
     "gateway": ("screening", "travel", "reintegration", "monitoring"),
 }
 STAGES = frozenset(each.value for each in Stage)

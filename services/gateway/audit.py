@@ -33,7 +33,7 @@ async def search_audit(
     auditor: Auditor,
     sought: Annotated[Sought, Depends(sought)],
     purpose: PurposeHeader = None,
-    after: Annotated[str | None, Query(description="The cursor of the page before")] = None,
+    after: Annotated[str | None, Query(max_length=500, description="The cursor of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> dict[str, Any]:
     """Entries, service by service, and within each by office and number. A service that is down is a gap."""

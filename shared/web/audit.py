@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from shared.audit import verification
 from shared.audit.search import Sought, search
@@ -14,7 +14,7 @@ from shared.auth.principal import EVERY_OFFICE, Principal
 from shared.auth.purposes import Purpose
 from shared.errors import NotFound
 from shared.web.access import require
-from shared.web.bodies import Body
+from shared.web.bodies import Body, Instant, Name, Position
 from shared.web.commands import PersonalReading, personal
 
 router = APIRouter(prefix="/audit", tags=["audit"])
@@ -30,17 +30,17 @@ class OtherOffice(NotFound):
 class HashesWanted(Body):
     """Numbers of entries in an office's chain."""
 
-    office: str
-    numbers: list[int] = Field(max_length=5000)
+    office: Name
+    numbers: list[Position] = Field(max_length=5000)
 
 
 def sought(
-    actor: str | None = None,
+    actor: Name | None = None,
     case: UUID | None = None,
-    action: str | None = None,
+    action: Name | None = None,
     purpose_claimed: Annotated[Purpose | None, Query(alias="purpose")] = None,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Instant | None = None,
+    until: Instant | None = None,
 ) -> Sought:
     """Which entries to find."""
     return Sought(actor, case, action, purpose_claimed, since, until)
@@ -50,8 +50,8 @@ def sought(
 async def search_audit(
     reading: Searching,
     sought: Annotated[Sought, Depends(sought)],
-    after_office: str = "",
-    after_number: int = 0,
+    after_office: Name = "",
+    after_number: Position = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> dict[str, Any]:
     """Entries in order of office and number, and where the next page goes on; the search is an entry too."""
@@ -66,8 +66,8 @@ async def search_audit(
 async def verify_audit(
     request: Request,
     principal: Auditor,
-    office: str = "",
-    number: int = 0,
+    office: Name = "",
+    number: Position = 0,
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
 ) -> dict[str, Any]:
     """The next entries after this one, hashed again: what is broken, and where to go on."""

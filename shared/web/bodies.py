@@ -48,6 +48,8 @@ _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), le=_LATEST)]
 #: A day in a query or a path.
 Day = Annotated[date, BeforeValidator(lambda value: written("date", value))]
+#: A time in a query.
+Instant = Annotated[AwareDatetime, BeforeValidator(lambda value: written("datetime", value))]
 #: Where to go on in a log or a list: a position, a sequence, an id.
 Position = Annotated[int, Field(ge=0, le=LARGEST)]
 #: A subject, a source, a type or a cursor.

@@ -20,10 +20,10 @@ Place = tuple[str, int]
 
 #: Who follows whom: as it must be, whatever a running service says of itself.
 FOLLOWS: Mapping[str, Sequence[str]] = {
-    "screening": ("/homeward/travel",),
+    "screening": ("/homeward/travel", "/homeward/monitoring"),
     "travel": ("/homeward/screening",),
     "reintegration": ("/homeward/screening", "/homeward/travel"),
-    "monitoring": ("/homeward/reintegration",),
+    "monitoring": ("/homeward/reintegration", "/homeward/screening"),
     "gateway": ("/homeward/screening", "/homeward/travel", "/homeward/reintegration", "/homeward/monitoring"),
 }
 

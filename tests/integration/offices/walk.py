@@ -138,7 +138,7 @@ def _value(given: dict[str, Any], schema: dict[str, Any], family: Family, field:
         return _value(schema["components"]["schemas"][given["$ref"].rpartition("/")[2]], schema, family, field)
     if "anyOf" in given:
         return _value(given["anyOf"][0], schema, family, field)
-    if field in _FIELDS:
+    if field in _FIELDS and given.get("type") != "integer":
         return _FIELDS[field]
     if "enum" in given or "const" in given:
         return given.get("enum", [given.get("const")])[0]

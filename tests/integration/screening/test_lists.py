@@ -87,7 +87,7 @@ async def test_two_imports_of_one_list_at_once_register_everybody_once(programme
         (b"", "list.csv", "tripoli", "empty"),
         (b"\xff\xd8\xff", "photo.jpg", "tripoli", "UTF-8"),
         (b"a,b\n1,2", "list.csv", "tripoli", "missing"),
-        (HEADER.encode() + b"\n" + row("X-1", "Adeel").encode(), "list.csv", "atlantis", "no office"),
+        (HEADER.encode() + b"\n" + row("X-1", "Adeel").encode(), "list.csv", "atlantis", "no such office"),
     ],
 )
 async def test_what_is_no_list_is_refused(
