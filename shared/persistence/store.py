@@ -8,6 +8,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 import orjson
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +17,9 @@ from shared.persistence.database import rows, run
 from shared.protection.vault import seal, unseal, vault_of
 
 A = TypeVar("A")
+
+#: By owner.
+Ciphers = dict[UUID, AESGCM]
 
 
 class NotLoaded(Exception):
@@ -122,21 +126,28 @@ class Store(Generic[A]):
             f" FROM {self.table} LEFT JOIN data_key ON data_key.owner = sealed_for"
         )
 
-    async def read(self, connection: AsyncConnection, condition: str, **parameters: Any) -> dict[UUID, State]:
-        """The states of the rows that a condition chooses: what follows WHERE, with order, limit and locks."""
+    async def read(
+        self, connection: AsyncConnection, condition: str, ciphers: Ciphers | None = None, **parameters: Any
+    ) -> dict[UUID, State]:
+        """The states of the rows that a condition chooses: what follows WHERE, with order, limit and locks.
+
+        The owners' ciphers are left in ``ciphers``.
+        """
         found = await rows(connection, f"{self.selection} WHERE {condition}", **parameters)
         if self.sealed is None:
             return {row.id: State(row.state) for row in found}
-        return {row.id: State(row.state, await self._personal(connection, row)) for row in found}
+        known = {} if ciphers is None else ciphers
+        return {row.id: State(row.state, await self._personal(connection, row, known)) for row in found}
 
     async def find(self, connection: AsyncConnection, condition: str, **parameters: Any) -> list[A]:
         """The aggregates that a condition chooses, in its order, without locks."""
         return [self.load(state.whole) for state in (await self.read(connection, condition, **parameters)).values()]
 
-    async def _personal(self, connection: AsyncConnection, row: Any) -> str | None:
+    async def _personal(self, connection: AsyncConnection, row: Any, ciphers: Ciphers) -> str | None:
         if row.sealed is None:
             return None
         cipher = await vault_of(connection).cipher(row.sealed_for, row.key_id, row.wrapped)
+        ciphers[row.sealed_for] = cipher
         return unseal(cipher, row.sealed, self.place(row.id))
 
 
@@ -157,6 +168,8 @@ class Collection(Generic[A]):
         self._present: dict[UUID, A] = {}
         self._loaded: dict[UUID, State] = {}
         self._asked: set[UUID] = set()
+        #: Of whom something is locked here: nobody can destroy their data keys meanwhile.
+        self._ciphers: Ciphers = {}
         #: Another office's, which the caller has named: as if there were none.
         self._hidden: set[UUID] = set()
         #: What was inserted or updated.
@@ -192,7 +205,7 @@ class Collection(Generic[A]):
     async def fetch(self, connection: AsyncConnection, ids: list[UUID]) -> None:
         """Lock and load them, in order of id."""
         condition = f"id = ANY(:ids) ORDER BY id FOR UPDATE OF {self.store.table}"
-        for id, state in (await self.store.read(connection, condition, ids=ids)).items():
+        for id, state in (await self.store.read(connection, condition, self._ciphers, ids=ids)).items():
             self._present[id], self._loaded[id] = self.store.load(state.whole), state
         self._asked.update(ids)
 
@@ -239,7 +252,9 @@ class Collection(Generic[A]):
         self, connection: AsyncConnection, sealed: Sealed, ids: list[UUID], states: dict[UUID, State]
     ) -> dict[str, list[Any]]:
         owners = {id: sealed.owner(self._present[id]) for id in ids if states[id].personal}
-        ciphers = await vault_of(connection).ciphers(connection, owners.values()) if owners else {}
+        ciphers = self._ciphers
+        if unknown := set(owners.values()) - ciphers.keys():
+            ciphers |= await vault_of(connection).ciphers(connection, unknown)
         values = {
             id: seal(ciphers[owner], states[id].personal or "", self.store.place(id)) for id, owner in owners.items()
         }
