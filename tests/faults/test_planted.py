@@ -102,8 +102,11 @@ def test_what_was_skipped_on_purpose_is_right() -> None:
     [
         (findings("skipped", PLANTED.poisons | {STRANGE}), ["skipped event that nobody", "to skip that nobody"]),
         (findings("skipped", PLANTED.poisons | {STRANGE}, PLANTED.poisons), ["skipped event that nobody"]),
-        (findings("skipped", PLANTED.poisons, set()), ["decision to skip that is not there"] * 3),
-        (findings("dead", {STRANGE}, PLANTED.poisons), ["dead letter", *["skipped event that is not there"] * 3]),
+        (findings("skipped", PLANTED.poisons, set()), ["decision to skip that is not there"] * len(PLANTED.poisons)),
+        (
+            findings("dead", {STRANGE}, PLANTED.poisons),
+            ["dead letter", *["skipped event that is not there"] * len(PLANTED.poisons)],
+        ),
     ],
 )
 def test_what_was_skipped_otherwise_or_without_a_decision_is_told(found: Findings, words: list[str]) -> None:

@@ -22,7 +22,7 @@ class Operators:
         self.decided: list[tuple[str, dict[str, Any]]] = []
 
     async def read(self, role: str, path: str, **query: Any) -> Any:
-        return {"groups": self.groups} if path.endswith("groups") else {"dead_letters": [{}] * 3}
+        return {"groups": self.groups} if path.endswith("groups") else {"dead_letters": [{}] * len(Planted.consumers)}
 
     async def send(self, kind: str, role: str, path: str, body: dict[str, Any]) -> Record:
         self.decided.append((path.rsplit("/", 1)[-1], body))
