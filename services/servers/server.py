@@ -99,7 +99,7 @@ class PrivateDirectory:
 
     def __init__(self, account: Account | None) -> None:
         self.account = account
-        home = "/tmp" if account else None  # nosec B108  mkdtemp makes the name, and the folder is its owner's alone
+        home = "/tmp" if account else None  # nosec B108 # mkdtemp makes the name, and the folder is its owner's alone
         self.path = Path(tempfile.mkdtemp(prefix="hw-", dir=home))
         hand_over(self.path, account)
 

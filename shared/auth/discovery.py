@@ -57,7 +57,7 @@ async def discover(issuer: str) -> Metadata:
 
 def http_client(auth: httpx.Auth | None = None) -> httpx.AsyncClient:
     """A client for a few requests; who uses it limits their time."""
-    return httpx.AsyncClient(auth=auth, timeout=None, verify=_trust())  # nosec B113  asyncio.timeout bounds it
+    return httpx.AsyncClient(auth=auth, timeout=None, verify=_trust())  # nosec B113 # asyncio.timeout bounds it
 
 
 @cache

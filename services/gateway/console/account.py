@@ -112,7 +112,7 @@ def _enrolment(
         request,
         own.account.principal,
         error.status if error else 200,
-        picture=Markup(picture),  # nosec B704  our own drawing of a code
+        picture=Markup(picture),  # nosec B704 # our own drawing of a code
         secret=enrolment.secret,
         uri=enrolment.uri,
         fault=str(error) if error else None,

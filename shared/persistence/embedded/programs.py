@@ -157,7 +157,7 @@ def _copy_readable(package: Path, target: Path) -> None:
     if libraries.exists():
         shutil.copytree(libraries, target / libraries.name, symlinks=True)
     for folder, _, files in os.walk(target):
-        os.chmod(folder, 0o755)  # nosec B103  programs, which another account is to run
+        os.chmod(folder, 0o755)  # nosec B103 # programs, which another account is to run
         for path in (Path(folder, file) for file in files):
             if not path.is_symlink():
                 path.chmod(path.stat().st_mode | (0o555 if path.stat().st_mode & 0o100 else 0o444))
