@@ -5,7 +5,20 @@ import sys
 
 import typer
 
-from services.cli import accounts, audit, cases, contracts, dead_letters, demo, events, keys, migrate, repair, up
+from services.cli import (
+    accounts,
+    audit,
+    cases,
+    contracts,
+    dead_letters,
+    demo,
+    events,
+    keys,
+    migrate,
+    repair,
+    subject,
+    up,
+)
 
 #: Set to see where an error comes from.
 DEBUG = "HOMEWARD_DEBUG"
@@ -21,6 +34,7 @@ for each in (up.app, demo.app, cases.app, repair.app, migrate.app):
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(events.app, name="events")
 app.add_typer(audit.app, name="audit")
+app.add_typer(subject.app, name="subject")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(keys.app, name="keys")
 app.add_typer(contracts.app, name="contracts")

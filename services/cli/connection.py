@@ -13,7 +13,7 @@ from uuid import uuid4
 import httpx
 import typer
 
-from services.cli.failure import Failure
+from services.cli.failure import Failure, Refused
 from services.credentials import directory_token
 from shared.auth.purposes import Purpose
 from shared.web.purpose import HEADER
@@ -85,7 +85,7 @@ class Connection:
         except ValueError:
             raise Failure(f"{answer.request.url}: {answer.status_code}, and not JSON: is this a gateway?") from None
         if not answer.is_success:
-            raise Failure(problem(content, answer.status_code))
+            raise Refused(problem(content, answer.status_code), answer.status_code)
         return content
 
 

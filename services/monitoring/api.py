@@ -12,10 +12,11 @@ from services.monitoring.domain.case import Case
 from services.monitoring.domain.lifecycle import Action, Status, VisitStatus
 from services.monitoring.domain.visit import Attempt, Visit
 from services.monitoring.domain.vocabulary import Method, Outcome, Reason, Reintegration
-from services.monitoring.repository import Unit, VisitRow, read_case, visits_to_make
+from services.monitoring.repository import ANSWERS, CASES, Unit, VisitRow, read_case, visits_to_make
 from shared.auth.permissions import Permission
 from shared.web.bodies import Body, Day
 from shared.web.commands import Command, PersonalReading, Reading, command, personal, reading
+from shared.web.subjects import FOR_THE_PERSON, Held, documents, held, look_everywhere, texts
 
 router = APIRouter(tags=["monitoring"])
 
@@ -168,6 +169,20 @@ async def show_case(case_id: UUID, reading: Reader) -> CaseView:
     case = await read_case(reading.connection, case_id)
     reading.disclose([case_id], getattr(case, "office", None))
     return CaseView.of(case)
+
+
+@router.get("/subjects/{case_id}")
+async def show_subject(case_id: UUID, reading: Annotated[PersonalReading, FOR_THE_PERSON]) -> Held:
+    """All of the follow-up for the person whose case it is: visits, notes, and what was answered."""
+    connection = reading.connection
+    case = await read_case(connection, case_id)
+    await look_everywhere(reading, [case_id], case.office)
+    of_finding = ("code", "instrument", "found_on", "recorded_by")
+    records = {
+        "cases": await documents(connection, CASES, "id = :id", id=case_id),
+        "findings": await texts(connection, ANSWERS, of_finding, "case_id = :id ORDER BY found_on", id=case_id),
+    }
+    return await held(connection, case_id, [case_id], records)
 
 
 @router.get("/visits")

@@ -14,10 +14,11 @@ from services.reintegration.domain.events import Ending
 from services.reintegration.domain.fund import Fund
 from services.reintegration.domain.lifecycle import Action, Status
 from services.reintegration.domain.plan import Line, Plan, PlanState, Wanted
-from services.reintegration.repository import Unit, read_case, read_fund, read_funds
+from services.reintegration.repository import CASES, PERSONS, Unit, read_case, read_fund, read_funds
 from shared.auth.permissions import Permission
 from shared.web.bodies import Body
 from shared.web.commands import Command, PersonalReading, Reading, command, personal, reading
+from shared.web.subjects import FOR_THE_PERSON, Held, documents, held, look_everywhere
 
 router = APIRouter(tags=["reintegration"])
 
@@ -251,6 +252,19 @@ async def show_case(case_id: UUID, reading: CaseReader) -> CaseView:
     case = await read_case(reading.connection, case_id)
     reading.disclose([case_id], getattr(case, "office", None))
     return CaseView.of(case)
+
+
+@router.get("/subjects/{case_id}")
+async def show_subject(case_id: UUID, reading: Annotated[PersonalReading, FOR_THE_PERSON]) -> Held:
+    """The plans with their deliveries and notes, and the person's ledger, for the person whose case it is."""
+    connection = reading.connection
+    case = await read_case(connection, case_id)
+    await look_everywhere(reading, [case_id], case.office)
+    records = {
+        "cases": await documents(connection, CASES, "id = :id", id=case_id),
+        "ledger": await documents(connection, PERSONS, "id = :id", id=case.person_id),
+    }
+    return await held(connection, case_id, [case_id], records)
 
 
 @router.post("/cases/{case_id}/plan", status_code=201)

@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.travel import outgoing
-from services.travel.api import cases, departure, flights
+from services.travel.api import cases, departure, flights, subjects
 from services.travel.handlers import HANDLERS
 from services.travel.repository import Unit
 from services.travel.scheduled import SCHEDULED
@@ -39,7 +39,7 @@ def create_app(
         follows=(screening.SOURCE,),
         scheduled=SCHEDULED,
         migrations=Path(__file__).parent / "migrations",
-        routers=[cases.router, flights.router, departure.router],
+        routers=[cases.router, flights.router, departure.router, subjects.router],
         bus=bus,
         database=database,
         clock=clock,

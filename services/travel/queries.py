@@ -122,3 +122,11 @@ async def due_cases(connection: AsyncConnection, now: datetime, limit: int) -> l
     """Cases with a paper or a fitness that has lapsed unnoticed."""
     statement = "SELECT id FROM travel_case WHERE due_at <= :now ORDER BY due_at, id LIMIT :limit"
     return [row.id for row in await rows(connection, statement, now=now, limit=limit)]
+
+
+async def read_case(connection: AsyncConnection, case_id: UUID) -> Case:
+    """One case, unlocked."""
+    found = await CASES.find(connection, "id = :id", id=case_id)
+    if not found:
+        raise NotFound(f"Travel has no case {case_id}.")
+    return found[0]

@@ -41,6 +41,8 @@ class Permission(StrEnum):
     ERASURES_APPROVE = "erasures:approve"
     #: Read which erasures wait and which fall due.
     ERASURES_READ = "erasures:read"
+    #: Read all that is held of a person, in the person's name.
+    SUBJECTS_EXPORT = "subjects:export"
 
     #: Read a person's file in screening: identity, gates, assistance, escort, fit or not; no reasons.
     FILES_READ = "files:read"
@@ -168,6 +170,7 @@ GRANTED: Mapping[Permission, frozenset[Role]] = {
     Permission.ERASURES_REQUEST: _DECIDING,
     Permission.ERASURES_APPROVE: _to(Role.PROTECTION, Role.MANAGER),
     Permission.ERASURES_READ: _to(Role.PROTECTION, Role.MANAGER),
+    Permission.SUBJECTS_EXPORT: _to(Role.PROTECTION, Role.MANAGER),
     Permission.FILES_READ: _BEFORE,
     Permission.ASSESSMENTS_READ: _CARE,
     Permission.HOLDS_READ: _SENSITIVE,

@@ -19,7 +19,7 @@ from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.auth.purposes import Purpose
 from shared.clock import Clock
-from shared.errors import Invalid
+from shared.errors import Forbidden, Invalid
 from shared.messaging.outbox import Logged
 from shared.persistence.database import Database, rows, run
 from shared.persistence.offices import OtherOffice, Sight, seen_by, sight_of
@@ -173,6 +173,10 @@ def reading(permission: Permission) -> Callable[..., AsyncIterator[Reading]]:
     return make
 
 
+class OtherPurpose(Forbidden):
+    """These data are read for one purpose alone, which is named here: claim it if it is yours."""
+
+
 class Undisclosed(Exception):
     """A route answers personal data and has not said whose."""
 
@@ -193,8 +197,9 @@ class PersonalReading(Reading):
 PERSONAL = "answers_personal_data"
 
 
-def personal(permission: Permission) -> Any:
+def personal(permission: Permission, *, only: Purpose | None = None) -> Any:
     """A dependency: a read of personal data, by a caller who has the permission, for a purpose that fits the caller.
+    ``only``: for no other than that.
 
     Its transaction ends before the answer is sent; other reads end theirs afterwards.
     """
@@ -205,6 +210,8 @@ def personal(permission: Permission) -> Any:
     ) -> AsyncIterator[PersonalReading]:
         desk: Desk = request.app.state.desk
         claimed = claim(principal, purpose)
+        if only and claimed is not only:
+            raise OtherPurpose(purposes=[only])
         async with seen_by(sight_of(principal, desk.programme), desk.database) as connection:
             reading = PersonalReading(connection, principal, desk.clock, desk.programme, claimed)
             yield reading

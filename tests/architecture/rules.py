@@ -212,8 +212,10 @@ SERVICES = ("services/*/*.py",)
 AROUND = ("services/cli/*", "services/servers/*")
 PROGRAMS = ("*/__main__.py", "services/simulator/*", *AROUND)
 
-#: A person's cases for erasure, suspected duplicates, the merging of persons; who is on a flight; what makes the block.
+#: A person's cases for erasure and for the person, suspected duplicates, the merging of persons; who is on a flight;
+#: what makes the block.
 ACROSS_OFFICES = (
+    "shared/web/subjects.py",
     "services/screening/repository.py",
     "services/screening/usecases/registration.py",
     "services/screening/usecases/households.py",

@@ -46,6 +46,7 @@ SEALED: Routes = {"keys:read": ["GET /keys"], "keys:wrap": ["POST /keys/wrap"]}
 #: What each has of its own.
 OWN: Mapping[str, Routes] = {
     "screening": {
+        "subjects:export": ["GET /subjects/{case_id}"],
         "cases:register": ["POST /cases", "POST /households", "POST /imports"],
         "households:split": ["POST /households/{household_id}/split"],
         "duplicates:read": ["GET /duplicates"],
@@ -69,6 +70,7 @@ OWN: Mapping[str, Routes] = {
         "cases:search": ["GET /search"],
     },
     "travel": {
+        "subjects:export": ["GET /subjects/{case_id}"],
         "papers:record": [
             f"POST /cases/{{case_id}}/{paper}/{step}"
             for paper in ("document", "exit-visa")
@@ -100,6 +102,7 @@ OWN: Mapping[str, Routes] = {
         ],
     },
     "reintegration": {
+        "subjects:export": ["GET /subjects/{case_id}"],
         "funds:open": ["POST /funds"],
         "funds:read": ["GET /funds", "GET /funds/{fund_id}"],
         "plans:read": ["GET /cases/{case_id}"],
@@ -115,6 +118,7 @@ OWN: Mapping[str, Routes] = {
         ],
     },
     "monitoring": {
+        "subjects:export": ["GET /subjects/{case_id}"],
         "visits:read": ["GET /cases/{case_id}"],
         "visits:list": ["GET /visits"],
         "visits:record": [
