@@ -63,6 +63,8 @@ class Screening:
                 self.holds = [hold for hold in self.holds if hold != data.hold_id]
             case screening.CaseDeclined():
                 self.declined = True
+            case screening.IdentityCorrected():
+                self.country, self.age_group = data.country_of_origin, data.age_group
             case screening.PersonErased():
                 self.erased_on, self.list_reference = data.erased_on, None
             case _:

@@ -77,6 +77,7 @@ _BY_CONTRACT: dict[type[Contract], Sentence] = {
     s.HoldPlaced: lambda d: "A hold was placed.",
     s.HoldLifted: lambda d: "A hold was lifted.",
     s.FitnessRecorded: _fitness,
+    s.IdentityCorrected: lambda d: "It was put right who the person is.",
     s.PersonErased: lambda d: f"What was held of the person was destroyed on {d['erased_on']}.",
     s.CaseCleared: lambda d: "Cleared by screening.",
     s.ClearanceRevoked: lambda d: f"Clearance no longer stands: {_gates(d['missing'])}.",

@@ -10,7 +10,7 @@ from shared.contracts.reintegration import (
     ReintegrationCompleted,
     ReintegrationOpened,
 )
-from shared.contracts.screening import CaseRegistered, PersonErased
+from shared.contracts.screening import CaseRegistered, IdentityCorrected, PersonErased
 from shared.messaging.handlers import Received, handlers, on
 from shared.messaging.learning import Learning
 from shared.programme import Programme
@@ -37,6 +37,12 @@ def registered(received: Received[CaseRegistered], uow: Unit) -> None:
     """The same, of cases whose opening didn't tell it."""
     case = uow.cases.get(received.subject)
     case.office, case.country_of_origin = received.data.office, received.data.country_of_origin
+
+
+def identity_corrected(received: Received[IdentityCorrected], uow: Unit) -> None:
+    """The person has returned to another country than was registered."""
+    if case := uow.cases.find(received.subject):
+        case.country_of_origin = received.data.country_of_origin
 
 
 def completed(received: Received[ReintegrationCompleted], uow: Unit) -> None:
@@ -85,11 +91,17 @@ HANDLERS = handlers(
     on(ReintegrationCompleted, completed, cases=lambda received: [received.subject]),
     on(DeliveryCorrected, delivery_corrected, cases=lambda received: [received.subject]),
     on(ReintegrationCancelled, cancelled, cases=lambda received: [received.subject]),
+    on(IdentityCorrected, identity_corrected, cases=lambda received: [received.subject]),
     on(PersonErased, erased, cases=lambda received: [received.subject]),
 )
 
 #: Of cases whose follow-up began before monitoring kept whose they are.
 LEARNING = Learning(
     CASES,
-    handlers(on(CaseRegistered, registered), on(ReintegrationOpened, begun), on(ReintegrationCancelled, ended_early)),
+    handlers(
+        on(CaseRegistered, registered),
+        on(IdentityCorrected, identity_corrected),
+        on(ReintegrationOpened, begun),
+        on(ReintegrationCancelled, ended_early),
+    ),
 )

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from services.reintegration.domain.case import Case
 from services.reintegration.repository import CASES, Unit
-from shared.contracts.screening import CaseMerged, CaseRegistered, DuplicateDecided, PersonErased
+from shared.contracts.screening import CaseMerged, CaseRegistered, DuplicateDecided, IdentityCorrected, PersonErased
 from shared.contracts.travel import (
     ArrivalConfirmed,
     ArrivalCorrected,
@@ -21,6 +21,11 @@ def registered(received: Received[CaseRegistered], uow: Unit) -> None:
     """Learn whose case it is, and which offices'."""
     data = received.data
     _record(uow, _case(received.subject, uow).register(data.person_id, data.office, data.country_of_origin))
+
+
+def identity_corrected(received: Received[IdentityCorrected], uow: Unit) -> None:
+    """Learn that the person returns to another country."""
+    _case(received.subject, uow).country_of_origin = received.data.country_of_origin
 
 
 def duplicate_decided(received: Received[DuplicateDecided], uow: Unit) -> None:
@@ -112,6 +117,7 @@ HANDLERS = handlers(
     on(ArrivalConfirmed, arrival_confirmed, cases=lambda received: [received.subject]),
     on(ArrivalCorrected, arrival_corrected, cases=lambda received: [received.subject]),
     on(WithdrawnAtGate, withdrawn, cases=lambda received: [received.subject]),
+    on(IdentityCorrected, identity_corrected, cases=lambda received: [received.subject]),
     on(PersonErased, erased, cases=lambda received: [received.subject]),
 )
 
@@ -120,6 +126,7 @@ LEARNING = Learning(
     CASES,
     handlers(
         on(CaseRegistered, registered),
+        on(IdentityCorrected, identity_corrected),
         on(SeatBooked, seat_booked),
         on(SeatReleased, seat_released),
         on(BoardingCorrected, boarding_corrected),

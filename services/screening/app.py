@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.screening import outgoing
-from services.screening.api import erasure, reads, registration, screening, subjects
+from services.screening.api import correction, erasure, reads, registration, screening, subjects
 from services.screening.handlers import HANDLERS, LEARNING
 from services.screening.repository import Unit
 from services.screening.scheduled import scheduled
@@ -42,7 +42,7 @@ def create_app(
         follows=(travel.SOURCE, monitoring.SOURCE),
         scheduled=scheduled(load_programme(settings.programme)),
         migrations=Path(__file__).parent / "migrations",
-        routers=[registration.router, screening.router, erasure.router, reads.router, subjects.router],
+        routers=[each.router for each in (registration, screening, correction, erasure, reads, subjects)],
         bus=bus,
         database=database,
         clock=clock,

@@ -31,6 +31,8 @@ def _of_case(event: events.CaseScreeningEvent) -> Contract:
                 age_group=AgeGroup(event.age_group),
                 registered_on=event.registered_on,
             )
+        case events.IdentityCorrected():
+            return contracts.IdentityCorrected(country_of_origin=event.nationality, age_group=AgeGroup(event.age_group))
         case events.DuplicateSuspected():
             return contracts.DuplicateSuspected(other_case_id=event.other_case_id)
         case events.DuplicateDecided():

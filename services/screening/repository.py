@@ -29,6 +29,7 @@ PERSONAL = (
     "holds",
     "examinations",
     "suspicions",
+    "corrections",
     "refusal",
     "erasure",
 )
@@ -139,6 +140,15 @@ class Unit(UnitOfWork):
             fingerprints=[self.blind(row.fingerprint) for row in found],
         )
 
+    async def find_anew(self, case: Case) -> None:
+        """Have a case found by who its person is now, not by who it was; what merged cases brought stays."""
+        async with self.across_offices():
+            merged = await cases_of(self.connection, await _merged_into(self.connection, case.id))
+            kept = {self.blind(key) for each in merged for key in each.identity.likeness_keys()}
+            statement = "DELETE FROM person_key WHERE case_id = :id AND key <> ALL(CAST(:kept AS text[]))"
+            await run(self.connection, statement, id=case.id, kept=sorted(kept))
+        self.find_by(case.id, {*case.identity.likeness_keys(), *case.search_keys()})
+
     def find_by(self, case_id: UUID, keys: Iterable[str]) -> None:
         """Have a case found under these keys."""
         for key in keys:
@@ -207,6 +217,20 @@ async def surviving(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UU
         ids=list(ids),
     )
     return {row.first: row.id for row in found}
+
+
+async def _merged_into(connection: AsyncConnection, id: UUID) -> list[UUID]:
+    """The cases whose person goes on under this one."""
+    found = await rows(
+        connection,
+        """WITH RECURSIVE trail AS (
+               SELECT id FROM screening_case WHERE merged_into = :id
+               UNION ALL
+               SELECT next.id FROM trail JOIN screening_case AS next ON next.merged_into = trail.id)
+           SELECT id FROM trail""",
+        id=id,
+    )
+    return [row.id for row in found]
 
 
 async def of_the_same_people(connection: AsyncConnection, ids: Iterable[UUID]) -> list[Any]:

@@ -19,6 +19,7 @@ from shared.contracts.screening import (
     HoldLifted,
     HoldPlaced,
     HouseholdChanged,
+    IdentityCorrected,
     PersonErased,
 )
 from shared.messaging.handlers import Received, handlers, on
@@ -33,6 +34,13 @@ def registered(received: Received[CaseRegistered], uow: Unit) -> None:
         if not household.left_out(case.id, received.time):
             household.admit(case.id)
             case.belongs_to(household.id, received.time)
+    settle(case, uow)
+
+
+def identity_corrected(received: Received[IdentityCorrected], uow: Unit) -> None:
+    """The country to return to, or what the airlines count the person as, is another."""
+    case, data = uow.cases.get(received.subject), received.data
+    case.country_of_origin, case.age_group = data.country_of_origin, AgeGroup(data.age_group.value)
     settle(case, uow)
 
 
@@ -162,5 +170,6 @@ HANDLERS = handlers(
     on(FitnessRecorded, fitness_recorded, cases=lambda received: [received.subject]),
     on(CaseCleared, cleared, cases=lambda received: [received.subject]),
     on(ClearanceRevoked, clearance_revoked, cases=lambda received: [received.subject]),
+    on(IdentityCorrected, identity_corrected, cases=lambda received: [received.subject]),
     on(PersonErased, erased, cases=lambda received: [received.subject]),
 )

@@ -41,6 +41,8 @@ class Permission(StrEnum):
     ERASURES_APPROVE = "erasures:approve"
     #: Read which erasures wait and which fall due.
     ERASURES_READ = "erasures:read"
+    #: Put right who a person is.
+    IDENTITIES_CORRECT = "identities:correct"
     #: Read all that is held of a person, in the person's name.
     SUBJECTS_EXPORT = "subjects:export"
 
@@ -170,6 +172,7 @@ GRANTED: Mapping[Permission, frozenset[Role]] = {
     Permission.ERASURES_REQUEST: _DECIDING,
     Permission.ERASURES_APPROVE: _to(Role.PROTECTION, Role.MANAGER),
     Permission.ERASURES_READ: _to(Role.PROTECTION, Role.MANAGER),
+    Permission.IDENTITIES_CORRECT: _DECIDING,
     Permission.SUBJECTS_EXPORT: _to(Role.PROTECTION, Role.MANAGER),
     Permission.FILES_READ: _BEFORE,
     Permission.ASSESSMENTS_READ: _CARE,

@@ -115,6 +115,13 @@ class CaseDeclined(Contract, type="org.homeward.screening.declined.v1"):
     declined_on: date
 
 
+class IdentityCorrected(Contract, type="org.homeward.screening.identity-corrected.v1"):
+    """Who the person is was recorded wrongly: what registration told of it is this from now on."""
+
+    country_of_origin: str
+    age_group: AgeGroup
+
+
 class PersonErased(Contract, type="org.homeward.screening.erased.v1"):
     """What was held of the person is destroyed: whoever holds anything of the person by this case destroys it too."""
 

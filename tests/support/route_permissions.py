@@ -47,6 +47,7 @@ SEALED: Routes = {"keys:read": ["GET /keys"], "keys:wrap": ["POST /keys/wrap"]}
 OWN: Mapping[str, Routes] = {
     "screening": {
         "subjects:export": ["GET /subjects/{case_id}"],
+        "identities:correct": ["POST /cases/{case_id}/identity"],
         "cases:register": ["POST /cases", "POST /households", "POST /imports"],
         "households:split": ["POST /households/{household_id}/split"],
         "duplicates:read": ["GET /duplicates"],

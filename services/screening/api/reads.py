@@ -78,6 +78,15 @@ class HoldView(BaseModel):
     outcome: str | None = None
 
 
+class CorrectionView(BaseModel):
+    """Who the person was held to be before."""
+
+    former: IdentityBody
+    reason: str
+    at: datetime
+    by: str
+
+
 class CaseView(BaseModel):
     """A case with the person's identity; what was found and why, for those who may know."""
 
@@ -105,6 +114,9 @@ class CaseView(BaseModel):
     holds: list[HoldView]
     suspected_duplicates: list[UUID]
     possible: list[Action]
+    #: How often it was corrected who the person is.
+    corrected: int
+    corrections: list[CorrectionView] | None = None
     care_required: bool | None = None
     declaration: dict[str, Any] | None = None
     assessment: dict[str, Any] | None = None
@@ -123,10 +135,11 @@ async def show_case(case_id: UUID, reading: Caring) -> CaseView:
     return CaseView(
         **{
             name: kept[name]
-            for name in CaseView.model_fields.keys() & kept.keys() - {"identity", "holds", "assessment"}
+            for name in CaseView.model_fields.keys() & kept.keys() - {"identity", "holds", "assessment", "corrections"}
         },
         case_id=case.id,
         identity=IdentityBody(**vars(case.identity)),
+        corrected=len(case.corrections),
         is_child=case.identity.is_child(now.date()),
         gates=_gates(case, now),
         holds=_holds(case, reading.principal),
@@ -223,6 +236,9 @@ def _needs(case: Case, at: datetime) -> dict[str, Any]:
 def _found(case: Case, at: datetime, principal: Principal) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if principal.may(Permission.ASSESSMENTS_READ):
+        found["corrections"] = [
+            CorrectionView(**{**vars(each), "former": IdentityBody(**vars(each.former))}) for each in case.corrections
+        ]
         found["care_required"] = case.needs_care(at.date())
         found["declaration"] = vars(case.declarations[-1]) if case.declarations else None
         found["assessment"] = vars(case.assessment) if case.assessment else None

@@ -21,6 +21,7 @@ from services.screening.domain.events import (
     FitnessRecorded,
     HoldLifted,
     HoldPlaced,
+    IdentityCorrected,
     PersonErased,
 )
 from services.screening.domain.identity import NOBODY, Identity, search_key
@@ -28,6 +29,7 @@ from services.screening.domain.lifecycle import BEFORE_BOARDING, NOT_OFFERED, TR
 from services.screening.domain.records import (
     Assessment,
     BestInterests,
+    Correction,
     Declaration,
     ErasureRequest,
     Examination,
@@ -38,6 +40,7 @@ from services.screening.domain.records import (
 )
 from services.screening.domain.vocabulary import (
     Action,
+    AgeGroup,
     Escort,
     Gate,
     GivenBy,
@@ -75,6 +78,7 @@ class Case:
     holds: list[Hold] = field(default_factory=list)
     examinations: list[Examination] = field(default_factory=list)
     suspicions: list[Suspicion] = field(default_factory=list)
+    corrections: list[Correction] = field(default_factory=list)
     refusal: Refusal | None = None
     merged_into: UUID | None = None
     #: As travel tells: consent can't be withdrawn here any more.
@@ -100,6 +104,23 @@ class Case:
             age_group=self.identity.age_group(on),
             registered_on=on,
         )
+
+    def correct(self, identity: Identity, reason: str, *, at: datetime, by: str) -> list[CaseEvent]:
+        """Hold the person to be somebody else from now on, and remember who it was before."""
+        if identity == self.identity:
+            raise rules.NothingCorrected
+        self._advance(Action.CORRECT)
+        told, cared_for = self._told(), self.needs_care(at.date())
+        self.corrections.append(Correction(self.identity, reason, at, by))
+        self.identity = identity
+        events: list[CaseEvent] = [] if self._told() == told else [IdentityCorrected(self.id, *self._told())]
+        if cared_for != self.needs_care(at.date()):
+            events += self._assessed(at.date())
+        return self._then(at, *events)
+
+    def _told(self) -> tuple[str, AgeGroup]:
+        """What others know of the identity."""
+        return self.identity.nationality, self.identity.age_group(self.registered_at.date())
 
     def search_keys(self) -> set[str]:
         """The keys under which it is searched: each word of the name, its reference, its list's reference."""
@@ -299,6 +320,7 @@ class Case:
         self.assessment = self.best_interests = self.refusal = self.erasure = None
         for remembered in (self.declarations, self.withdrawals, self.holds, self.examinations, self.suspicions):
             remembered.clear()
+        self.corrections.clear()
         self.erased_on = on
         return [PersonErased(self.id, on)]
 

@@ -101,6 +101,12 @@ class CaseDeclined(CaseEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class IdentityCorrected(CaseEvent):
+    nationality: str
+    age_group: AgeGroup
+
+
+@dataclass(frozen=True, slots=True)
 class PersonErased(CaseEvent):
     erased_on: date
 
@@ -115,6 +121,7 @@ class HouseholdChanged:
 
 CaseScreeningEvent = (
     CaseRegistered
+    | IdentityCorrected
     | DuplicateSuspected
     | DuplicateDecided
     | CaseMerged

@@ -5,6 +5,7 @@ from services.screening.domain.vocabulary import Action, Status
 #: The lifecycle: what is not in it is an error.
 TRANSITIONS: dict[Status, dict[Action, Status]] = {
     Status.OPEN: {
+        Action.CORRECT: Status.OPEN,
         Action.DECLARE: Status.OPEN,
         Action.ASSESS: Status.OPEN,
         Action.PLACE_HOLD: Status.OPEN,
@@ -17,6 +18,7 @@ TRANSITIONS: dict[Status, dict[Action, Status]] = {
         Action.MERGE: Status.MERGED,
     },
     Status.CLEARED: {
+        Action.CORRECT: Status.CLEARED,
         Action.DECLARE: Status.CLEARED,
         Action.ASSESS: Status.CLEARED,
         Action.PLACE_HOLD: Status.CLEARED,
@@ -28,12 +30,14 @@ TRANSITIONS: dict[Status, dict[Action, Status]] = {
         Action.MERGE: Status.MERGED,
     },
     Status.WITHDRAWN: {
+        Action.CORRECT: Status.WITHDRAWN,
         Action.DECLARE: Status.OPEN,
         Action.PLACE_HOLD: Status.WITHDRAWN,
         Action.LIFT_HOLD: Status.WITHDRAWN,
         Action.MERGE: Status.MERGED,
     },
     Status.DECLINED: {
+        Action.CORRECT: Status.DECLINED,
         Action.LIFT_HOLD: Status.DECLINED,
         Action.MERGE: Status.MERGED,
     },
@@ -45,7 +49,7 @@ for _status in (Status.OPEN, Status.CLEARED, Status.WITHDRAWN, Status.DECLINED, 
     TRANSITIONS[_status][Action.ERASE] = Status.ERASED
 
 #: What is decided elsewhere than in the interview.
-NOT_OFFERED = frozenset({Action.REVOKE, Action.ERASE})
+NOT_OFFERED = frozenset({Action.REVOKE, Action.CORRECT, Action.ERASE})
 
 #: What can't be done any more with a person on board.
 BEFORE_BOARDING = frozenset({Action.WITHDRAW, Action.DECLINE, Action.MERGE, Action.CLEAR})

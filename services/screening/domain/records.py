@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from services.screening.domain.identity import Identity
 from services.screening.domain.vocabulary import (
     Band,
     Escort,
@@ -127,6 +128,16 @@ class Suspicion:
     def open(self) -> bool:
         """Whether nobody has decided yet."""
         return self.same_person is None
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Who the person was held to be before, and why that was wrong."""
+
+    former: Identity
+    reason: str
+    at: datetime
+    by: str
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,10 @@ class HouseholdWouldBeEmpty(RuleBroken):
     """A split leaves somebody on each side."""
 
 
+class NothingCorrected(RuleBroken):
+    """This is what is kept of the person already."""
+
+
 class CaseUnderWay(RuleBroken):
     """Only an ended case can be erased: take the withdrawal or close the case first."""
 

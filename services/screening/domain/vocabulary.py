@@ -34,6 +34,7 @@ class Action(StrEnum):
     WITHDRAW = "withdraw"
     DECLINE = "decline"
     MERGE = "merge"
+    CORRECT = "correct identity"
     ERASE = "erase"
 
 

@@ -27,7 +27,7 @@ async def split_household(uow: Unit, household_id: UUID, leaving: list[UUID], re
     new = found_household(uow, household.office, gone) if len(gone) > 1 else None
     uow.record(household.changed(), *([new.changed()] if new else []))
     uow.record(*accompany(gone, uow.clock.now()))
-    _see_who_is_accompanied(uow, [household_id])
+    see_who_is_accompanied(uow, [household_id])
     return {
         "household_id": household_id,
         "case_ids": household.members,
@@ -77,10 +77,11 @@ def _leave_household(uow: Unit, merger: Merger) -> None:
     household.replace(merger.ended, merger.kept)
     merger.ended.household_id = None
     uow.record(household.changed())
-    _see_who_is_accompanied(uow, [household.id])
+    see_who_is_accompanied(uow, [household.id])
 
 
-def _see_who_is_accompanied(uow: Unit, household_ids: Iterable[UUID]) -> None:
+def see_who_is_accompanied(uow: Unit, household_ids: Iterable[UUID]) -> None:
+    """See anew who of these loaded households is a child with a parent among them."""
     for household_id in household_ids:
         members = [uow.cases.get(member) for member in uow.households.get(household_id).members]
         uow.record(*accompany(members, uow.clock.now()))

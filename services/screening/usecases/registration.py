@@ -1,6 +1,6 @@
 """People come in: one, a household, or a list."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -90,7 +90,7 @@ async def enrol(uow: Unit, office: str, newcomers: Sequence[Newcomer], *, listed
             office=office,
             place=newcomer.place,
             place_kind=newcomer.place_kind,
-            identity=_with_full_phone(newcomer.identity, region),
+            identity=with_full_phone(newcomer.identity, region),
             registered_at=uow.clock.now(),
             registered_by=uow.actor,
             role=newcomer.role,
@@ -111,7 +111,8 @@ def found_household(uow: Unit, office: str, cases: Iterable[Case]) -> Household:
 
 
 async def suspect(uow: Unit, cases: Sequence[Case], households: Iterable[UUID] = ()) -> list[object]:
-    """Flag new cases that may be of a person who has a case already or is in the same list above, and those others.
+    """Flag new cases that may be of a person who has a case already or is in the same list above, and those others;
+    for a case whose identity was corrected, those that were not suspected before.
 
     All of them are locked at once, and these households before them, as the lock order asks.
     """
@@ -128,7 +129,8 @@ async def suspect(uow: Unit, cases: Sequence[Case], households: Iterable[UUID] =
         raise LostRace("a case was merged between the look-up and the lock: its person has another now")
     events: list[object] = []
     for case in cases:
-        for other, likeness in _like(keys[case.id], known).items():
+        suspected = {case.id, *(each.other_case_id for each in case.suspicions)}
+        for other, likeness in _like(keys[case.id], known, suspected).items():
             events += case.suspect(other, likeness, uow.clock.now())
             events += uow.cases.get(other).suspect(case.id, likeness, uow.clock.now(), of_elder=False)
         for key in keys[case.id]:
@@ -136,10 +138,10 @@ async def suspect(uow: Unit, cases: Sequence[Case], households: Iterable[UUID] =
     return events
 
 
-def _like(keys: dict[str, Likeness], known: dict[str, list[UUID]]) -> dict[UUID, set[Likeness]]:
+def _like(keys: dict[str, Likeness], known: dict[str, list[UUID]], but: Collection[UUID]) -> dict[UUID, set[Likeness]]:
     found: dict[UUID, set[Likeness]] = {}
     for key, likeness in keys.items():
-        for other in known.get(key, ()):
+        for other in (each for each in known.get(key, ()) if each not in but):
             found.setdefault(other, set()).add(likeness)
     return found
 
@@ -167,7 +169,7 @@ async def _refuse_taken_references(uow: Unit, office: str, newcomers: Sequence[N
         raise rules.ReferenceTaken
 
 
-def _with_full_phone(identity: Identity, region: str) -> Identity:
+def with_full_phone(identity: Identity, region: str) -> Identity:
     return Identity(**{**vars(identity), "phone": full_phone(identity.phone, region)})
 
 

@@ -27,6 +27,7 @@ EVENTS: list[events.ScreeningEvent] = [
     events.CaseCleared(CASE, NOW.date()),
     events.ClearanceRevoked(CASE, (Gate.HOLD,)),
     events.CaseDeclined(CASE, NOW.date()),
+    events.IdentityCorrected(CASE, "CI", AgeGroup.CHILD),
     events.PersonErased(CASE, NOW.date()),
     events.HouseholdChanged(CASE, (OTHER,)),
 ]
