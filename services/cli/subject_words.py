@@ -82,7 +82,8 @@ def _decided(cases: Iterable[Document]) -> Iterator[Line]:
             found = "nobody has decided yet" if each["same_person"] is None else each["reason"]
             yield _moment(each["raised_at"]), f"You may have been registered before ({_all(each['likeness'])}): {found}"
         for each in case.get("corrections", ()):
-            was = f"{each['former']['given_name']} {each['former']['family_name']}, born {each['former']['date_of_birth']}"
+            former = each["former"]
+            was = f"{former['given_name']} {former['family_name']}, born {former['date_of_birth']}"
             yield _moment(each["at"]), f"We put right who you are; before you were kept as {was}: {each['reason']}"
         yield from _decided_once(case)
 

@@ -46,6 +46,14 @@ async def test_a_person_travels_from_the_first_paper_to_the_arrival_desk(office:
     ]  # fmt: skip
 
 
+async def test_who_was_registered_for_another_country_gets_a_seat_on_the_right_flight(office: Office) -> None:
+    case_id = await office.person(country="CI")
+    corrected = screening.IdentityCorrected(country_of_origin="PK", age_group=AgeGroup.ADULT)
+    await office.hears(case_id, corrected)
+    await office.manifest([case_id])
+    assert await office.status(case_id) == "booked"
+
+
 async def test_gates_are_published_when_they_change_and_shown_for_any_day(office: Office) -> None:
     case_id = await office.person(papers=False)
     before = await office.log(case_id)
