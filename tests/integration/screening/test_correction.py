@@ -8,6 +8,7 @@ import pytest
 from shared.auth.roles import Role
 from shared.contracts import screening as told
 from shared.contracts.vocabulary import AgeGroup
+from shared.persistence.database import rows
 from tests.integration.screening.programme import Programme
 from tests.integration.screening.test_erasure import ended, erased
 from tests.integration.screening.test_sealing import everything, service_of
@@ -83,6 +84,9 @@ async def test_erasure_takes_the_history_too_and_nothing_is_corrected_afterwards
     await erased(programme, case_id)
     body = {"identity": {"given_name": "Thirdlia"}, "reason": WHY}
     assert (await programme.officer.post(f"/cases/{case_id}/identity", body)).status_code == 410
+    async with service_of(programme).database.transaction() as connection:
+        [kept] = await rows(connection, "SELECT sealed FROM screening_case WHERE id = :id", id=UUID(case_id))
+    assert kept.sealed is None
     held = str(await everything(service_of(programme)))
     assert [word for word in ("Formerlia", "Latterlia", WHY) if word in held] == []
     assert await found_by(programme, "latterlia") == await found_by(programme, "formerlia") == []
