@@ -217,6 +217,7 @@ PROGRAMS = ("*/__main__.py", "services/simulator/*", *AROUND)
 ACROSS_OFFICES = (
     "shared/web/subjects.py",
     "services/screening/repository.py",
+    "services/screening/usecases/correction.py",
     "services/screening/usecases/registration.py",
     "services/screening/usecases/households.py",
     "services/travel/repository.py",

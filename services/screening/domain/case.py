@@ -113,10 +113,9 @@ class Case:
         told, cared_for = self._told(), self.needs_care(at.date())
         self.corrections.append(Correction(self.identity, reason, at, by))
         self.identity = identity
-        events: list[CaseEvent] = [] if self._told() == told else [IdentityCorrected(self.id, *self._told())]
-        if cared_for != self.needs_care(at.date()):
-            events += self._assessed(at.date())
-        return self._then(at, *events)
+        retold = [] if self._told() == told else [IdentityCorrected(self.id, *self._told())]
+        assessed = self._assessed(at.date()) if cared_for != self.needs_care(at.date()) else []
+        return self._then(at, *retold, *assessed)
 
     def _told(self) -> tuple[str, AgeGroup]:
         """What others know of the identity."""
@@ -316,11 +315,10 @@ class Case:
         if self.status is Status.ERASED:
             return []
         self._advance(Action.ERASE)
-        self.identity, self.place, self.list_reference = NOBODY, "", None
+        self.identity, self.place, self.list_reference, self.corrections = NOBODY, "", None, []
         self.assessment = self.best_interests = self.refusal = self.erasure = None
         for remembered in (self.declarations, self.withdrawals, self.holds, self.examinations, self.suspicions):
             remembered.clear()
-        self.corrections.clear()
         self.erased_on = on
         return [PersonErased(self.id, on)]
 
