@@ -9,8 +9,11 @@ from services.gateway import (
     accounts,
     api,
     audit,
+    break_glass,
     console,
     description,
+    emergencies,
+    notices,
     own_account,
     passing,
     repair,
@@ -46,6 +49,8 @@ ROUTERS = (
     suite.router,
     repair.router,
     audit.router,
+    break_glass.router,
+    notices.router,
     api.router,
     passing.router,
     console.router,
@@ -72,6 +77,7 @@ def create_app(
         routers=ROUTERS,
         projection=PROJECTION,
         guards=[_rates(settings)],
+        scheduled=[emergencies.REASONS_DUE],
         bus=bus,
         database=database,
         clock=clock,
@@ -84,6 +90,7 @@ def create_app(
     state = service.app.state
     state.session_cookie = SESSION_COOKIE
     state.sessions = sessions.sessions_of(settings)
+    state.signer = break_glass.signer_of(settings)
     state.provider_sign_in = provider_sign_in_of(settings, state.provider)
     shown = None
     if state.sessions:

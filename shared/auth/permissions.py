@@ -117,6 +117,15 @@ class Permission(StrEnum):
     #: Have the gateway pass a request on to a service, which decides for itself.
     REQUESTS_PASS = "requests:pass"
 
+    #: Open an emergency access to one case's file.
+    BREAK_GLASS_OPEN = "break-glass:open"
+    #: End an emergency access: one's own, or any that one is told of.
+    BREAK_GLASS_END = "break-glass:end"
+    #: Read who has opened an emergency access, to what and why.
+    NOTICES_READ = "notices:read"
+    #: Acknowledge that somebody has looked at a notice.
+    NOTICES_ACKNOWLEDGE = "notices:acknowledge"
+
     #: Search and verify the audit of who did and read what.
     AUDIT_READ = "audit:read"
     #: Read the services' logs of events.
@@ -152,6 +161,8 @@ _AFTERWARDS = _to(Role.REINTEGRATION, Role.MONITORING, Role.FINANCE)
 _RETURNING = _to(Role.REINTEGRATION, Role.MANAGER)
 _PAYING = _to(Role.FINANCE, Role.MANAGER)
 _FOLLOWING_UP = _to(Role.MONITORING, Role.MANAGER)
+#: Who hears of emergencies makes none, and auditors and partner liaison have no work with cases.
+_IN_AN_EMERGENCY = frozenset(Role) - _to(Role.AUDITOR, Role.PARTNER_LIAISON, Role.DATA_PROTECTION)
 _OVERSEEING = _to(Role.ADMIN, Role.AUDITOR)
 
 GRANTED: Mapping[Permission, frozenset[Role]] = {
@@ -206,9 +217,13 @@ GRANTED: Mapping[Permission, frozenset[Role]] = {
     Permission.SELF_CHANGE: _to(*Role),
     Permission.ACCOUNTS_MANAGE: _to(Role.ADMIN),
     Permission.FIGURES_READ: _to(*Role),
-    # Auditors see figures, and no case.
-    Permission.STATUS_READ: _to(*(role for role in Role if role is not Role.AUDITOR)),
+    # Auditors and data protection see figures, and no case.
+    Permission.STATUS_READ: frozenset(Role) - _to(Role.AUDITOR, Role.DATA_PROTECTION),
     Permission.REQUESTS_PASS: _to(*Role),
+    Permission.BREAK_GLASS_OPEN: _IN_AN_EMERGENCY,
+    Permission.BREAK_GLASS_END: _to(*_IN_AN_EMERGENCY, Role.DATA_PROTECTION),
+    Permission.NOTICES_READ: _to(Role.DATA_PROTECTION),
+    Permission.NOTICES_ACKNOWLEDGE: _to(Role.DATA_PROTECTION),
     Permission.AUDIT_READ: _to(Role.AUDITOR),
     Permission.EVENTS_READ: _OVERSEEING,
     # No person has need of what services fetch: see SERVICE_GRANTS.

@@ -48,6 +48,7 @@ PURPOSES: Mapping[Role, tuple[Purpose, ...]] = {
     Role.FINANCE: (Purpose.REINTEGRATION,),
     Role.MONITORING: (Purpose.MONITORING,),
     Role.MANAGER: (Purpose.SUPERVISION, Purpose.CASE_WORK, Purpose.TRAVEL_ARRANGEMENT, Purpose.DATA_SUBJECT_REQUEST),
+    Role.DATA_PROTECTION: (Purpose.SUPERVISION,),
     Role.AUDITOR: (Purpose.AUDIT,),
 }
 #: The same of services that read personal data of one another.

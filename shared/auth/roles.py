@@ -28,5 +28,7 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     #: Looks after partner agencies.
     PARTNER_LIAISON = "partner_liaison"
+    #: Looks after people's data: hears of every emergency access.
+    DATA_PROTECTION = "data_protection"
     #: Runs the suite: dead letters, the programme's clock, accounts.
     ADMIN = "admin"

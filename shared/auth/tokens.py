@@ -14,7 +14,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 from pydantic import TypeAdapter, ValidationError
 
-from shared.auth.principal import Principal
+from shared.auth.break_glass import Opening
+from shared.auth.principal import Principal, emergency_principal
 from shared.auth.roles import Role
 from shared.errors import Unauthenticated
 from shared.ids import new_id
@@ -35,6 +36,7 @@ Checked = tuple[Principal, int]
 
 _ROLES = TypeAdapter(frozenset[Role])
 _OFFICES = TypeAdapter(frozenset[str])
+_OPENING = TypeAdapter(Opening)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Signer:
             "exp": now + lifetime_seconds,
             "jti": str(new_id()),
         }
+        if principal.break_glass:
+            claims["break_glass"] = _OPENING.dump_python(principal.break_glass, mode="json")
         return jwt.encode({"alg": ALGORITHM}, claims, self.key, algorithms=[ALGORITHM])
 
 
@@ -110,11 +114,13 @@ class Operators:
             claims = jwt.decode(token, self.key, algorithms=[ALGORITHM]).claims
             # decode() checks the signature alone: without this an expired token would do.
             _required_claims().validate(claims)
+            opening = _OPENING.validate_python(claims["break_glass"]) if "break_glass" in claims else None
             roles, offices = _ROLES.validate_python(claims["roles"]), _OFFICES.validate_python(claims["offices"])
         # TypeError: joserfc takes any header for an object.
         except (JoseError, ValidationError, ValueError, TypeError) as error:
             raise Unauthenticated("The token is not valid or has expired: sign in again.") from error
-        return Principal(str(claims["sub"]), str(claims["name"]), roles, offices), int(claims["exp"])
+        id, name, ends = str(claims["sub"]), str(claims["name"]), int(claims["exp"])
+        return (emergency_principal(id, name, opening) if opening else Principal(id, name, roles, offices)), ends
 
 
 def _required_claims() -> jwt.JWTClaimsRegistry:

@@ -11,6 +11,7 @@ from shared.auth.permissions import GRANTED, Permission
 from shared.auth.principal import EVERY_OFFICE, Principal
 from shared.auth.tokens import Verifier
 from shared.errors import Forbidden, Unauthenticated
+from shared.web.emergency import confine
 
 #: The console's token, at the gateway alone: there ``app.state.session_cookie`` is this name.
 SESSION_COOKIE = "homeward_session"
@@ -29,6 +30,8 @@ def require(permission: Permission) -> Callable[[Request], Awaitable[Principal]]
     async def permitted(request: Request) -> Principal:
         principal = await authenticated(request)
         check(principal, permission)
+        if principal.break_glass:
+            await confine(request, principal.break_glass)
         return principal
 
     setattr(permitted, MARKER, permission)

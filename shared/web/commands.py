@@ -166,6 +166,11 @@ def reading(permission: Permission) -> Callable[..., AsyncIterator[Reading]]:
 
     async def make(request: Request, principal: Annotated[Principal, Depends(required)]) -> AsyncIterator[Reading]:
         desk: Desk = request.app.state.desk
+        if opening := principal.break_glass:
+            deed = Deed(principal, action_of(request), Purpose.BREAK_GLASS, {opening.office: [opening.case]})
+            # This read's own transaction ends after the answer, and what can't be written down isn't answered.
+            async with desk.database.transaction() as connection:
+                await desk.trail.append(connection, deed)
         async with seen_by(sight_of(principal, desk.programme), desk.database) as connection:
             yield Reading(connection, principal, desk.clock, desk.programme)
 

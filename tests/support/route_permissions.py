@@ -148,6 +148,10 @@ OWN: Mapping[str, Routes] = {
         "repair:read": ["GET /api/dead-letters", "GET /api/dead-letters/groups"],
         "repair:decide": ["POST /api/dead-letters/replay", "POST /api/dead-letters/skip"],
         "audit:read": ["GET /api/audit"],
+        "break-glass:open": ["POST /api/break-glass"],
+        "break-glass:end": ["POST /api/break-glass/{id}/revocation"],
+        "notices:read": ["GET /api/notices", "GET /notices"],
+        "notices:acknowledge": ["POST /api/notices/{id}/acknowledgement", "POST /notices/{id}/acknowledgement"],
         "figures:read": ["GET /api/figures", "GET /"],
         "status:read": [
             *("GET /api/cases", "GET /api/cases/{case}", "GET /api/flights", "GET /api/stream"),
