@@ -23,6 +23,7 @@ PERSONAL = (
     "place",
     "identity",
     "declarations",
+    "consent_changes",
     "withdrawals",
     "assessment",
     "best_interests",

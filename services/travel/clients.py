@@ -18,6 +18,8 @@ class ConsentNow:
 
     consent: bool
     holds: int
+    #: To whom the person's data may be transferred.
+    recipients: frozenset[str]
 
 
 class Screening:
@@ -37,7 +39,7 @@ class Screening:
         if not answer.is_success:
             return None
         found = answer.json()
-        return ConsentNow(bool(found["consent"]), int(found["holds"]))
+        return ConsentNow(bool(found["consent"]), int(found["holds"]), frozenset(found["recipients"]))
 
     async def identities(self, case_ids: Sequence[UUID], purpose: Purpose) -> dict[UUID, dict[str, Any]]:
         """Names and documents of these people; the purpose is kept with the read. Raises Unavailable."""

@@ -52,8 +52,11 @@ OWN: Mapping[str, Routes] = {
         "households:split": ["POST /households/{household_id}/split"],
         "duplicates:read": ["GET /duplicates"],
         "duplicates:decide": ["POST /cases/{case_id}/duplicates/{other_id}"],
-        "declarations:sign": ["POST /cases/{case_id}/declaration"],
-        "consent:withdraw": ["POST /cases/{case_id}/consent/withdrawal"],
+        "declarations:sign": ["POST /cases/{case_id}/declaration", "POST /cases/{case_id}/consents"],
+        "consent:withdraw": [
+            "POST /cases/{case_id}/consent/withdrawal",
+            "POST /cases/{case_id}/consents/withdrawal",
+        ],
         "assessments:record": ["POST /cases/{case_id}/assessment"],
         "holds:place": ["POST /cases/{case_id}/holds"],
         "holds:lift": ["POST /cases/{case_id}/holds/{hold_id}/lift"],

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from services.screening import repository
 from services.screening.api.models import IdentityBody
 from services.screening.domain.case import GATES, Case
+from services.screening.domain.consents import USE, Recipient
 from services.screening.domain.identity import search_key
 from services.screening.domain.names import words
 from services.screening.domain.vocabulary import Action, Escort, Gate, Likeness, Status
@@ -30,6 +31,10 @@ Searching = Annotated[PersonalReading, personal(Permission.CASES_SEARCH)]
 Deciding = Annotated[PersonalReading, personal(Permission.DUPLICATES_READ)]
 
 
+#: For whom a service asks who people are: it is told of those who agree to that.
+TRANSFERS = {"service:travel": Recipient.CARRIER}
+
+
 class Gates(BaseModel):
     """The gates of screening at this moment."""
 
@@ -41,6 +46,8 @@ class Consent(BaseModel):
     """What boarding must know."""
 
     consent: bool
+    #: To whom data may be transferred.
+    recipients: list[Recipient]
     holds: int
     checked_at: datetime
 
@@ -112,6 +119,8 @@ class CaseView(BaseModel):
     fit_until: datetime | None
     gates: Gates
     holds: list[HoldView]
+    #: To whom data may be transferred, and for what.
+    consents: dict[Recipient, str]
     suspected_duplicates: list[UUID]
     possible: list[Action]
     #: How often it was corrected who the person is.
@@ -135,13 +144,15 @@ async def show_case(case_id: UUID, reading: Caring) -> CaseView:
     return CaseView(
         **{
             name: kept[name]
-            for name in CaseView.model_fields.keys() & kept.keys() - {"identity", "holds", "assessment", "corrections"}
+            for name in CaseView.model_fields.keys()
+            & kept.keys() - {"identity", "holds", "assessment", "corrections", "consents"}
         },
         case_id=case.id,
         identity=IdentityBody(**vars(case.identity)),
         corrected=len(case.corrections),
         is_child=case.identity.is_child(now.date()),
         gates=_gates(case, now),
+        consents={each: USE[each] for each in case.recipients},
         holds=_holds(case, reading.principal),
         suspected_duplicates=[suspicion.other_case_id for suspicion in case.open_suspicions],
         possible=case.possible(now),
@@ -160,13 +171,17 @@ async def show_gates(case_id: UUID, reading: Looking) -> Gates:
 async def show_consent(case_id: UUID, reading: Boarding) -> Consent:
     """Whether the person consents and nothing holds the case."""
     case = await _case(reading, case_id)
-    return Consent(consent=case.consents, holds=len(case.open_holds), checked_at=reading.clock.now())
+    return Consent(
+        consent=case.consents, recipients=case.recipients, holds=len(case.open_holds), checked_at=reading.clock.now()
+    )
 
 
 @router.post("/identities")
 async def show_identities(body: AskIdentities, reading: Naming) -> dict[str, dict[UUID, IdentityBody]]:
     """Who these people are."""
     cases = [case for case in await repository.cases_of(reading.connection, body.case_ids) if case.erased_on is None]
+    if to := TRANSFERS.get(reading.principal.id):
+        cases = [case for case in cases if to in case.recipients]
     _disclose(reading, cases)
     hidden = {} if reading.principal.may(Permission.PHONES_READ) else {"phone": None}
     return {"identities": {case.id: IdentityBody(**{**vars(case.identity), **hidden}) for case in cases}}

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from services.screening.api.models import Line, Note
+from services.screening.domain.consents import NEEDED, Recipient
 from services.screening.domain.records import (
     Assessment,
     BestInterests,
@@ -50,6 +51,8 @@ class Declare(Body):
     data_consent: bool
     given_by: GivenBy = GivenBy.SELF
     proxy_reason: Note | None = None
+    #: To whom the person agrees that data are transferred; those without which nobody can travel unless it is said.
+    recipients: list[Recipient] = Field(default_factory=lambda: list(NEEDED), max_length=len(Recipient))
 
 
 class Declared(BaseModel):
@@ -57,6 +60,20 @@ class Declared(BaseModel):
 
     case_id: UUID
     signed_on: date
+
+
+class ConsentTo(Body):
+    """Which recipient, and why consent is given or taken back."""
+
+    recipient: Recipient
+    reason: Note
+
+
+class Recipients(BaseModel):
+    """To whom data may be transferred now."""
+
+    case_id: UUID
+    recipients: list[Recipient]
 
 
 class Withdraw(Body):
@@ -171,9 +188,21 @@ class Declined(BaseModel):
 @router.post("/declaration", status_code=201, response_model=Declared)
 async def declare(case_id: UUID, body: Declare, command: Signing) -> Any:
     """Take the voluntary declaration and the consent to the use of data."""
-    return await command.run(
-        lambda uow: screening.declare(uow, case_id, Declaration(**dict(body), at=uow.clock.now(), by=uow.actor))
-    )
+    return await command.run(lambda uow: screening.declare(uow, case_id, _declaration(body, uow)))
+
+
+@router.post("/consents", response_model=Recipients)
+async def give_consent(case_id: UUID, body: ConsentTo, command: Signing) -> Any:
+    """Record consent to a transfer to one more recipient."""
+    to, reason = body.recipient, body.reason
+    return await command.run(lambda uow: screening.change_consent(uow, case_id, to, reason, given=True))
+
+
+@router.post("/consents/withdrawal", response_model=Recipients)
+async def take_consent_back(case_id: UUID, body: ConsentTo, command: Withdrawing) -> Any:
+    """Take back consent to one recipient, if people can travel without."""
+    to, reason = body.recipient, body.reason
+    return await command.run(lambda uow: screening.change_consent(uow, case_id, to, reason, given=False))
 
 
 @router.post("/consent/withdrawal", response_model=Withdrawn)
@@ -249,3 +278,8 @@ async def decline(case_id: UUID, body: Decline, command: Declining) -> Any:
 
 def _codes(assistance: list[AssistanceCode]) -> tuple[str, ...]:
     return tuple(sorted({code.value for code in assistance}))
+
+
+def _declaration(body: Declare, uow: Unit) -> Declaration:
+    said = dict(body) | {"recipients": tuple(dict.fromkeys(body.recipients))}
+    return Declaration(**said, at=uow.clock.now(), by=uow.actor)

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from services.screening.domain import rules
+from services.screening.domain.consents import NEEDED, ConsentChange, Recipient
 from services.screening.domain.events import (
     CareArranged,
     CaseAssessed,
@@ -72,6 +73,7 @@ class Case:
     accompanied: bool = False
     status: Status = Status.OPEN
     declarations: list[Declaration] = field(default_factory=list)
+    consent_changes: list[ConsentChange] = field(default_factory=list)
     withdrawals: list[Withdrawal] = field(default_factory=list)
     assessment: Assessment | None = None
     best_interests: BestInterests | None = None
@@ -132,6 +134,16 @@ class Case:
         return bool(self.declarations) and self.status in (Status.OPEN, Status.CLEARED)
 
     @property
+    def recipients(self) -> list[Recipient]:
+        """To whom data may be transferred now."""
+        if not self.consents:
+            return []
+        given = dict.fromkeys(self.declarations[-1].recipients, True)
+        own = (each for each in self.consent_changes if each.declaration == len(self.declarations))
+        given |= {each.recipient: each.given for each in own}
+        return [each for each in Recipient if given.get(each)]
+
+    @property
     def open_holds(self) -> list[Hold]:
         """Holds that were not lifted."""
         return [hold for hold in self.holds if hold.lifted_at is None]
@@ -187,6 +199,14 @@ class Case:
         self.declarations.append(declaration)
         self.ended_on = None
         return [DeclarationSigned(self.id, declaration.at.date())]
+
+    def change_consent(self, recipient: Recipient, given: bool, reason: str, at: datetime, by: str) -> None:
+        """Give or take back consent to one recipient; without some nobody can travel."""
+        if not self.consents:
+            raise rules.NotDeclared
+        if not given and recipient in NEEDED:
+            raise rules.NeededToTravel
+        self.consent_changes.append(ConsentChange(recipient, given, reason, len(self.declarations), at, by))
 
     def withdraw(self, withdrawal: Withdrawal) -> list[CaseEvent]:
         """End consent: at once, with no condition but that the person isn't on board yet."""
@@ -317,8 +337,8 @@ class Case:
         self._advance(Action.ERASE)
         self.identity, self.place, self.list_reference, self.corrections = NOBODY, "", None, []
         self.assessment = self.best_interests = self.refusal = self.erasure = None
-        for remembered in (self.declarations, self.withdrawals, self.holds, self.examinations, self.suspicions):
-            remembered.clear()
+        for name in ("declarations", "consent_changes", "withdrawals", "holds", "examinations", "suspicions"):
+            getattr(self, name).clear()
         self.erased_on = on
         return [PersonErased(self.id, on)]
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from services.screening.domain.consents import NEEDED, Recipient
 from services.screening.domain.identity import Identity
 from services.screening.domain.vocabulary import (
     Band,
@@ -33,6 +34,8 @@ class Declaration:
     proxy_reason: str | None
     at: datetime
     by: str
+    #: To whom data may be transferred.
+    recipients: tuple[Recipient, ...] = NEEDED
 
 
 @dataclass

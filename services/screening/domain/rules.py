@@ -106,3 +106,11 @@ class ErasureNotRequested(RuleBroken):
 
 class SameEyes(RuleBroken):
     """Somebody else than who has requested the erasure approves it."""
+
+
+class NotDeclared(RuleBroken):
+    """The declaration comes first: it says to whom data may be transferred."""
+
+
+class NeededToTravel(RuleBroken):
+    """Without this recipient nobody can travel: take the withdrawal of consent instead."""

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from services.screening.domain.case import Case
+from services.screening.domain.consents import Recipient
 from services.screening.domain.records import (
     Assessment,
     BestInterests,
@@ -22,6 +23,13 @@ async def declare(uow: Unit, case_id: UUID, declaration: Declaration) -> dict[st
     case = await _load(uow, case_id)
     uow.record(*case.declare(declaration))
     return {"case_id": case.id, "signed_on": declaration.at.date()}
+
+
+async def change_consent(uow: Unit, case_id: UUID, recipient: Recipient, reason: str, *, given: bool) -> dict[str, Any]:
+    """Give or take back consent to one recipient."""
+    case = await _load(uow, case_id)
+    case.change_consent(recipient, given, reason, uow.clock.now(), uow.actor)
+    return {"case_id": case.id, "recipients": case.recipients}
 
 
 async def withdraw(uow: Unit, case_id: UUID, withdrawal: Withdrawal) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
+from services.travel.clients import Screening
 from services.travel.domain.case import Case
 from services.travel.domain.gates import Evaluation
 from services.travel.domain.party import Party
@@ -102,10 +103,13 @@ class GatesAnswer(BaseModel):
 
 
 @router.post("/cases/{case_id}/document/request")
-async def request_document(case_id: UUID, body: DocumentRequest, command: WithPapers) -> Answer:
+async def request_document(case_id: UUID, body: DocumentRequest, command: WithPapers, request: Request) -> Answer:
     """Ask an authority for the travel document."""
     kind = body.kind
-    return await command.run(lambda uow: usecases.request_paper(uow, case_id, Gate.DOCUMENT, body.authority, kind))
+    asked = await Screening(request.app.state.service.client("screening")).consent(case_id)
+    return await command.run(
+        lambda uow: usecases.request_paper(uow, case_id, Gate.DOCUMENT, body.authority, kind, asked)
+    )
 
 
 @router.post("/cases/{case_id}/document/issue")
@@ -122,10 +126,13 @@ async def refuse_document(case_id: UUID, body: WithReason, command: WithPapers) 
 
 
 @router.post("/cases/{case_id}/exit-visa/request")
-async def request_exit_visa(case_id: UUID, body: ExitVisaRequest, command: WithPapers) -> Answer:
+async def request_exit_visa(case_id: UUID, body: ExitVisaRequest, command: WithPapers, request: Request) -> Answer:
     """Ask the authority in charge for the exit visa."""
     kind = PaperKind.EXIT_VISA
-    return await command.run(lambda uow: usecases.request_paper(uow, case_id, Gate.EXIT_VISA, body.authority, kind))
+    asked = await Screening(request.app.state.service.client("screening")).consent(case_id)
+    return await command.run(
+        lambda uow: usecases.request_paper(uow, case_id, Gate.EXIT_VISA, body.authority, kind, asked)
+    )
 
 
 @router.post("/cases/{case_id}/exit-visa/issue")

@@ -148,7 +148,8 @@ async def lock_manifest(flight_id: UUID, command: Locking, request: Request) -> 
     if flight.status is FlightStatus.PLANNED and flight.passengers:
         screening = Screening(request.app.state.service.client("screening"))
         identities = await screening.identities(list(flight.passengers), Purpose.TRAVEL_ARRANGEMENT)
-    return await command.run(lambda uow: usecases.lock_manifest(uow, flight_id, identities))
+    asked = list(flight.passengers) if flight.status is FlightStatus.PLANNED else []
+    return await command.run(lambda uow: usecases.lock_manifest(uow, flight_id, identities, asked))
 
 
 @router.get("/flights")

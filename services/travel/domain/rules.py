@@ -132,3 +132,7 @@ class CorrectionChangesNothing(RuleBroken):
 
 class ReasonMissing(RuleBroken):
     """A correction needs a reason, which is kept with it."""
+
+
+class NoConsentToTransfer(RuleBroken):
+    """The person has not consented to a transfer of data to this recipient: ask for consent at the office first."""

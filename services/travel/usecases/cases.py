@@ -4,18 +4,29 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
+from services.travel.clients import ConsentNow
 from services.travel.domain.case import SEATED, Action, Status
 from services.travel.domain.paper import require_issued
-from services.travel.domain.rules import AlreadyWithdrawn, FlightFirst
+from services.travel.domain.rules import AlreadyWithdrawn, FlightFirst, NoConsentToTransfer
 from services.travel.domain.vocabulary import Gate, PaperKind, RecordedIn
 from services.travel.repository import Unit
-from shared.errors import Invalid
+from shared.errors import Invalid, Unavailable
 
 Answer = dict[str, Any]
 
 
-async def request_paper(uow: Unit, case_id: UUID, gate: Gate, authority: str, kind: PaperKind) -> Answer:
-    """Ask an authority for the travel document or the exit visa."""
+#: To whom data go when a paper is asked for.
+_RECIPIENTS = {Gate.DOCUMENT: "embassy", Gate.EXIT_VISA: "exit_authority"}
+
+
+async def request_paper(
+    uow: Unit, case_id: UUID, gate: Gate, authority: str, kind: PaperKind, asked: ConsentNow | None
+) -> Answer:
+    """Ask an authority for the travel document or the exit visa, if screening says that the person consents to that."""
+    if asked is None:
+        raise Unavailable("Screening can't be reached, so consent can't be checked: try again shortly.")
+    if _RECIPIENTS[gate] not in asked.recipients:
+        raise NoConsentToTransfer(recipient=_RECIPIENTS[gate])
     case = await uow.load_case(case_id)
     uow.record(*case.request_paper(gate, authority, kind))
     return {"case_id": case_id, "status": case.papers[gate].status}

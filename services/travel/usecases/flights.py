@@ -10,7 +10,13 @@ from services.travel.airports import local
 from services.travel.clients import ConsentNow
 from services.travel.domain.case import Case
 from services.travel.domain.flight import Flight, Outcome, require_plannable
-from services.travel.domain.rules import ConsentMissing, HoldOpen, OverrideWithoutReason, WrongOrigin
+from services.travel.domain.rules import (
+    ConsentMissing,
+    HoldOpen,
+    NoConsentToTransfer,
+    OverrideWithoutReason,
+    WrongOrigin,
+)
 from services.travel.domain.seating import Allotment, allot
 from services.travel.domain.vocabulary import FlightKind, RefusedBy
 from services.travel.queries import blocked_cases, read_flight, waiting_units
@@ -119,13 +125,17 @@ async def release_seat(uow: Unit, flight_id: UUID, case_id: UUID, reason: str) -
     return {"case_id": case_id, "status": case.status}
 
 
-async def lock_manifest(uow: Unit, flight_id: UUID, identities: Mapping[UUID, Mapping[str, Any]]) -> Answer:
+async def lock_manifest(
+    uow: Unit, flight_id: UUID, identities: Mapping[UUID, Mapping[str, Any]], asked: Sequence[UUID]
+) -> Answer:
     """Make the manifest final, with the identities as they are now: a departure must work with screening down."""
     flight, now = await uow.load_flight(flight_id), uow.clock.now()
     passengers = _passengers(uow, flight)
     absent = {case.id: uow.party(case).evaluate(case, now).absent for case in passengers}
     blocked = [{"case_id": str(id), "missing": [gate.value for gate in gates]} for id, gates in absent.items() if gates]
     uow.record(*flight.lock(blocked, now))
+    if lacking := [str(case.id) for case in passengers if case.id in asked and case.id not in identities]:
+        raise NoConsentToTransfer(recipient="carrier", cases=lacking)
     if any(case.id not in identities for case in passengers):
         raise Unavailable("Screening has not given every passenger's identity: lock the manifest again.")
     for case in passengers:

@@ -45,6 +45,8 @@ class Office(Stage):
         self.line = Line(lambda: self.apps["screening"])
         super().__init__("travel", create_app, Settings, ("screening",), postgres_url, NOW)
         self.withdrawn: set[UUID] = set()
+        #: A recipient to whom nobody consents.
+        self.kept_from: str | None = None
         self.movements: User = self.user(Role.MOVEMENTS, id="movements")
         self.airport: User = self.user(Role.AIRPORT, id="airport")
         self._answer_reads(self.apps["screening"])
@@ -59,12 +61,13 @@ class Office(Stage):
 
         @app.get("/cases/{case_id}/consent")
         async def consent(case_id: UUID) -> dict[str, Any]:
-            return {"consent": case_id not in self.withdrawn, "holds": 0}
+            to = [] if case_id in self.withdrawn else ["embassy", "exit_authority", "carrier"]
+            return {"consent": bool(to), "recipients": [each for each in to if each != self.kept_from], "holds": 0}
 
         @app.post("/identities")
         async def identities(body: dict[str, Any], request: Request) -> dict[str, Any]:
             assert request.headers["Purpose"] == "travel-arrangement"
-            return {"identities": {each: _identity(each) for each in body["case_ids"]}}
+            return {"identities": {each: _identity(each) for each in body["case_ids"] if self.kept_from != "carrier"}}
 
     async def hears(self, subject: UUID, *data: Contract) -> None:
         """Screening tells something, all of it in one transaction."""
