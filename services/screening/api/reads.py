@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 
 from services.screening import repository
 from services.screening.api.models import IdentityBody
-from services.screening.domain.case import GATES, Case
+from services.screening.domain.case import Case
 from services.screening.domain.consents import USE, Recipient
+from services.screening.domain.gates import GATES
 from services.screening.domain.identity import search_key
 from services.screening.domain.names import words
 from services.screening.domain.vocabulary import Action, Escort, Gate, Likeness, Status

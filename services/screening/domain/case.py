@@ -25,6 +25,7 @@ from services.screening.domain.events import (
     IdentityCorrected,
     PersonErased,
 )
+from services.screening.domain.gates import GATES, undoes_clearance
 from services.screening.domain.identity import NOBODY, Identity, search_key
 from services.screening.domain.lifecycle import BEFORE_BOARDING, NOT_OFFERED, TRANSITIONS
 from services.screening.domain.records import (
@@ -391,30 +392,8 @@ class Case:
 
     def _then(self, at: datetime, *events: CaseEvent) -> list[CaseEvent]:
         """The events, and the clearance revoked if one of its gates fell by them."""
-        fallen = tuple(gate for gate in self.missing(at) if self._undoes_clearance(gate))
+        fallen = tuple(gate for gate in self.missing(at) if undoes_clearance(self, gate))
         if self.status is not Status.CLEARED or not fallen:
             return list(events)
         self._advance(Action.REVOKE)
         return [*events, ClearanceRevoked(self.id, fallen)]
-
-    def _undoes_clearance(self, gate: Gate) -> bool:
-        if gate is Gate.IDENTITY:
-            # Who has returned and asks again is suspected too; that journey is over.
-            return not self.boarded
-        # A result that only lapsed doesn't undo the clearance: travel asks for a new one before the flight.
-        return gate is not Gate.FITNESS or (self.examination is not None and not self.examination.fit)
-
-
-def _care_is_arranged(case: Case, at: datetime) -> bool:
-    decided = case.best_interests
-    return not case.needs_care(at.date()) or (decided is not None and decided.arranged)
-
-
-GATES: dict[Gate, Callable[[Case, datetime], bool]] = {
-    Gate.CONSENT: lambda case, at: case.consents,
-    Gate.ASSESSMENT: lambda case, at: case.assessment is not None,
-    Gate.IDENTITY: lambda case, at: not case.open_suspicions,
-    Gate.HOLD: lambda case, at: not case.open_holds,
-    Gate.CARE: _care_is_arranged,
-    Gate.FITNESS: lambda case, at: case.examination is not None and case.examination.holds_at(at),
-}
