@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from services.embedded import EmbeddedSuite
 from shared.persistence.database import rows
+from tests.integration.screening.programme import DECLARATION
 from tests.support.suite import REGISTRATION, at_rest, embedded, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -28,8 +29,13 @@ async def test_every_service_destroys_what_it_holds_of_the_person(suite: Embedde
     ]
     case_id = (await officer.post("/api/screening/cases", REGISTRATION)).json()["case_id"]
     await at_rest(admin)
+    declared = await officer.post(f"/api/screening/cases/{case_id}/declaration", DECLARATION)
+    assert declared.is_success, declared.text
     papers = f"/api/travel/cases/{case_id}/document"
     asked = await movements.post(f"{papers}/request", {"authority": "embassy-pk", "kind": "laissez_passer"})
+    assert asked.is_success, asked.text
+    visa = f"/api/travel/cases/{case_id}/exit-visa"
+    asked = await movements.post(f"{visa}/request", {"authority": "migration-ly"})
     assert asked.is_success, asked.text
     issued = await movements.post(f"{papers}/issue", {"number": "ZZ314159", "issued_on": "2026-01-05"})
     assert issued.is_success, issued.text
@@ -48,8 +54,8 @@ async def test_every_service_destroys_what_it_holds_of_the_person(suite: Embedde
     shown = (await officer.get(f"/api/cases/{case_id}")).json()
     assert (shown["erased_on"], shown["list_reference"]) == ("2026-01-05", None)
     again = await movements.post(f"{papers}/request", {"authority": "embassy-pk", "kind": "laissez_passer"})
-    assert again.is_success, again.text
-    refused = await movements.post(f"{papers}/issue", {"number": "ZZ314160", "issued_on": "2026-01-05"})
+    assert (again.status_code, again.json()["type"]) == (409, "/problems/no-consent-to-transfer")
+    refused = await movements.post(f"{visa}/issue", {"reference": "ZZ314160", "issued_on": "2026-01-05"})
     assert (refused.status_code, refused.json()["type"]) == (410, "/problems/erased")
 
 

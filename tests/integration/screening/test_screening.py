@@ -253,6 +253,7 @@ async def test_a_withdrawal_at_the_airport_desk_is_recorded_once(programme: Prog
 async def test_people_are_named_for_a_purpose_and_found_by_name_and_reference(programme: Programme) -> None:
     body = person(given_name="Zülfikar", document_numbers=["AB1234567"], phone="0917654321", list_reference="FND-1")
     case = await programme.officer.does("/cases", body)
+    await programme.officer.does(f"/cases/{case['case_id']}/declaration", DECLARATION)
     asked = {"case_ids": [case["case_id"], str(new_id())]}
     answer = await programme.other.client.post("/identities", json=asked)
     [found] = answer.json()["identities"].values()
