@@ -168,7 +168,7 @@ class Journeys:
             number = {"number": f"PK-{unit.number:05}"}
             self._check(await self._case("document", "movements", case_id, "travel/document/issue", number))
             authority = {"authority": "passport-authority-ly"}
-            self._check(await self._case("ask-visa", "movements", case_id, "travel/exit-visa/request", authority))
+            await self._must("ask-visa", "movements", case_id, "travel/exit-visa/request", authority)
             reference = {"reference": f"EXIT-{unit.number:05}"}
             self._check(await self._case("visa", "movements", case_id, "travel/exit-visa/issue", reference))
 
