@@ -182,6 +182,7 @@ class Lab:
             "PUBLIC_KEY": str(self.folder / "token.pub"),
             "IDENTITY_KEY": str(self.credentials.identity_file(name)),
             "SERVICE_KEYS": str(self.credentials.service_keys_file),
+            "KEY_FILE": str(self.credentials.keys_file),
             "PORT": str(port),
             "DATABASE_URL": database_url,
             "AMQP_URL": self.amqp_url,
