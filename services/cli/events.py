@@ -39,7 +39,7 @@ def tail(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Show the last events, one a line: time, type, subject and sequence."""
-    with connected(url, token, data, "auditor") as gateway:
+    with connected(url, token, data, "admin") as gateway:
         positions = {each: _last(gateway, each) for each in service or list(Producer)}
         begin = {each: max(0, position - lines) for each, position in positions.items()}
         found, positions = _after(gateway, begin)
@@ -60,7 +60,7 @@ def show(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Show events in full, as CloudEvents in JSON."""
-    with connected(url, token, data, "auditor") as gateway:
+    with connected(url, token, data, "admin") as gateway:
         found = [each for producer in Producer for each in _about(gateway, producer, event)]
     if not found:
         raise Failure(f"no log has an event or a subject {event}: see `homeward events tail`")

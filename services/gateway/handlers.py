@@ -31,6 +31,8 @@ def case_changed(received: Received[Contract], uow: Unit) -> None:
     if case is None:
         uow.cases.add(case := CaseView(received.subject))
     case.apply(received.event.source, received.data, received.time)
+    if isinstance(received.data, screening.PersonErased):
+        uow.forget(received.subject)
     keep(received, uow)
 
 

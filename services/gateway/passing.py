@@ -21,7 +21,7 @@ router = APIRouter(prefix="/api", include_in_schema=False)
 #: Who may use a service's internal routes from outside: the first segment of the path, per method. Others are hidden.
 INTERNAL: dict[str, dict[str, Permission]] = {
     "audit": {"GET": Permission.AUDIT_READ, "POST": Permission.AUDIT_READ},
-    "events": {"GET": Permission.EVENTS_READ, "POST": Permission.EVENTS_READ},
+    "events": {"GET": Permission.EVENTS_VERIFY, "POST": Permission.EVENTS_READ},
     "positions": {"GET": Permission.SUITE_READ},
     "lag": {"GET": Permission.REPAIR_READ},
     "dead-letters": {"GET": Permission.REPAIR_READ, "POST": Permission.REPAIR_DECIDE},
@@ -61,8 +61,10 @@ def _case_in(path: str, content: bytes) -> UUID | None:
     match path.split("/"):
         case ["cases", named, *_]:
             return case_of([named])
-        case _:
+        case ["identities"]:
             return case_of(case_ids_in(content))
+        case _:
+            return None
 
 
 def check_path(service: str, path: str, method: str, principal: Principal) -> None:

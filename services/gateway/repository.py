@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from services.gateway.stages import stage
 from services.gateway.vocabulary import Boarding
 from shared.messaging.rebuild import Projection
 from shared.messaging.swap import SHADOW
-from shared.persistence.database import rows, scalar
+from shared.persistence.database import rows, run, scalar
 from shared.persistence.store import Collection, Column, Store
 from shared.persistence.unit_of_work import UnitOfWork
 
@@ -82,6 +83,20 @@ class Unit(UnitOfWork):
     @property
     def households(self) -> Collection[HouseholdView]:
         return self.collection(HOUSEHOLDS)
+
+    def forget(self, case_id: UUID) -> None:
+        """Keep no words about a person who was erased: why somebody has opened the case in an emergency."""
+        self._forgotten.append(case_id)
+
+    async def flush(self) -> None:
+        await super().flush()
+        if self._forgotten:
+            statement = "UPDATE break_glass SET reason = NULL WHERE case_id = ANY(:ids)"
+            await run(self.connection, statement, ids=self._forgotten)
+
+    @cached_property
+    def _forgotten(self) -> list[UUID]:
+        return []
 
 
 @dataclass(frozen=True)

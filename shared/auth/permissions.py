@@ -130,6 +130,8 @@ class Permission(StrEnum):
     AUDIT_READ = "audit:read"
     #: Read the services' logs of events.
     EVENTS_READ = "events:read"
+    #: Have the chains of the logs verified, by hashes alone.
+    EVENTS_VERIFY = "events:verify"
     #: Fetch what was missed of a log, as a service that follows it.
     EVENTS_FOLLOW = "events:follow"
     #: Read whether the services are well, at rest and even with one another.
@@ -184,7 +186,8 @@ GRANTED: Mapping[Permission, frozenset[Role]] = {
     Permission.ERASURES_APPROVE: _to(Role.PROTECTION, Role.MANAGER),
     Permission.ERASURES_READ: _to(Role.PROTECTION, Role.MANAGER),
     Permission.IDENTITIES_CORRECT: _DECIDING,
-    Permission.SUBJECTS_EXPORT: _to(Role.PROTECTION, Role.MANAGER),
+    # It tells all, and why: what holds and examinations found is for few.
+    Permission.SUBJECTS_EXPORT: _to(Role.PROTECTION),
     Permission.FILES_READ: _BEFORE,
     Permission.ASSESSMENTS_READ: _CARE,
     Permission.HOLDS_READ: _SENSITIVE,
@@ -225,7 +228,9 @@ GRANTED: Mapping[Permission, frozenset[Role]] = {
     Permission.NOTICES_READ: _to(Role.DATA_PROTECTION),
     Permission.NOTICES_ACKNOWLEDGE: _to(Role.DATA_PROTECTION),
     Permission.AUDIT_READ: _to(Role.AUDITOR),
-    Permission.EVENTS_READ: _OVERSEEING,
+    # A case's events are the case: auditors verify them and don't read them.
+    Permission.EVENTS_READ: _to(Role.ADMIN),
+    Permission.EVENTS_VERIFY: _OVERSEEING,
     # No person has need of what services fetch: see SERVICE_GRANTS.
     Permission.EVENTS_FOLLOW: _to(),
     Permission.SUITE_READ: _OVERSEEING,

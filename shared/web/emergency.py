@@ -10,6 +10,9 @@ from fastapi import Request
 from shared.auth.break_glass import Opening
 from shared.errors import Forbidden
 
+#: Where a service is asked who people are.
+NAMES = "/identities"
+
 
 class OtherFile(Forbidden):
     """An emergency access is for the file of the one case that was opened, and for nothing else."""
@@ -24,7 +27,9 @@ async def confine(request: Request, opening: Opening) -> None:
     if time.time() >= opening.until:
         raise EmergencyOver
     named = request.path_params.get("case_id")
-    if case_of([named] if named else case_ids_in(await request.body())) != opening.case:
+    # Names are asked for in a body; elsewhere a body says nothing about what is answered.
+    said = case_ids_in(await request.body()) if request.url.path == NAMES else None
+    if case_of([named] if named else said) != opening.case:
         raise OtherFile
 
 

@@ -25,6 +25,7 @@ router = APIRouter(tags=["internal"], dependencies=[Depends(of_every_office)])
 probes = APIRouter(tags=["internal"])
 
 EventReader = Annotated[Principal, Depends(require(Permission.EVENTS_READ))]
+Verifying = Annotated[Principal, Depends(require(Permission.EVENTS_VERIFY))]
 SuiteReader = Annotated[Principal, Depends(require(Permission.SUITE_READ))]
 Conductor = Annotated[Principal, Depends(require(Permission.CLOCK_SET))]
 FOLLOWERS = Depends(require(Permission.EVENTS_FOLLOW))
@@ -125,7 +126,7 @@ async def oldest(request: Request, body: Followers) -> dict[str, float]:
 @router.get("/events/verification")
 async def verified(
     request: Request,
-    _: EventReader,
+    _: Verifying,
     subject: Name = "",
     sequence: Position = 0,
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,

@@ -102,6 +102,8 @@ def problem_of(error: Exception) -> dict[str, Any]:
         case HomewardError():
             if error.status >= 500:
                 log.warning("request not answered", error=type(error).__name__, status=error.status)
+            elif error.status in (401, 403):
+                log.info("request refused", error=type(error).__name__, status=error.status)
             return _named(error, error.status, getattr(error, "detail_fields", None))
         case RequestValidationError():
             return _named(Invalid(), 422, {"errors": [_fault(each) for each in error.errors()]})

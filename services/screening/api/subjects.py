@@ -16,14 +16,14 @@ router = APIRouter(tags=["subjects"])
 
 @router.get("/subjects/{case_id}")
 async def show_subject(case_id: UUID, reading: Annotated[PersonalReading, FOR_THE_PERSON]) -> Held:
-    """All cases of the person who has this one, whichever offices', what was said of them, and who has read them."""
+    """All cases of the person who has this one that the caller sees, what was said of them, and who has read them."""
     connection = reading.connection
     found = await repository.cases_of(connection, [case_id])
     if not found:
         raise NotFound(f"There is no case {case_id}.")
     [case] = found
-    await look_everywhere(reading, [case_id], case.office)
     ids = sorted(row.id for row in await repository.of_the_same_people(connection, [case_id]))
+    await look_everywhere(reading, [case_id], case.office)
     for other in await repository.cases_of(connection, ids):
         reading.disclose([other.id], other.office)
     cases = await documents(connection, CASES, "id = ANY(:ids) ORDER BY id", ids=ids)

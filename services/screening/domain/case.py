@@ -322,14 +322,14 @@ class Case:
     def request_erasure(self, request: ErasureRequest) -> None:
         """Ask for the erasure of what is held of the person."""
         self.check_ended()
+        if self.erasure is not None:
+            raise rules.ErasureWaits
         self.erasure = request
 
     def approve_erasure(self, *, by: str) -> None:
         """Agree, as somebody else than who has asked."""
-        if self.erasure is None:
-            raise rules.ErasureNotRequested
-        if self.erasure.by == by:
-            raise rules.SameEyes
+        if self.erasure is None or self.erasure.by == by:
+            raise rules.SameEyes if self.erasure else rules.ErasureNotRequested
 
     def erase(self, on: date) -> list[CaseEvent]:
         """Destroy what is personal; that there was a case, and where it stood, remains."""

@@ -114,3 +114,11 @@ class NotDeclared(RuleBroken):
 
 class NeededToTravel(RuleBroken):
     """Without this recipient nobody can travel: take the withdrawal of consent instead."""
+
+
+class ElsewhereToo(RuleBroken):
+    """The person has a case at another office too: somebody who works for all of these offices does this."""
+
+
+class ErasureWaits(RuleBroken):
+    """This erasure is requested already and waits for somebody else's approval."""

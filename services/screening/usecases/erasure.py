@@ -10,6 +10,7 @@ from services.screening import repository
 from services.screening.domain.records import ErasureRequest
 from services.screening.domain.vocabulary import Ground
 from services.screening.repository import Unit
+from services.screening.usecases.households import see_all
 from shared.programme import Programme
 
 
@@ -25,6 +26,7 @@ async def approve_erasure(uow: Unit, case_id: UUID) -> dict[str, Any]:
     """Erase the person, in all of the person's cases, as somebody else than who has asked for it."""
     cases = await uow.load_person(case_id)
     uow.cases.get(case_id).approve_erasure(by=uow.actor)
+    await see_all(uow, [case.id for case in cases])
     for case in cases:
         case.check_ended()
     await uow.erase(uow.cases.get(case_id).person_id)

@@ -8,7 +8,7 @@ from services.screening import repository
 from services.screening.domain import duplicates
 from services.screening.domain.duplicates import Decision, Merger
 from services.screening.domain.household import accompany
-from services.screening.domain.rules import NotSuspected
+from services.screening.domain.rules import ElsewhereToo, NotSuspected
 from services.screening.repository import Unit
 from services.screening.usecases.registration import found_household
 from shared.ids import new_id
@@ -39,7 +39,7 @@ async def decide_duplicate(
     uow: Unit, case_id: UUID, other_id: UUID, *, same_person: bool, reason: str
 ) -> dict[str, Any]:
     """Decide a suspected duplicate: of one person the elder case goes on, and the younger ends."""
-    # Whoever sees one of the two decides, whosever the other is.
+    # Whoever sees one of the two hears that there is another; who decides sees both.
     async with uow.across_offices():
         survivors = await repository.surviving(uow.connection, [case_id, other_id])
         people = await repository.of_the_same_people(uow.connection, [case_id, other_id, *survivors.values()])
@@ -57,6 +57,7 @@ async def decide_duplicate(
         await uow.see(cases=[other_id])
         get(other_id)
         raise
+    await see_all(uow, {case_id, other_id, first.id, second.id})
     decision = Decision(same_person, reason, uow.clock.now(), uow.actor)
     if not same_person:
         uow.record(*duplicates.different_people(alike, decision))
@@ -66,6 +67,14 @@ async def decide_duplicate(
     if merger is not None:
         _leave_household(uow, merger)
     return {"case_id": case_id, "merged_into": merger.kept.id if merger else None}
+
+
+async def see_all(uow: Unit, case_ids: Iterable[UUID]) -> None:
+    """Raise ElsewhereToo unless the caller sees all of these loaded cases."""
+    wanted = set(case_ids)
+    await uow.see(cases=wanted)
+    if any(uow.cases.find(each) is None for each in wanted):
+        raise ElsewhereToo
 
 
 def _leave_household(uow: Unit, merger: Merger) -> None:
