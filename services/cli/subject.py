@@ -38,7 +38,7 @@ def export(
 
     The files are for the person: give them away and delete them here. Exit code 1 if a service has not answered.
     """
-    with connected(url, token, data, "manager", Purpose.DATA_SUBJECT_REQUEST) as gateway:
+    with connected(url, token, data, "protection", Purpose.DATA_SUBJECT_REQUEST) as gateway:
         known = gateway.get(f"/api/cases/{case}", parts=False)
         # The names of the files come from a gateway that may be any.
         files = {kind: out / f"{Path(known['reference']).name}.{kind}" for kind in ("json", "pdf")}

@@ -16,6 +16,7 @@ from shared.auth.administration import Administration
 from shared.auth.permissions import Permission
 from shared.auth.principal import EVERY_OFFICE, Principal
 from shared.auth.roles import Role
+from shared.persistence.offices import seen_by, sight_of
 from shared.web.access import require
 from shared.web.commands import Desk
 
@@ -128,7 +129,7 @@ def account_rows(administration: Administration) -> list[AccountRow]:
 async def _done(
     what: str, name: str, admin: Principal, act: Callable[[Administration], Any], each: Sessions, desk: Desk
 ) -> Any:
-    async with desk.database.transaction() as connection:
+    async with seen_by(sight_of(admin, desk.programme), desk.database) as connection:
         result = await asyncio.to_thread(act, each.administration)
         # By id: neither a log nor the audit holds a name.
         account = each.administration.accounts.get(name).id

@@ -21,7 +21,7 @@ router = APIRouter(prefix="/api", include_in_schema=False)
 #: Who may use a service's internal routes from outside: the first segment of the path, per method. Others are hidden.
 INTERNAL: dict[str, dict[str, Permission]] = {
     "audit": {"GET": Permission.AUDIT_READ, "POST": Permission.AUDIT_READ},
-    "events": {"GET": Permission.EVENTS_VERIFY, "POST": Permission.EVENTS_READ},
+    "events": {"GET": Permission.EVENTS_VERIFY, "POST": Permission.EVENTS_VERIFY},
     "positions": {"GET": Permission.SUITE_READ},
     "lag": {"GET": Permission.REPAIR_READ},
     "dead-letters": {"GET": Permission.REPAIR_READ, "POST": Permission.REPAIR_DECIDE},

@@ -3,7 +3,7 @@
 from shared.auth.permissions import Permission
 
 #: Whoever follows a log compares it with what was handled, and fetches what is missing.
-_FOLLOWS = frozenset({Permission.EVENTS_READ, Permission.EVENTS_FOLLOW})
+_FOLLOWS = frozenset({Permission.EVENTS_READ, Permission.EVENTS_VERIFY, Permission.EVENTS_FOLLOW})
 
 #: By who calls and who is called. A person's request that the gateway passes on goes with that person's own token.
 SERVICE_GRANTS: dict[tuple[str, str], frozenset[Permission]] = {

@@ -130,7 +130,7 @@ class Permission(StrEnum):
     AUDIT_READ = "audit:read"
     #: Read the services' logs of events.
     EVENTS_READ = "events:read"
-    #: Have the chains of the logs verified, by hashes alone.
+    #: Compare and verify the logs of events, by numbers and hashes alone.
     EVENTS_VERIFY = "events:verify"
     #: Fetch what was missed of a log, as a service that follows it.
     EVENTS_FOLLOW = "events:follow"

@@ -90,7 +90,7 @@ async def about(request: Request, _: EventReader, name: UUID, after: Position = 
 
 @router.get("/events/settled")
 async def settled(
-    request: Request, _: EventReader, after: Position = 0, seconds: Seconds = 3.0, limit: Limit = 500
+    request: Request, _: Verifying, after: Position = 0, seconds: Seconds = 3.0, limit: Limit = 500
 ) -> dict[str, list[dict[str, Any]]]:
     """Which events were recorded more than so many seconds ago, by position."""
     return {"heads": _heads(await request.app.state.service.log.settled(after, seconds, limit))}
@@ -98,7 +98,7 @@ async def settled(
 
 @router.get("/events/ranges")
 async def ranges(
-    request: Request, _: EventReader, after: Name = "", limit: Annotated[int, Query(ge=1, le=100)] = 20
+    request: Request, _: Verifying, after: Name = "", limit: Annotated[int, Query(ge=1, le=100)] = 20
 ) -> dict[str, list[dict[str, str | None]]]:
     """Digests of the heads of consecutive subjects, and where each range ends: the last of all has no end."""
     found = await request.app.state.service.log.ranges(after, limit)
@@ -106,13 +106,13 @@ async def ranges(
 
 
 @router.post("/events/heads")
-async def heads(request: Request, _: EventReader, body: HeadsWanted) -> dict[str, list[dict[str, Any]]]:
+async def heads(request: Request, _: Verifying, body: HeadsWanted) -> dict[str, list[dict[str, Any]]]:
     """The last event of each subject."""
     return {"heads": _heads(await request.app.state.service.log.heads(body.after, body.limit, body.subjects))}
 
 
 @router.get("/events/last")
-async def last_position(request: Request, _: EventReader) -> dict[str, int]:
+async def last_position(request: Request, _: Verifying) -> dict[str, int]:
     """The highest position of the log."""
     return {"position": await request.app.state.service.log.last_position()}
 

@@ -10,12 +10,11 @@ INTERNAL: Routes = {
     "events:read": [
         "GET /events",
         "GET /events/about/{name}",
-        "GET /events/settled",
-        "GET /events/ranges",
-        "POST /events/heads",
-        "GET /events/last",
     ],
-    "events:verify": ["GET /events/verification"],
+    "events:verify": [
+        *("GET /events/settled", "GET /events/ranges", "POST /events/heads", "GET /events/last"),
+        "GET /events/verification",
+    ],
     "events:follow": ["POST /events/subjects", "POST /events/oldest"],
     "suite:read": ["GET /positions", "GET /rest", "GET /health", "GET /clock"],
     "clock:set": ["POST /clock"],

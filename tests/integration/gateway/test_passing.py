@@ -94,7 +94,9 @@ async def test_internal_routes_are_closed_to_operators(suite: Suite, caseworker:
     assert (await caseworker.get("/api/travel/events")).status_code == 403
     assert (await caseworker.get("/api/travel/clock")).status_code == 404
     async with suite.user(Role.AUDITOR) as auditor:
-        assert (await auditor.get("/api/screening/events", params={"limit": 3})).status_code == 200
+        assert (await auditor.get("/api/screening/events/verification")).status_code == 200
+        # A case's events are the case.
+        assert (await auditor.get("/api/screening/events", params={"limit": 3})).status_code == 403
 
 
 async def test_the_description_holds_the_routes_of_every_service(suite: Suite, caseworker: httpx.AsyncClient) -> None:

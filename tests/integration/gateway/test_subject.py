@@ -21,6 +21,7 @@ from shared.auth.roles import Role
 from shared.ids import new_id
 from tests.integration.gateway.command_line import Command, command_line
 from tests.integration.gateway.suite import Suite, person
+from tests.integration.gateway.test_status import DECLARATION
 from tests.support.bench import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -42,8 +43,8 @@ TOLD_LATER = ("a sewing machine", "RCPT-4711", "sleeps well")
 
 @pytest_asyncio.fixture(loop_scope="package")
 async def homeward(suite: Suite) -> AsyncIterator[Command]:
-    """A command line of a manager."""
-    async with command_line(suite, Role.MANAGER) as command:
+    """A command line of a protection officer."""
+    async with command_line(suite, Role.PROTECTION) as command:
         yield command
 
 
@@ -56,6 +57,7 @@ async def _returned(suite: Suite) -> dict[str, Any]:
     await suite.command(
         protection, f"screening/cases/{case_id}/holds", {"kind": "family", "note": "waits for a letter"}
     )
+    await suite.command(officer, f"screening/cases/{case_id}/declaration", DECLARATION)
     await suite.at_rest(suite.user(Role.ADMIN))
     papers = f"travel/cases/{case_id}/document"
     await suite.command(movements, f"{papers}/request", {"authority": "embassy-pk", "kind": "laissez_passer"})
@@ -153,12 +155,12 @@ async def test_a_service_that_does_not_answer_is_named(suite: Suite, homeward: C
 async def test_it_is_told_at_the_persons_request_only_and_by_few(suite: Suite, service: str) -> None:
     case = await suite.register(suite.user(Role.CASEWORKER), given_name="Asked")
     path = f"/api/{service}/subjects/{case['case_id']}"
-    manager = suite.user(Role.MANAGER)
-    refused = await manager.get(path, headers={"Purpose": "supervision"})
+    manager = suite.user(Role.PROTECTION)
+    refused = await manager.get(path, headers={"Purpose": "case-work"})
     assert (refused.status_code, refused.json()["type"]) == (403, "/problems/other-purpose")
     assert refused.json()["purposes"] == ["data-subject-request"]
     assert (await suite.user(Role.CASEWORKER).get(path, headers=REQUEST)).status_code == 403
-    abroad = suite.user(Role.MANAGER, offices=("islamabad",))
+    abroad = suite.user(Role.PROTECTION, offices=("islamabad",))
     assert (await abroad.get(path, headers=REQUEST)).status_code == 404
 
 
