@@ -60,6 +60,8 @@ def retire(
     """Remove a key that wraps nothing any more from the data directory."""
     path = data.expanduser() / "keys.json"
     with connected(url, token, data, "admin") as gateway:
+        # What began before the rotation and was committed after it.
+        _wrap(gateway)
         for service in Producer:
             if count := _keys(gateway, service)["wraps"].get(key_id):
                 raise Failure(f"{key_id} still wraps {count} data keys of {service}: `homeward keys wrap` first")

@@ -220,8 +220,8 @@ GRANTED: Mapping[Permission, frozenset[Role]] = {
     Permission.SELF_CHANGE: _to(*Role),
     Permission.ACCOUNTS_MANAGE: _to(Role.ADMIN),
     Permission.FIGURES_READ: _to(*Role),
-    # Auditors and data protection see figures, and no case.
-    Permission.STATUS_READ: frozenset(Role) - _to(Role.AUDITOR, Role.DATA_PROTECTION),
+    # Who has no work with cases sees figures, and no case.
+    Permission.STATUS_READ: frozenset(Role) - _to(Role.AUDITOR, Role.DATA_PROTECTION, Role.PARTNER_LIAISON),
     Permission.REQUESTS_PASS: _to(*Role),
     Permission.BREAK_GLASS_OPEN: _IN_AN_EMERGENCY,
     Permission.BREAK_GLASS_END: _to(*_IN_AN_EMERGENCY, Role.DATA_PROTECTION),
