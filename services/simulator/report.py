@@ -88,7 +88,7 @@ async def _visits_done(gateway: Gateway) -> int:
     done: int = 0
     after: int = 0
     while True:
-        page = await gateway.get("auditor", "/api/monitoring/events", after=after, limit=_LOG_PAGE)
+        page = await gateway.get("admin", "/api/monitoring/events", after=after, limit=_LOG_PAGE)
         done += sum(each["type"] == _DONE for each in page["events"])
         after = page["next"]
         if len(page["events"]) < _LOG_PAGE:
