@@ -1,7 +1,7 @@
 """Three RabbitMQ nodes under load: a queue's leader is killed, a minority is cut off.
 
-The consumer has its reconciler, as in earnest: a few times in some dozens of kills nothing came from the broker any more
-though it had an empty queue and its consumers, and nobody knows why yet. What was committed is recovered from the log.
+The consumer has its reconciler, as in earnest: a few times in some dozens of kills nothing came from the broker any
+more though it had an empty queue and its consumers, and nobody knows why yet. What was committed comes from the log.
 """
 
 import asyncio
