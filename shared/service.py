@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any
-from uuid import UUID
 
 import httpx
 import structlog
@@ -42,7 +41,7 @@ from shared.messaging.relay import Relay
 from shared.messaging.unreadable import Unreadables
 from shared.persistence import migrations
 from shared.persistence.database import Database, rows, run
-from shared.persistence.sealing import seal_some, sealed_stores
+from shared.persistence.sealing import erase_again, seal_everything, sealed_stores
 from shared.persistence.unit_of_work import Surroundings, UnitOfWork
 from shared.programme import load_programme
 from shared.protection.register import Register
@@ -248,27 +247,10 @@ class Service:
 
     async def protect(self) -> None:
         """Have the keys, seal what was written before it was sealed, erase whom a restored backup has brought back."""
-        if self.vault is None:
-            return
-        await self.database.retried(self.vault.open)
-        for column in self._unit.SEALED_COLUMNS:
-            while await self.database.retried(column.seal_some):
-                pass
-        for store in sealed_stores(self._unit):
-            while await self.database.retried(lambda each, store=store: seal_some(self.unit(each), store)):  # type: ignore[misc]
-                pass
-
-        async with self.database.transaction() as connection:
-            returned = await self.vault.alive(connection, self.register.owners())
-        for owner in returned:
-            await self.database.retried(lambda each, owner=owner: self._erase(each, owner))  # type: ignore[misc]
-        if returned:
-            log.warning("erased again, as the register of erasures says", owners=len(returned))
-
-    async def _erase(self, connection: AsyncConnection, owner: UUID) -> None:
-        unit = self.unit(connection)
-        await unit.erase(owner)
-        await unit.flush()
+        if self.vault:
+            await self.database.retried(self.vault.open)
+            await seal_everything(self.database, self.unit)
+            await erase_again(self.database, self.unit, self.register.owners())
 
     def when_stopping(self, end: Callable[[], None]) -> None:
         """Call ``end`` when the service is told to stop: for what would not end by itself, such as a live stream."""
@@ -371,7 +353,10 @@ def serve(create_app: Callable[[Any], FastAPI], settings: ServiceSettings) -> No
         if not getattr(settings, name):
             sys.exit(f"homeward: set {settings.model_config['env_prefix']}{name.upper()} to start this service")
     configure_logging(settings.model_config["env_prefix"].removeprefix("HOMEWARD_").strip("_").lower())
-    app = create_app(settings)
+    try:
+        app = create_app(settings)
+    except KeysUnusable as error:
+        sys.exit(f"homeward: {error}")
     collect_rarely()
     leave, proxies = app.state.service.leave, settings.trusted_proxies
     server = Server(app, leave, proxies, host=settings.host, port=settings.port, loop="uvloop")

@@ -14,11 +14,11 @@ from pydantic import BaseModel, Field, ValidationError
 from services.gateway.settings import ProviderClient, Settings
 from shared.auth.discovery import Metadata, http_client
 from shared.auth.keys import load_or_generate_key
+from shared.auth.notes import NoteBroken, Notes
 from shared.auth.oidc import Provider
 from shared.auth.principal import Principal
 from shared.auth.provider_claims import principal_id
 from shared.auth.published_keys import ProviderUnreachable
-from shared.auth.seal import Seal, SealBroken
 from shared.errors import Unauthenticated
 
 CALLBACK = "/sign-in/provider/callback"
@@ -86,7 +86,7 @@ class ProviderSignIn:
 
     provider: Provider
     client: ProviderClient
-    seal: Seal
+    seal: Notes
 
     async def begin(self, to: str) -> tuple[str, str]:
         """The provider's address, and what the browser keeps until it is back. Raises ProviderUnreachable."""
@@ -143,7 +143,7 @@ class ProviderSignIn:
     def _attempt(self, kept: str) -> _Attempt:
         try:
             return _Attempt(**self.seal.open(kept, purpose=_PURPOSE))
-        except SealBroken as error:
+        except NoteBroken as error:
             raise AttemptLost from error
 
     async def _exchange(self, metadata: Metadata, code: str, verifier: str) -> _Tokens:
@@ -186,7 +186,7 @@ def provider_sign_in_of(settings: Settings, provider: Provider | None) -> Provid
     """Signing in with the provider, if the console is registered with one."""
     if provider is None or settings.oidc_client is None or settings.private_key is None:
         return None
-    return ProviderSignIn(provider, settings.oidc_client, Seal(load_or_generate_key(settings.private_key)))
+    return ProviderSignIn(provider, settings.oidc_client, Notes(load_or_generate_key(settings.private_key)))
 
 
 def _tokens(response: httpx.Response) -> _Tokens:

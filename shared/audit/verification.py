@@ -13,6 +13,7 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.audit.trail import GENESIS, canonical
+from shared.persistence.chain import ONE_MOMENT, faults
 from shared.persistence.database import Database, rows
 
 #: An office's number up to which it was verified.
@@ -21,7 +22,6 @@ Cursor = tuple[str, int]
 Offices = Sequence[str] | None
 
 SEEN = "(CAST(:offices AS text[]) IS NULL OR office = ANY(CAST(:offices AS text[])))"
-_ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ async def verify(database: Database, service: str, offices: Offices, after: Curs
     """Look at the next ``limit`` entries. An office that is broken on two pages is named on both."""
     async with database.transaction() as connection:
         # Entries and heads of the same moment: they are written while we look.
-        await connection.exec_driver_sql(_ONE_MOMENT)
+        await connection.exec_driver_sql(ONE_MOMENT)
         found = await rows(
             connection,
             # From the last one that was verified: the next hangs on it.
@@ -87,7 +87,15 @@ def _verified(service: str, found: Sequence[Any], heads: Mapping[str, Any], afte
     broken: dict[str, Broken] = {}
     if not anchored and after[0]:
         broken[after[0]] = Broken(*after, "it was deleted while it was verified")
-    for fault in _faults(service, found, heads, anchored=anchored, more=more):
+    wrong = faults(
+        found,
+        lambda row: str(row.office),
+        lambda row, before: _at_an_entry(service, row, before),
+        lambda last: _at_the_end(last, heads),
+        anchored=anchored,
+        more=more,
+    )
+    for fault in wrong:
         broken.setdefault(fault.office, fault)
     if not more:
         offices = {row.office for row in found}
@@ -96,21 +104,6 @@ def _verified(service: str, found: Sequence[Any], heads: Mapping[str, Any], afte
                 broken[head.office] = Broken(head.office, 1, f"it is missing: the head counts {head.number} entries")
     last = (found[-1].office, found[-1].number) if more else None
     return Page(len(found) - anchored, list(broken.values()), last)
-
-
-def _faults(
-    service: str, found: Sequence[Any], heads: Mapping[str, Any], *, anchored: bool, more: bool
-) -> Iterator[Broken]:
-    before: Any = None
-    for row in found:
-        if before is not None and before.office != row.office:
-            yield from _at_the_end(before, heads)
-            before = None
-        if before is not None or not anchored or row is not found[0]:
-            yield from _at_an_entry(service, row, before)
-        before = row
-    if before is not None and not more:
-        yield from _at_the_end(before, heads)
 
 
 def _at_an_entry(service: str, row: Any, before: Any) -> Iterator[Broken]:

@@ -2,25 +2,22 @@
 
 import base64
 import hmac
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import BaseModel
 
 from shared.auth.keys import load_or_generate_secret
 from shared.auth.totp import SECRET_BYTES
+from shared.protection.aead import AESGCM, InvalidTag, decrypt, encrypt
 
 RECOVERY_CODES = 10
 _RECOVERY_BYTES = 10  # 80 bits, sixteen signs in base 32
 _GROUP = 4
-_NONCE_BYTES = 12
 
 
-class SealBroken(Exception):
+class FactorUnreadable(Exception):
     """A second factor can't be opened: the key beside the accounts has changed, or the entry is another account's."""
 
 
@@ -44,17 +41,14 @@ class Vault:
         return cls(load_or_generate_secret(accounts.with_suffix(".key")))
 
     def seal(self, account_id: str, secret: bytes) -> str:
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = AESGCM(self._key("seal")).encrypt(nonce, secret, account_id.encode())
-        return base64.b64encode(nonce + sealed).decode("ascii")
+        return base64.b64encode(encrypt(AESGCM(self._key("seal")), secret, account_id.encode())).decode("ascii")
 
     def open(self, account_id: str, sealed: str) -> bytes:
-        """The secret. Raises SealBroken."""
-        raw = base64.b64decode(sealed)
+        """The secret. Raises FactorUnreadable."""
         try:
-            return AESGCM(self._key("seal")).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], account_id.encode())
+            return decrypt(AESGCM(self._key("seal")), base64.b64decode(sealed), account_id.encode())
         except (InvalidTag, ValueError) as error:
-            raise SealBroken(SealBroken.__doc__) from error
+            raise FactorUnreadable(FactorUnreadable.__doc__) from error
 
     def digest(self, *words: str) -> str:
         """A keyed digest of some words: without the key nobody finds them by trying."""

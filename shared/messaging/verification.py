@@ -11,12 +11,11 @@ from typing import Any
 from shared.contracts.envelope import GENESIS, Event
 from shared.messaging.codec import decode, encode
 from shared.messaging.outbox import Head, Log
+from shared.persistence.chain import ONE_MOMENT, faults
 from shared.persistence.database import rows
 
 #: A subject's sequence up to which it was verified.
 Cursor = tuple[str, int]
-
-_ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ async def verify(log: Log, after: Cursor = ("", 0), *, limit: int = 1000) -> Pag
     """Look at the next ``limit`` events. A subject that is broken on two pages is named on both."""
     async with log.database.transaction() as connection:
         # Events and heads of the same moment: events are recorded while we look.
-        await connection.exec_driver_sql(_ONE_MOMENT)
+        await connection.exec_driver_sql(ONE_MOMENT)
         found = await rows(
             connection,
             # From the last one that was verified: the next link hangs on it.
@@ -89,26 +88,19 @@ def _verified(
     broken: dict[str, Broken] = {}
     if not anchored and after[0]:
         broken[after[0]] = Broken(*after, "it was deleted while it was verified")
-    for fault in _faults(source, found, heads, anchored=anchored, more=more):
+    wrong = faults(
+        found,
+        lambda row: str(row.subject),
+        lambda row, before: _at_a_link(source, row, before),
+        lambda last: _at_the_end(last, heads),
+        anchored=anchored,
+        more=more,
+    )
+    for fault in wrong:
         broken.setdefault(fault.subject, fault)
     subjects = len({row.subject for row in found}) - more if found else 0
     last = (found[-1].subject, found[-1].sequence) if more else None
     return Page(len(found) - anchored, subjects, [*broken.values(), *orphans], last)
-
-
-def _faults(
-    source: str, found: Sequence[Any], heads: Mapping[str, Head], *, anchored: bool, more: bool
-) -> Iterator[Broken]:
-    before: Any = None
-    for row in found:
-        if before is not None and before.subject != row.subject:
-            yield from _at_the_end(before, heads)
-            before = None
-        if before is not None or not anchored or row is not found[0]:
-            yield from _at_a_link(source, row, before)
-        before = row
-    if before is not None and not more:
-        yield from _at_the_end(before, heads)
 
 
 def _at_a_link(source: str, row: Any, before: Any) -> Iterator[Broken]:

@@ -1,18 +1,22 @@
 """Sealed columns of side tables; and sealing what was written before it was, once, when a service starts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.persistence.database import rows, run
+from shared.persistence.database import Database, rows, run
 from shared.persistence.store import Store
 from shared.persistence.unit_of_work import UnitOfWork
 from shared.protection.vault import SERVICE, seal, unseal, vault_of
 
 log = structlog.get_logger()
+
+#: A unit of work of the service, in a transaction.
+Units = Callable[[AsyncConnection], UnitOfWork]
 
 #: Rows in one transaction.
 _AT_ONCE = 200
@@ -76,7 +80,35 @@ class SealedColumn:
         return unseal(cipher, getattr(row, self.column), self._place(row.sealed_row))
 
 
-async def seal_some(unit: UnitOfWork, store: Store[Any]) -> int:
+async def seal_everything(database: Database, unit: Units) -> None:
+    """Seal what was written before it was sealed, some rows in each transaction."""
+    async with database.transaction() as connection:
+        kind = type(unit(connection))
+    for column in kind.SEALED_COLUMNS:
+        while await database.retried(column.seal_some):
+            pass
+    for store in sealed_stores(kind):
+        while await database.retried(lambda each, store=store: _seal_some(unit(each), store)):  # type: ignore[misc]
+            pass
+
+
+async def erase_again(database: Database, unit: Units, owners: Iterable[UUID]) -> None:
+    """Erase those of the register's owners who are there, for a restored backup has brought them back."""
+
+    async def erase(connection: AsyncConnection, owner: UUID) -> None:
+        own = unit(connection)
+        await own.erase(owner)
+        await own.flush()
+
+    async with database.transaction() as connection:
+        returned = await vault_of(connection).alive(connection, owners)
+    for owner in returned:
+        await database.retried(lambda each, owner=owner: erase(each, owner))  # type: ignore[misc]
+    if returned:
+        log.warning("erased again, as the register of erasures says", owners=len(returned))
+
+
+async def _seal_some(unit: UnitOfWork, store: Store[Any]) -> int:
     """Seal some aggregates that are still open; how many it were."""
     statement = f"SELECT id FROM {store.table} WHERE unsealed ORDER BY id LIMIT :limit"
     ids = [row.id for row in await rows(unit.connection, statement, limit=_AT_ONCE)]

@@ -5,20 +5,17 @@ key erases everything that was sealed for the owner, in every copy that lacks th
 """
 
 import hashlib
-import secrets
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.errors import HomewardError
 from shared.persistence.database import Database, rows, run, scalar
+from shared.protection.aead import AESGCM, InvalidTag, decrypt, encrypt
 from shared.protection.wrapping import Wrapping
 
-_NONCE_BYTES = 12
 #: Begins what is sealed like this, so that another way can follow.
 _VERSION = b"\x01"
 #: Owns the service's own secrets: the key of its blind indexes, and texts that are about nobody in particular.
@@ -172,16 +169,14 @@ async def wrapped_otherwise(connection: AsyncConnection, current: str) -> int:
 
 def seal(cipher: AESGCM, text: str, place: str) -> bytes:
     """The text, sealed for one place: ``table.column/row``."""
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    return _VERSION + nonce + cipher.encrypt(nonce, text.encode(), place.encode())
+    return _VERSION + encrypt(cipher, text.encode(), place.encode())
 
 
 def unseal(cipher: AESGCM, sealed: bytes, place: str) -> str:
     """The text. Raises SealBroken for what was sealed for another place or was changed."""
     if sealed[:1] != _VERSION:
         raise SealBroken
-    nonce, content = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
     try:
-        return cipher.decrypt(nonce, content, place.encode()).decode()
+        return decrypt(cipher, sealed[len(_VERSION) :], place.encode()).decode()
     except InvalidTag:
         raise SealBroken from None

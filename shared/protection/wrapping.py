@@ -4,15 +4,12 @@ import base64
 import binascii
 import json
 import os
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from shared.protection.aead import AESGCM, InvalidTag, decrypt, encrypt
 
-_NONCE_BYTES = 12
 _KEY_BITS = 256
 
 
@@ -100,9 +97,8 @@ class LocalWrapping:
         return self._set.current
 
     async def wrap(self, data_key: bytes, bound_to: bytes) -> tuple[str, bytes]:
-        nonce = secrets.token_bytes(_NONCE_BYTES)
         key_id = self.current
-        return key_id, nonce + AESGCM(self._set.keys[key_id]).encrypt(nonce, data_key, bound_to)
+        return key_id, encrypt(AESGCM(self._set.keys[key_id]), data_key, bound_to)
 
     async def unwrap(self, key_id: str, wrapped: bytes, bound_to: bytes) -> bytes:
         if key_id not in self._set.keys:
@@ -110,12 +106,12 @@ class LocalWrapping:
         if key_id not in self._set.keys:
             raise KeyMissing(f"the key-encryption key {key_id} is not there: give it to the service again")
         try:
-            return AESGCM(self._set.keys[key_id]).decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], bound_to)
+            return decrypt(AESGCM(self._set.keys[key_id]), wrapped, bound_to)
         except InvalidTag:
             raise KeysUnusable(f"a data key was not wrapped with this key {key_id}, or not for this person") from None
 
     def _refresh(self) -> None:
-        if self._path and self._path.stat().st_mtime_ns != self._changed:
+        if self._path and _changed(self._path) != self._changed:
             self._set = self._read()
 
     def _read(self) -> KeySet:

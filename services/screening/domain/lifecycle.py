@@ -2,7 +2,8 @@
 
 from services.screening.domain.vocabulary import Action, Status
 
-#: The lifecycle: what is not in it is an error.
+#: The lifecycle: what is not in it is an error. Whether a case has ended is looked at besides before it is erased:
+#: who has flown stays cleared here.
 TRANSITIONS: dict[Status, dict[Action, Status]] = {
     Status.OPEN: {
         Action.CORRECT: Status.OPEN,
@@ -16,6 +17,7 @@ TRANSITIONS: dict[Status, dict[Action, Status]] = {
         Action.WITHDRAW: Status.WITHDRAWN,
         Action.DECLINE: Status.DECLINED,
         Action.MERGE: Status.MERGED,
+        Action.ERASE: Status.ERASED,
     },
     Status.CLEARED: {
         Action.CORRECT: Status.CLEARED,
@@ -28,6 +30,7 @@ TRANSITIONS: dict[Status, dict[Action, Status]] = {
         Action.WITHDRAW: Status.WITHDRAWN,
         Action.DECLINE: Status.DECLINED,
         Action.MERGE: Status.MERGED,
+        Action.ERASE: Status.ERASED,
     },
     Status.WITHDRAWN: {
         Action.CORRECT: Status.WITHDRAWN,
@@ -35,19 +38,17 @@ TRANSITIONS: dict[Status, dict[Action, Status]] = {
         Action.PLACE_HOLD: Status.WITHDRAWN,
         Action.LIFT_HOLD: Status.WITHDRAWN,
         Action.MERGE: Status.MERGED,
+        Action.ERASE: Status.ERASED,
     },
     Status.DECLINED: {
         Action.CORRECT: Status.DECLINED,
         Action.LIFT_HOLD: Status.DECLINED,
         Action.MERGE: Status.MERGED,
+        Action.ERASE: Status.ERASED,
     },
-    Status.MERGED: {},
+    Status.MERGED: {Action.ERASE: Status.ERASED},
     Status.ERASED: {},
 }
-for _status in (Status.OPEN, Status.CLEARED, Status.WITHDRAWN, Status.DECLINED, Status.MERGED):
-    # Whether the case has ended is looked at besides: who has flown stays cleared here.
-    TRANSITIONS[_status][Action.ERASE] = Status.ERASED
-
 #: What is decided elsewhere than in the interview.
 NOT_OFFERED = frozenset({Action.REVOKE, Action.CORRECT, Action.ERASE})
 

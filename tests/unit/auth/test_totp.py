@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.auth import totp
-from shared.auth.second_factor import SealBroken, Vault, bare, new_secret, recovery_codes
+from shared.auth.second_factor import FactorUnreadable, Vault, bare, new_secret, recovery_codes
 
 SECRET = b"12345678901234567890"
 
@@ -44,9 +44,9 @@ def test_a_sealed_secret_is_opened_for_its_account_alone(tmp_path: Path) -> None
     sealed = vault.seal("amina's id", secret)
     assert secret not in base64.b64decode(sealed)
     assert Vault.beside(tmp_path / "accounts.json").open("amina's id", sealed) == secret
-    with pytest.raises(SealBroken):
+    with pytest.raises(FactorUnreadable):
         vault.open("bashir's id", sealed)
-    with pytest.raises(SealBroken):
+    with pytest.raises(FactorUnreadable):
         Vault(bytes(32)).open("amina's id", sealed)
 
 

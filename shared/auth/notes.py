@@ -15,12 +15,12 @@ from shared.auth.tokens import ALGORITHM
 ISSUER = "homeward-notes"
 
 
-class SealBroken(Exception):
+class NoteBroken(Exception):
     """The note is not ours, is meant for something else, or its time is over."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
+class Notes:
     """Signs with the private key and checks again."""
 
     key: OKPKey
@@ -31,13 +31,13 @@ class Seal:
         return jwt.encode({"alg": ALGORITHM, "typ": "note+jwt"}, claims, self.key, algorithms=[ALGORITHM])
 
     def open(self, sealed: str, *, purpose: str) -> dict[str, Any]:
-        """The note. Raises SealBroken."""
+        """The note. Raises NoteBroken."""
         try:
             claims = jwt.decode(sealed, self.key, algorithms=[ALGORITHM]).claims
             _required_claims(purpose).validate(claims)
             return dict(claims["note"])
         except (JoseError, ValueError, TypeError) as error:
-            raise SealBroken from error
+            raise NoteBroken from error
 
 
 def _required_claims(purpose: str) -> jwt.JWTClaimsRegistry:

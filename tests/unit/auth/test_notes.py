@@ -3,12 +3,12 @@
 import pytest
 
 from shared.auth.keys import generate_key
+from shared.auth.notes import NoteBroken, Notes
 from shared.auth.principal import Principal
-from shared.auth.seal import Seal, SealBroken
 from shared.auth.tokens import Signer
 
 KEY = generate_key()
-SEAL = Seal(KEY)
+SEAL = Notes(KEY)
 
 
 def test_a_note_comes_back_as_it_was() -> None:
@@ -20,7 +20,7 @@ def test_a_note_comes_back_as_it_was() -> None:
     [
         SEAL.close({"to": "/"}, purpose="another", seconds=60),
         SEAL.close({"to": "/"}, purpose="way", seconds=0),
-        Seal(generate_key()).close({"to": "/"}, purpose="way", seconds=60),
+        Notes(generate_key()).close({"to": "/"}, purpose="way", seconds=60),
         Signer(KEY).issue(Principal("1", "amina")),
         "",
         "a.b.c",
@@ -29,5 +29,5 @@ def test_a_note_comes_back_as_it_was() -> None:
     ids=["another purpose", "too old", "another key", "an access token", "nothing", "nonsense", "a list"],
 )
 def test_what_is_no_note_of_ours_for_this_is_refused(sealed: str) -> None:
-    with pytest.raises(SealBroken):
+    with pytest.raises(NoteBroken):
         SEAL.open(sealed, purpose="way")
