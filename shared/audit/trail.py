@@ -50,11 +50,12 @@ class Trail:
 
     service: str
 
-    async def append(self, connection: AsyncConnection, deed: Deed) -> None:
-        """Write the deed down."""
+    async def append(self, connection: AsyncConnection, deed: Deed, *, beside: str = "", **parameters: Any) -> None:
+        """Write the deed down. ``beside``: what else is written, in the same statement and with these parameters."""
         by_office = _by_office(deed)
         entries = [self._entry(deed, office, subjects) for office, subjects in by_office.items()]
-        await run(connection, _APPEND, offices=list(by_office), entries=entries)
+        statement = f"WITH beside AS ({beside}) {_APPEND}" if beside else _APPEND
+        await run(connection, statement, offices=list(by_office), entries=entries, **parameters)
 
     def _entry(self, deed: Deed, office: str, subjects: set[UUID]) -> bytes:
         entry = {

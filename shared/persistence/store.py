@@ -254,7 +254,7 @@ class Collection(Generic[A]):
         owners = {id: sealed.owner(self._present[id]) for id in ids if states[id].personal}
         ciphers = self._ciphers
         if unknown := set(owners.values()) - ciphers.keys():
-            ciphers |= await vault_of(connection).ciphers(connection, unknown)
+            ciphers |= await vault_of(connection).first_ciphers(connection, unknown)
         values = {
             id: seal(ciphers[owner], states[id].personal or "", self.store.place(id)) for id, owner in owners.items()
         }

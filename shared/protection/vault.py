@@ -63,7 +63,11 @@ class Vault:
         found = {row.owner: row for row in await self._rows(connection, wanted)} if wanted else {}
         if new := [owner for owner in wanted if owner not in found]:
             found |= {row.owner: row for row in await self._make(connection, new)}
-        return {owner: await self.cipher(owner, row.key_id, row.wrapped) for owner, row in found.items()}
+        return await self._opened(found.values())
+
+    async def first_ciphers(self, connection: AsyncConnection, owners: Iterable[UUID]) -> dict[UUID, AESGCM]:
+        """The same for owners who most likely have none yet. Raises Erased."""
+        return await self._opened(await self._make(connection, sorted(set(owners))))
 
     async def cipher(self, owner: UUID, key_id: str | None, wrapped: bytes | None) -> AESGCM:
         """The cipher of a wrapped data key. Raises Erased when there is none any more."""
@@ -118,16 +122,20 @@ class Vault:
 
     async def _make(self, connection: AsyncConnection, owners: list[UUID]) -> list[Any]:
         made = [await self.wrapping.wrap(AESGCM.generate_key(256), owner.bytes) for owner in owners]
-        await run(
+        new = await rows(
             connection,
             f"""INSERT INTO data_key (owner, key_id, wrapped) SELECT owner, key_id, wrapped FROM {_NEW}
-                ON CONFLICT DO NOTHING""",
+                ON CONFLICT DO NOTHING RETURNING owner, key_id, wrapped""",
             owners=owners,
             ids=[key_id for key_id, _ in made],
             wrapped=[wrapped for _, wrapped in made],
         )
-        # Another transaction may have been first: its keys are the ones that count.
-        return await self._rows(connection, owners)
+        # Who had one, perhaps from another transaction that was first: it is that one that counts.
+        had = sorted(set(owners) - {row.owner for row in new})
+        return [*new, *(await self._rows(connection, had) if had else ())]
+
+    async def _opened(self, found: Iterable[Any]) -> dict[UUID, AESGCM]:
+        return {row.owner: await self.cipher(row.owner, row.key_id, row.wrapped) for row in found}
 
 
 #: Under this name a database's connections have its vault with them.

@@ -45,6 +45,9 @@ IdempotencyKey = Annotated[
 ]
 
 
+_STORE = "UPDATE idempotency SET answer = :answer WHERE actor = :actor AND key = :key"
+
+
 class KeyReused(Invalid):
     """This Idempotency-Key was used for another request: make a new key for each command."""
 
@@ -114,15 +117,9 @@ class Command(Generic[U]):
         await unit.limit(self.sight)
         answer = await usecase(cast(U, unit))
         await unit.flush()
-        await run(
-            connection,
-            "UPDATE idempotency SET answer = :answer WHERE actor = :actor AND key = :key",
-            answer=_JSON.dump_json(answer),
-            actor=self.principal.id,
-            key=self.key,
-        )
         deed = Deed(self.principal, action_of(self.request), self.purpose, unit.touched())
-        await self.desk.trail.append(connection, deed)
+        stored = {"answer": _JSON.dump_json(answer), "actor": self.principal.id, "key": self.key}
+        await self.desk.trail.append(connection, deed, beside=_STORE, **stored)
         return answer, unit.logged
 
     async def _stored(self, connection: AsyncConnection, fingerprint: bytes) -> Any:

@@ -1,7 +1,7 @@
 """People come in: one, a household, or a list."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -170,7 +170,7 @@ async def _refuse_taken_references(uow: Unit, office: str, newcomers: Sequence[N
 
 
 def with_full_phone(identity: Identity, region: str) -> Identity:
-    return Identity(**{**vars(identity), "phone": full_phone(identity.phone, region)})
+    return replace(identity, phone=full_phone(identity.phone, region))
 
 
 def full_phone(phone: str | None, region: str) -> str | None:
