@@ -19,7 +19,6 @@ class CaseRow(BaseModel):
 
     case_id: UUID
     reference: str
-    list_reference: str | None
     stage: Stage
     office: str
     country: str
@@ -28,8 +27,9 @@ class CaseRow(BaseModel):
     missing_gates: list[Gate]
     flight_id: UUID | None
     updated_at: datetime
-    #: Only when names were asked for, and screening gave one.
+    #: Only when names were asked for, and screening gave them.
     name: str | None = None
+    list_reference: str | None = None
 
 
 class CasePage(BaseModel):
@@ -133,7 +133,6 @@ class CaseStatus(BaseModel):
 
     case_id: UUID
     reference: str | None
-    list_reference: str | None
     stage: Stage
     office: str | None
     country: str | None
@@ -163,7 +162,9 @@ class CaseStatus(BaseModel):
     erased_on: date | None
     updated_at: datetime | None
     timeline: list[Entry]
+    #: Only when names were asked for, and screening gave them.
     name: str | None = None
+    list_reference: str | None = None
     parts: dict[str, Any] = {}
     gaps: list[str] = []
 
@@ -175,7 +176,6 @@ def case_row(case: CaseView) -> CaseRow:
         {
             "case_id": case.id,
             "reference": known.reference,
-            "list_reference": known.list_reference,
             "stage": stage(case),
             "office": known.office,
             "country": known.country,
@@ -197,7 +197,6 @@ def case_status(
     return CaseStatus(
         case_id=case.id,
         reference=known.reference,
-        list_reference=known.list_reference,
         stage=stage(case),
         office=known.office,
         country=known.country,

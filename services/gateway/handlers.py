@@ -55,13 +55,15 @@ def household_changed(received: Received[Contract], uow: Unit) -> None:
 def keep(received: Received[Contract], uow: Unit) -> None:
     """The event's row in the timeline: one event, one row."""
     event = received.event
+    # A log keeps what a contract had once: what no contract names any more is not shown again after a rebuild.
+    known = type(received.data).model_fields
     row = {
         "source": event.source,
         "subject": event.subject,
         "sequence": event.sequence,
         "type": event.type,
         "time": event.time,
-        "data": orjson.loads(event.data),
+        "data": {name: value for name, value in orjson.loads(event.data).items() if name in known},
         "trace_id": event.traceparent.split("-")[1] if event.traceparent else None,
     }
     uow.insert("timeline", row)

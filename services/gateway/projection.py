@@ -20,7 +20,6 @@ class Screening:
     """What screening has told."""
 
     reference: str | None = None
-    list_reference: str | None = None
     person_id: UUID | None = None
     household_id: UUID | None = None
     office: str | None = None
@@ -46,7 +45,7 @@ class Screening:
     def apply(self, data: Contract) -> None:
         match data:
             case screening.CaseRegistered():
-                self.reference, self.list_reference = data.reference, data.list_reference
+                self.reference = data.reference
                 self.person_id, self.household_id = data.person_id, data.household_id
                 self.office, self.country = data.office, data.country_of_origin
                 self.age_group, self.registered_on = data.age_group, data.registered_on
@@ -66,7 +65,7 @@ class Screening:
             case screening.IdentityCorrected():
                 self.country, self.age_group = data.country_of_origin, data.age_group
             case screening.PersonErased():
-                self.erased_on, self.list_reference = data.erased_on, None
+                self.erased_on = data.erased_on
             case _:
                 self._apply_gate(data)
 

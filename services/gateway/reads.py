@@ -55,8 +55,8 @@ class Reads:
             found = await repository.list_cases(connection, filter, after=after, limit=limit + 1)
         page = [case_row(CASES.load(row.state)) for row in found[:limit]]
         if with_names:
-            names = await self.names([row.case_id for row in page], gaps)
-            page = [row.model_copy(update={"name": names.get(str(row.case_id))}) for row in page]
+            people = await self.people([row.case_id for row in page], gaps)
+            page = [row.model_copy(update=people.get(str(row.case_id), {})) for row in page]
         return CasePage(cases=page, next=page[-1].case_id if len(found) > limit else None, gaps=sorted(gaps))
 
     async def case(self, name: UUID | str, *, with_parts: bool, with_names: bool) -> CaseStatus:
@@ -69,7 +69,8 @@ class Reads:
             status.parts = dict(asked.answers)
             gaps.update(asked.gaps)
         if with_names:
-            status.name = (await self.names([status.case_id], gaps)).get(str(status.case_id))
+            people = await self.people([status.case_id], gaps)
+            status = status.model_copy(update=people.get(str(status.case_id), {}))
         status.gaps = sorted(gaps)
         return status
 
@@ -98,12 +99,21 @@ class Reads:
         async with seen_by(self.sight, self.database) as connection:
             return await repository.figures(connection)
 
-    async def names(self, case_ids: Iterable[UUID], gaps: set[str]) -> dict[str, str]:
-        """Names from screening, by case; none for who may not see them, and a gap when screening is down."""
+    async def people(self, case_ids: Iterable[UUID], gaps: set[str]) -> dict[str, dict[str, str | None]]:
+        """Who people are from screening, as the members of answers, by case.
+
+        None for who may not see them, and a gap when screening is down.
+        """
         body = {"case_ids": [str(case_id) for case_id in case_ids]}
         found = await self._screening("POST", "/identities", gaps, json=body) if body["case_ids"] else None
         identities = (found or {}).get("identities", {})
-        return {case_id: f"{each['given_name']} {each['family_name']}" for case_id, each in identities.items()}
+        return {
+            case_id: {
+                "name": f"{each['given_name']} {each['family_name']}",
+                "list_reference": each.get("list_reference"),
+            }
+            for case_id, each in identities.items()
+        }
 
     async def _found(self, q: str, gaps: set[str]) -> list[UUID]:
         url = str(httpx.URL("/search", params={"q": q}))

@@ -25,7 +25,6 @@ def _of_case(event: events.CaseScreeningEvent) -> Contract:
                 person_id=event.person_id,
                 household_id=event.household_id,
                 reference=event.reference,
-                list_reference=event.list_reference,
                 office=event.office,
                 country_of_origin=event.nationality,
                 age_group=AgeGroup(event.age_group),

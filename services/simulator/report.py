@@ -35,7 +35,8 @@ async def report(journey: Journey) -> Report:
     """Read everything back."""
     gateway = journey.gateway
     rows = await all_cases(gateway)
-    stages = {each["list_reference"]: each["stage"] for each in rows}
+    listed = {each.case_id: each.reference for each in journey.people if each.case_id}
+    stages = {listed[each["case_id"]]: each["stage"] for each in rows if each["case_id"] in listed}
     overdue, due = await asyncio.gather(_visits(journey, "overdue"), _visits(journey, "due"))
     manifest = await gateway.get(
         "movements", f"/api/travel/flights/{journey.flight_id}/manifest", purpose="travel-arrangement"
@@ -45,7 +46,7 @@ async def report(journey: Journey) -> Report:
         cases=dict(sorted(stages.items())),
         case_count=len(rows),
         stages=dict(sorted(Counter(stages.values()).items())),
-        exceptions=await _exceptions(gateway, rows),
+        exceptions=await _exceptions(gateway, rows, listed),
         rejected=list(journey.rejected),
         manifest={"status": manifest["status"], "totals": manifest["totals"]},
         funds=funds,
@@ -66,13 +67,13 @@ async def all_cases(gateway: Gateway) -> list[dict[str, Any]]:
         after = {"after": page["next"]}
 
 
-async def _exceptions(gateway: Gateway, rows: list[dict[str, Any]]) -> dict[str, str]:
+async def _exceptions(gateway: Gateway, rows: list[dict[str, Any]], listed: dict[str, str]) -> dict[str, str]:
     found = {}
     for row in rows:
-        if row["stage"] != "closed":
+        if row["stage"] != "closed" and row["case_id"] in listed:
             case = await gateway.get("manager", f"/api/cases/{row['case_id']}", parts=False)
             own = [each["text"] for each in case["timeline"] if each["subject"] == row["case_id"]]
-            found[row["list_reference"]] = own[-1]
+            found[listed[row["case_id"]]] = own[-1]
     return dict(sorted(found.items()))
 
 

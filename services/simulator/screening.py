@@ -39,10 +39,10 @@ async def import_list(journey: Journey) -> None:
         data={"office": journey.scenario.office},
     )
     journey.rejected = answer["rejected"]
-    by_reference = {each["list_reference"]: each for each in answer["cases"]}
+    by_row = {each["row"]: each for each in answer["cases"]}
     for traveller in journey.people:
-        if traveller.reference in by_reference:
-            traveller.case_id = by_reference[traveller.reference]["case_id"]
+        if traveller.row in by_row:
+            traveller.case_id = by_row[traveller.row]["case_id"]
         else:
             traveller.ended = True
     journey.suspected = {
@@ -58,7 +58,8 @@ async def decide_duplicates(journey: Journey) -> None:
             is_same = frozenset((case_id, other)) in same
             reason = "The same person, met again in another centre" if is_same else "Two people, seen together"
             answer = await journey.gateway.post(
-                "caseworker",
+                # Not who has registered them.
+                "protection",
                 f"/api/screening/cases/{case_id}/duplicates/{other}",
                 {"same_person": is_same, "reason": reason},
             )

@@ -15,7 +15,6 @@ class CaseRegistered(Contract, type="org.homeward.screening.registered.v1"):
     person_id: UUID
     household_id: UUID | None
     reference: str
-    list_reference: str | None
     office: str
     country_of_origin: str
     age_group: AgeGroup

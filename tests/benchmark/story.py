@@ -101,7 +101,6 @@ def _registered(random: Random, case: UUID, household: UUID | None) -> Told:
         person_id=new_id(),
         household_id=household,
         reference=f"TIP-2026-{random.randrange(10**6):06}",
-        list_reference=None,
         office="tripoli",
         country_of_origin="PK",
         age_group=random.choice(ages),

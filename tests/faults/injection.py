@@ -105,7 +105,6 @@ class Injection:
                 person_id=uuid4(),
                 household_id=None,
                 reference=f"POISON-{len(self.poisoned)}",
-                list_reference=None,
                 office="tripoli",
                 country_of_origin="PK",
                 age_group=AgeGroup.ADULT,

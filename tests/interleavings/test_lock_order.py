@@ -189,7 +189,7 @@ def _arrived(household: UUID) -> list[Contract]:
     window = {"valid_from": DEPARTURE - timedelta(days=9), "valid_until": DEPARTURE + timedelta(days=3)}
     return [
         screening.CaseRegistered(
-            person_id=new_id(), household_id=household, reference="TRI-000001", list_reference=None, office="tripoli",
+            person_id=new_id(), household_id=household, reference="TRI-000001", office="tripoli",
             country_of_origin="PK", age_group=AgeGroup.ADULT, registered_on=TODAY,
         ),
         screening.CaseAssessed(

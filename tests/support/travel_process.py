@@ -190,7 +190,7 @@ async def travel_process(folder: Path, postgres_url: str, amqp_url: str) -> Asyn
 def _history(length: int) -> list[screening.CaseRegistered | screening.CaseCleared | screening.ClearanceRevoked]:
     today = date(2026, 3, 20)
     registered = screening.CaseRegistered(
-        person_id=UUID(int=1), household_id=None, reference="TRI-000001", list_reference=None, office="tripoli",
+        person_id=UUID(int=1), household_id=None, reference="TRI-000001", office="tripoli",
         country_of_origin="PK", age_group=AgeGroup.ADULT, registered_on=today,
     )  # fmt: skip
     changes = screening.CaseCleared(cleared_on=today), screening.ClearanceRevoked(missing=[])

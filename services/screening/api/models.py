@@ -93,7 +93,6 @@ class Registered(BaseModel):
 
     case_id: UUID
     reference: str
-    list_reference: str | None
     suspected_duplicates: list[UUID]
 
 

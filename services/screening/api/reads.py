@@ -59,6 +59,12 @@ class AskIdentities(Body):
     case_ids: Annotated[list[UUID], Field(max_length=1000)]
 
 
+class Told(IdentityBody):
+    """Who a person is, and the number by which the lists of others know the person."""
+
+    list_reference: str | None = None
+
+
 class Suspected(BaseModel):
     """Two cases that may be of one person, and what they have in common."""
 
@@ -178,14 +184,21 @@ async def show_consent(case_id: UUID, reading: Boarding) -> Consent:
 
 
 @router.post("/identities")
-async def show_identities(body: AskIdentities, reading: Naming) -> dict[str, dict[UUID, IdentityBody]]:
+async def show_identities(body: AskIdentities, reading: Naming) -> dict[str, dict[UUID, Told]]:
     """Who these people are."""
     cases = [case for case in await repository.cases_of(reading.connection, body.case_ids) if case.erased_on is None]
-    if to := TRANSFERS.get(reading.principal.id):
+    to = TRANSFERS.get(reading.principal.id)
+    if to:
         cases = [case for case in cases if to in case.recipients]
     _disclose(reading, cases)
     hidden = {} if reading.principal.may(Permission.PHONES_READ) else {"phone": None}
-    return {"identities": {case.id: IdentityBody(**{**vars(case.identity), **hidden}) for case in cases}}
+    # What a service transfers has no use for the list that somebody was on.
+    listed = {case.id: None if to else case.list_reference for case in cases}
+    return {
+        "identities": {
+            case.id: Told(**{**vars(case.identity), **hidden}, list_reference=listed[case.id]) for case in cases
+        }
+    }
 
 
 @router.get("/search")

@@ -101,7 +101,6 @@ class Case:
             person_id=self.person_id,
             household_id=self.household_id,
             reference=self.reference,
-            list_reference=self.list_reference,
             office=self.office,
             nationality=self.identity.nationality,
             age_group=self.identity.age_group(on),

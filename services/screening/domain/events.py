@@ -19,7 +19,6 @@ class CaseRegistered(CaseEvent):
     person_id: UUID
     household_id: UUID | None
     reference: str
-    list_reference: str | None
     office: str
     nationality: str
     age_group: AgeGroup

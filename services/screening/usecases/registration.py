@@ -147,11 +147,10 @@ def _like(keys: dict[str, Likeness], known: dict[str, list[UUID]], but: Collecti
 
 
 def answer(case: Case) -> dict[str, Any]:
-    """What a caller hears of a registered case."""
+    """What a caller hears of a registered case. It is stored: nothing by which others know the person is in it."""
     return {
         "case_id": case.id,
         "reference": case.reference,
-        "list_reference": case.list_reference,
         "suspected_duplicates": [suspicion.other_case_id for suspicion in case.like_elders],
     }
 

@@ -8,7 +8,9 @@ import pytest
 
 from services.gateway.description import Description
 from shared.auth.roles import Role
+from tests.integration.gateway.poison import declare_as_once
 from tests.integration.gateway.suite import Suite, person
+from tests.support.bench import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -48,6 +50,39 @@ async def test_a_case_is_found_by_its_reference_and_named_only_on_request(
     assert (shown["case_id"], shown["name"]) == (made["case_id"], "Wasim Testov")
     assert set(shown["parts"]) >= {"screening"}
     assert shown["gaps"] == []
+
+
+async def test_the_number_that_a_list_gives_is_told_with_the_name_alone(
+    suite: Suite, officer: httpx.AsyncClient
+) -> None:
+    body = person(given_name="Listed") | {"list_reference": "EMB-4711"}
+    made = (await officer.post("/api/screening/cases", json=body, headers=suite.idempotency())).json()
+    assert "EMB-4711" not in str(made)
+    await suite.shown(officer, made["case_id"], "registered")
+    for path in (f"/api/cases/{made['case_id']}", "/api/cases"):
+        told = [
+            (await officer.get(path, params={"q": "Listed", "parts": False, "names": names})).text
+            for names in (False, True)
+        ]
+        assert ["EMB-4711" in each for each in told] == [False, True], path
+    for page in (f"/cases/{made['reference']}", "/cases?names=true"):
+        assert "EMB-4711" in (await officer.get(page)).text
+    assert "EMB-4711" not in (await officer.get("/cases")).text
+
+
+async def test_what_no_contract_names_any_more_is_not_shown_of_an_old_log(
+    suite: Suite, officer: httpx.AsyncClient
+) -> None:
+    made = await suite.register(officer)
+    await suite.shown(officer, made["case_id"], "registered")
+    await declare_as_once(suite, made["case_id"], "EMB-4712")
+    assert await eventually(lambda: _signed(officer, made["case_id"])) == {"signed_on": "2026-01-06"}
+
+
+async def _signed(officer: httpx.AsyncClient, case_id: str) -> Any:
+    """The data of the declaration's entry, once it is there."""
+    case = (await officer.get(f"/api/cases/{case_id}", params={"parts": False})).json()
+    return next((each["data"] for each in case["timeline"] if "declaration" in each["type"]), None)
 
 
 async def test_no_list_tells_that_a_child_is_alone(suite: Suite, officer: httpx.AsyncClient) -> None:

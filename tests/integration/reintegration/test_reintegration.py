@@ -82,7 +82,6 @@ def registration(person_id: UUID) -> screening.CaseRegistered:
         person_id=person_id,
         household_id=None,
         reference="TRI-0001",
-        list_reference=None,
         office="tripoli",
         country_of_origin="PK",
         age_group=AgeGroup.ADULT,

@@ -37,6 +37,8 @@ class Programme(Stage):
         start = datetime(2026, 3, 2, 8, tzinfo=UTC)
         super().__init__("screening", create_app, Settings, ("travel", "monitoring"), postgres_url, start, **settings)
         self.officer: User = self.user(Role.CASEWORKER, id="officer")
+        #: Decides about those whom the officer has registered.
+        self.colleague: User = self.user(Role.CASEWORKER, id="colleague")
         self.protection: User = self.user(Role.PROTECTION, id="protection")
         self.doctor: User = self.user(Role.MEDICAL, id="doctor")
         self.other: User = self.neighbour("travel")
@@ -60,6 +62,10 @@ class Programme(Stage):
             data={"office": office},
             headers={"Idempotency-Key": str(new_id())},
         )
+
+    async def decide(self, case_id: str, other_id: str, *, same_person: bool, reason: str = "as they say") -> Any:
+        decision = {"same_person": same_person, "reason": reason}
+        return await self.colleague.does(f"/cases/{case_id}/duplicates/{other_id}", decision)
 
     async def imported(self, content: bytes | str, name: str = "list.csv", office: str = "tripoli") -> Any:
         answer = await self.send_list(content, name, office)

@@ -42,8 +42,9 @@ async def is_erased(programme: Programme, case_id: str) -> bool:
 
 
 async def test_who_was_erased_is_neither_read_nor_found_and_the_chain_still_verifies(programme: Programme) -> None:
-    case_id = await ended(programme, **CANARY)
-    assert (await programme.officer.reads("/search?q=forgetmenot"))["case_ids"] == [case_id]
+    case_id = await ended(programme, **CANARY, list_reference="OBL-2718")
+    for words in ("forgetmenot", "obl-2718"):
+        assert (await programme.officer.reads(f"/search?q={words}"))["case_ids"] == [case_id]
     assert await erased(programme, case_id) == {
         "case_id": case_id,
         "erased_on": "2026-03-02",
@@ -52,8 +53,12 @@ async def test_who_was_erased_is_neither_read_nor_found_and_the_chain_still_veri
     assert await is_erased(programme, case_id)
     identities = await programme.officer.client.post("/identities", json={"case_ids": [case_id]})
     assert identities.json()["identities"] == {}
-    assert (await programme.officer.reads("/search?q=forgetmenot"))["case_ids"] == []
-    assert (await programme.register(**CANARY))["suspected_duplicates"] == []
+    for words in ("forgetmenot", "obl-2718"):
+        assert (await programme.officer.reads(f"/search?q={words}"))["case_ids"] == []
+    async with service_of(programme).database.transaction() as connection:
+        for table in ("person_key", "list_entry"):
+            assert await rows(connection, f"SELECT 1 FROM {table} WHERE case_id = :id", id=UUID(case_id)) == []
+    assert (await programme.register(**CANARY, list_reference="OBL-2718"))["suspected_duplicates"] == []
     assert (await programme.events(case_id))[-1] == screening.PersonErased(erased_on=date(2026, 3, 2))
     verified = await programme.user(Role.AUDITOR).reads("/events/verification?limit=5000")
     assert verified["broken"] == []

@@ -39,7 +39,6 @@ async def test_a_person_is_registered_screened_and_cleared(programme: Programme)
         person_id=registered["person_id"],
         household_id=None,
         reference=registered["reference"],
-        list_reference=None,
         office="tripoli",
         country_of_origin="PK",
         age_group=AgeGroup.ADULT,
@@ -152,8 +151,7 @@ async def test_a_suspicion_stops_both_cases_until_somebody_decides_from_either_s
         assert (await programme.officer.refused(f"/cases/{one}/clearance"))["missing"] == ["identity"]
     open_ones = (await programme.officer.reads("/duplicates"))["duplicates"]
     assert [each["other_case_id"] for each in open_ones if each["case_id"] in (elder, younger)] == [elder]
-    path = f"/cases/{elder}/duplicates/{younger}"
-    await programme.officer.does(path, {"same_person": False, "reason": "Seen together"})
+    await programme.decide(elder, younger, same_person=False)
     for one in (elder, younger):
         assert (await programme.officer.reads(f"/cases/{one}"))["suspected_duplicates"] == []
         assert isinstance((await programme.events(one))[-1], told.DuplicateDecided)
@@ -170,24 +168,39 @@ async def test_of_one_person_the_younger_case_is_merged_into_the_elder(programme
     [mine] = [each for each in open_ones if each["case_id"] == younger["case_id"]]
     assert mine["likeness"] == ["name and phone"]
     path = f"/cases/{younger['case_id']}/duplicates/{elder['case_id']}"
-    decided = await programme.officer.does(path, {"same_person": True, "reason": "The same face"})
+    decided = await programme.colleague.does(path, {"same_person": True, "reason": "The same face"})
     assert decided["merged_into"] == elder["case_id"]
     assert (await programme.events(younger["case_id"]))[-2:] == [
         told.DuplicateDecided(other_case_id=elder["case_id"], same_person=True, person_id=elder["person_id"]),
         told.CaseMerged(into_case_id=elder["case_id"]),
     ]
-    again = await programme.officer.refused(path, {"same_person": False, "reason": "No"})
+    again = await programme.colleague.refused(path, {"same_person": False, "reason": "No"})
     assert again["type"] == "/problems/not-suspected"
     third = await programme.officer.does("/cases", body)
     assert third["suspected_duplicates"] == [elder["case_id"]]
+
+
+@pytest.mark.parametrize("same_person", [True, False])
+async def test_who_has_registered_either_case_does_not_decide_that_it_is_a_duplicate(
+    programme: Programme, same_person: bool
+) -> None:
+    body = person()
+    elder = (await programme.officer.does("/cases", body))["case_id"]
+    younger = (await programme.colleague.does("/cases", body))["case_id"]
+    decision = {"same_person": same_person, "reason": "The same face"}
+    for path in (f"/cases/{elder}/duplicates/{younger}", f"/cases/{younger}/duplicates/{elder}"):
+        for registrar in (programme.officer, programme.colleague):
+            assert (await registrar.refused(path, decision))["type"] == "/problems/own-registration"
+    assert (await programme.officer.reads(f"/cases/{elder}"))["suspected_duplicates"] == [younger]
+    decided = await programme.protection.does(path, decision)
+    assert decided["merged_into"] == (elder if same_person else None)
 
 
 async def test_two_people_of_one_name_both_go_on(programme: Programme) -> None:
     body = person()
     first = await programme.officer.does("/cases", body)
     second = await programme.officer.does("/cases", body)
-    path = f"/cases/{first['case_id']}/duplicates/{second['case_id']}"
-    decided = await programme.officer.does(path, {"same_person": False, "reason": "Seen together"})
+    decided = await programme.decide(first["case_id"], second["case_id"], same_person=False)
     assert decided["merged_into"] is None
     await programme.screen(second["case_id"])
     await programme.clear(second["case_id"])
@@ -198,8 +211,7 @@ async def test_the_elder_case_takes_the_mergeds_place_in_the_family(programme: P
     elder = await programme.officer.does("/cases", person() | {"identity": father["identity"]})
     unit = await programme.officer.does("/households", household(father, member("child", "2018-01-01")))
     again, child = unit["cases"]
-    path = f"/cases/{again['case_id']}/duplicates/{elder['case_id']}"
-    await programme.officer.does(path, {"same_person": True, "reason": "The same"})
+    await programme.decide(again["case_id"], elder["case_id"], same_person=True)
     assert await programme.log(UUID(unit["household_id"])) == [
         told.HouseholdChanged(case_ids=[again["case_id"], child["case_id"]]),
         told.HouseholdChanged(case_ids=[child["case_id"], elder["case_id"]]),
@@ -260,6 +272,11 @@ async def test_people_are_named_for_a_purpose_and_found_by_name_and_reference(pr
     assert found["given_name"] == "Zülfikar"
     assert found["document_numbers"] == ["AB1234567"]
     assert found["phone"] is None
+    # An officer's list is nothing that an airline is told.
+    assert found["list_reference"] is None
+    assert "FND-1" not in str(case)
+    own = await programme.officer.client.post("/identities", json=asked)
+    assert [each["list_reference"] for each in own.json()["identities"].values()] == ["FND-1"]
     family = body["identity"]["family_name"].split()[1]
     for words in (f"zulfikar {family}", case["reference"], "fnd-1"):
         assert (await programme.officer.reads(f"/search?q={words}"))["case_ids"] == [case["case_id"]]

@@ -14,7 +14,7 @@ from shared.persistence import migrations
 from shared.persistence.database import Database, rows, run
 from shared.protection.wrapping import KeySet, first_keys, write_keys
 from shared.service import Service
-from tests.integration.screening.programme import Programme, person
+from tests.integration.screening.programme import HEADER, Programme, person, row
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -46,8 +46,9 @@ async def everything(service: Service) -> str:
 
 
 async def test_no_table_holds_a_name_a_number_or_a_reason(programme: Programme) -> None:
-    registered = await programme.register(**CANARY)
+    registered = await programme.register(**CANARY, list_reference="LXQ-7731")
     case_id = registered["case_id"]
+    await programme.imported("\n".join([HEADER, row("LXQ-7732", "Adeel")]))
     await programme.officer.does(
         f"/cases/{case_id}/declaration",
         {
@@ -67,6 +68,7 @@ async def test_no_table_holds_a_name_a_number_or_a_reason(programme: Programme) 
         "Vexworthy",
         "7773141",
         "7731415",
+        "LXQ",
         "Zorble",
         "Plumbago",
         "Smergle",
@@ -75,6 +77,35 @@ async def test_no_table_holds_a_name_a_number_or_a_reason(programme: Programme) 
         assert canary not in held
         assert canary.encode().hex() not in held
     assert registered["reference"] in held
+
+
+async def test_answers_that_were_kept_with_a_lists_number_are_kept_without(database_url: str) -> None:
+    folder = Path(services.screening.__file__).parent / "migrations"
+    database = Database(database_url)
+    await migrations.upgrade(database, folder, "0006")
+    kept: list[dict[str, Any]] = [
+        {"reference": f"TRI-{at}", "list_reference": number, "suspected_duplicates": []} for at, number in _LISTED
+    ]
+    for at, answer in enumerate([kept[0], {"cases": kept}, {"case_id": "1"}]):
+        async with database.transaction() as connection:
+            await run(
+                connection,
+                """INSERT INTO idempotency (actor, key, fingerprint, answer)
+                   VALUES ('officer', :key, CAST('' AS bytea), :answer)""",
+                key=str(at),
+                answer=json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode(),
+            )
+    await migrations.upgrade(database, folder)
+    async with database.transaction() as connection:
+        found = await rows(connection, "SELECT answer FROM idempotency ORDER BY key")
+    await database.close()
+    for each in kept:
+        del each["list_reference"]
+    assert [json.loads(each.answer) for each in found] == [kept[0], {"cases": kept}, {"case_id": "1"}]
+
+
+#: As embassies write them.
+_LISTED = [(1, "JNZ-005"), (2, None), (3, 'a "quoted", \\ one'), (4, "سفارة ١٢")]
 
 
 async def test_a_sealed_part_opens_in_its_own_row_only(programme: Programme) -> None:

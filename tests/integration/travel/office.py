@@ -191,7 +191,6 @@ def _registered(family: UUID | None, country: str, age: AgeGroup) -> screening.C
         person_id=new_id(),
         household_id=family,
         reference="HW-1",
-        list_reference=None,
         office="tripoli",
         country_of_origin=country,
         age_group=age,

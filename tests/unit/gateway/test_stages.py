@@ -24,7 +24,7 @@ CASE, FLIGHT = UUID(int=1), UUID(int=2)
 SOURCES = (s.SOURCE, t.SOURCE, r.SOURCE, m.SOURCE)
 
 REGISTERED = s.CaseRegistered(
-    person_id=CASE, household_id=None, reference="TIP-1", list_reference=None, office="tripoli",
+    person_id=CASE, household_id=None, reference="TIP-1", office="tripoli",
     country_of_origin="PK", age_group=AgeGroup.ADULT, registered_on=DAY,
 )  # fmt: skip
 SIGNED, CONSENT_WITHDRAWN = s.DeclarationSigned(signed_on=DAY), s.ConsentWithdrawn(withdrawn_on=DAY)

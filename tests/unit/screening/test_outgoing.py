@@ -13,7 +13,7 @@ from tests.unit.screening.people import NOW
 
 CASE, OTHER = new_id(), new_id()
 EVENTS: list[events.ScreeningEvent] = [
-    events.CaseRegistered(CASE, OTHER, None, "TRI-000001", "ABS-1", "tripoli", "PK", AgeGroup.ADULT, NOW.date()),
+    events.CaseRegistered(CASE, OTHER, None, "TRI-000001", "tripoli", "PK", AgeGroup.ADULT, NOW.date()),
     events.DuplicateSuspected(CASE, OTHER),
     events.DuplicateDecided(CASE, OTHER, True, OTHER),
     events.CaseMerged(CASE, OTHER),

@@ -313,7 +313,6 @@ def _registration(family: UUID | None, age: AgeGroup) -> screening.CaseRegistere
         person_id=new_id(),
         household_id=family,
         reference="HW-1",
-        list_reference=None,
         office="tripoli",
         country_of_origin="PK",
         age_group=age,
