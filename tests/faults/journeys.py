@@ -97,7 +97,7 @@ class Journeys:
             younger = await self._register_person(unit)
             await self._case(
                 "same-person",
-                "caseworker",
+                "protection",
                 younger,
                 f"screening/duplicates/{unit.head}",
                 {"same_person": True, "reason": "Met again in another centre"},

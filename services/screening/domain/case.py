@@ -1,7 +1,7 @@
 """One person's case in screening: what was recorded, which gates are met, and what may be done next."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
@@ -142,6 +142,11 @@ class Case:
         own = (each for each in self.consent_changes if each.declaration == len(self.declarations))
         given |= {each.recipient: each.given for each in own}
         return [each for each in Recipient if given.get(each)]
+
+    def given_at(self, recipient: Recipient) -> datetime:
+        """When consent to one of the recipients was given last."""
+        given = [each.at for each in self.consent_changes if each.recipient is recipient and each.given]
+        return max([self.declarations[-1].at, *given])
 
     @property
     def open_holds(self) -> list[Hold]:
@@ -364,23 +369,6 @@ class Case:
         self._advance(Action.MERGE)
         self.merged_into, self.ended_on = other, on
         return [CaseMerged(self.id, other)]
-
-    def absorb(self, ended: "Case", at: datetime, *, new_id: Callable[[], UUID]) -> list[CaseEvent]:
-        """Go on for the person of a merged case: what protects the person there protects here."""
-        events: list[CaseEvent] = []
-        if ended.status is Status.WITHDRAWN and self._declared_before(taken_back := ended.withdrawals[-1]):
-            events += self._withdraw(replace(taken_back, on=at.date(), at=at, answered=False))
-        for hold in ended.open_holds:
-            if Action.PLACE_HOLD in TRANSITIONS[self.status]:
-                events += self.place_hold(Hold(new_id(), hold.kind, hold.note, at, hold.placed_by))
-        known = {self.id, *(suspicion.other_case_id for suspicion in self.suspicions)}
-        for suspicion in ended.open_suspicions:
-            if suspicion.other_case_id not in known:
-                events += self.suspect(suspicion.other_case_id, suspicion.likeness, at, of_elder=suspicion.of_elder)
-        return events
-
-    def _declared_before(self, withdrawal: Withdrawal) -> bool:
-        return self.consents and not self.boarded and self.declarations[-1].at <= withdrawal.at
 
     def _advance(self, action: Action) -> None:
         if self.boarded and action in BEFORE_BOARDING:

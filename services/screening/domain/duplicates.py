@@ -1,14 +1,17 @@
 """Deciding whether two cases are of one person."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from services.screening.domain import rules
 from services.screening.domain.case import Case
+from services.screening.domain.consents import NEEDED, ConsentChange, Recipient
 from services.screening.domain.events import CaseEvent, DuplicateDecided
-from services.screening.domain.records import Suspicion
+from services.screening.domain.lifecycle import TRANSITIONS
+from services.screening.domain.records import Hold, Suspicion, Withdrawal
+from services.screening.domain.vocabulary import Action, Status
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,12 @@ def pair(first: Case, second: Case, cases: Iterable[Case]) -> Pair:
     return Pair(first, second, suspicions)
 
 
+def check_eyes(cases: Iterable[Case], by: str) -> None:
+    """Who made a case up could make it somebody else's by the same hand. Raises OwnRegistration."""
+    if any(case.registered_by == by for case in cases):
+        raise rules.OwnRegistration
+
+
 def _names(case: Case, cases: Iterable[Case]) -> set[UUID]:
     names, before = {case.id}, 0
     while before < len(names):
@@ -99,7 +108,7 @@ def same_person(
     merger = _merger(elder, younger)
     if merger is None:
         return events, None
-    absorbed = merger.kept.absorb(merger.ended, decision.at, new_id=new_id)
+    absorbed = _absorb(merger, decision.at, new_id=new_id)
     return [*events, *absorbed, *merger.ended.merge_into(merger.kept.id, decision.at.date())], merger
 
 
@@ -108,3 +117,45 @@ def _merger(elder: Case, younger: Case) -> Merger | None:
         # Who has returned before and asks again has a new case, under the same person.
         return None
     return Merger(elder, younger) if younger.boarded else Merger(younger, elder)
+
+
+def _absorb(merger: Merger, at: datetime, *, new_id: Callable[[], UUID]) -> list[CaseEvent]:
+    """What protects the person in the case that ends protects in the one that goes on."""
+    kept, ended = merger.kept, merger.ended
+    events = _take_back(kept, ended, at)
+    for hold in ended.open_holds:
+        if Action.PLACE_HOLD in TRANSITIONS[kept.status]:
+            events += kept.place_hold(Hold(new_id(), hold.kind, hold.note, at, hold.placed_by))
+    known = {kept.id, *(suspicion.other_case_id for suspicion in kept.suspicions)}
+    for suspicion in ended.open_suspicions:
+        if suspicion.other_case_id not in known:
+            events += kept.suspect(suspicion.other_case_id, suspicion.likeness, at, of_elder=suspicion.of_elder)
+    return events
+
+
+def _take_back(kept: Case, ended: Case, at: datetime) -> list[CaseEvent]:
+    """Consent that was taken back in the case that ends is none in the other, unless it was given there afterwards.
+
+    What was given in the case that ends does not count: the person signs again.
+    """
+    events: list[CaseEvent] = []
+    if ended.status is Status.WITHDRAWN and kept.consents and not kept.boarded:
+        withdrawal = ended.withdrawals[-1]
+        if kept.declarations[-1].at <= withdrawal.at:
+            events = kept.withdraw(replace(withdrawal, on=at.date(), at=at, answered=False))
+    for recipient in kept.recipients:
+        taken = _taken_back(ended, recipient)
+        too_late = kept.boarded and recipient in NEEDED
+        if taken and not too_late and kept.given_at(recipient) <= taken.at:
+            change = ConsentChange(recipient, False, taken.reason, len(kept.declarations), at, taken.by)
+            kept.consent_changes.append(change)
+    return events
+
+
+def _taken_back(case: Case, recipient: Recipient) -> ConsentChange | Withdrawal | None:
+    """How consent to this recipient was taken back last, if it was not given again."""
+    if recipient in case.recipients:
+        return None
+    taken: list[ConsentChange | Withdrawal] = [*case.withdrawals]
+    taken += [each for each in case.consent_changes if each.recipient is recipient and not each.given]
+    return max(taken, key=lambda each: each.at, default=None)

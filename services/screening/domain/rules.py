@@ -84,6 +84,10 @@ class ReferenceTaken(RuleBroken):
     """This office's list already has a person with that reference."""
 
 
+class OwnRegistration(RuleBroken):
+    """Somebody else than who has registered either of the two cases decides whether they are of one person."""
+
+
 class NotInHousehold(RuleBroken):
     """Only members of the household can leave it."""
 

@@ -154,7 +154,7 @@ async def test_who_has_cases_at_two_offices_is_merged_and_erased_by_who_works_fo
     same = {"same_person": True, "reason": "the same papers"}
     both = officer(suite, "tripoli", "abidjan")
     # Whoever could merge a made-up case with somebody else's would read and erase that person.
-    for one in (home, other):
+    for one in (suite.user(*ROLES, offices=(office,), name="colleague") for office in ("tripoli", "abidjan")):
         for path in (f"{elder}/duplicates/{younger}", f"{younger}/duplicates/{elder}"):
             refused = await one.post(f"/api/screening/cases/{path}", json=same, headers=suite.idempotency())
             assert refused.status_code in (404, 409), refused.text

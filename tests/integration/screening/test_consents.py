@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.screening.domain.consents import NEEDED, USE, Recipient
-from tests.integration.screening.programme import DECLARATION, Programme
+from tests.integration.screening.programme import DECLARATION, Programme, person
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -71,3 +71,48 @@ async def test_travel_is_told_who_those_are_alone_who_consent_to_the_carrier(pro
     assert set(officers.json()["identities"]) == {flies, doesnt}
     service = programme.neighbour("travel")
     assert set((await service.client.post("/identities", json=body)).json()["identities"]) == {flies}
+
+
+async def met_twice(programme: Programme, *, elder: list[str], younger: list[str]) -> tuple[str, str]:
+    """Two cases of one person, who has declared in both, to these recipients."""
+    found = []
+    body = person()
+    for recipients in (elder, younger):
+        found.append(str((await programme.officer.does("/cases", body))["case_id"]))
+        await programme.officer.does(f"/cases/{found[-1]}/declaration", DECLARATION | {"recipients": recipients})
+    return found[0], found[1]
+
+
+async def test_consent_taken_back_in_a_merged_case_is_taken_back_where_the_person_goes_on(programme: Programme) -> None:
+    both = [*NEEDED, "unhcr", "health_partner"]
+    elder, younger = await met_twice(programme, elder=both, younger=both)
+    await programme.officer.does(f"/cases/{younger}/consents/withdrawal", said("unhcr"))
+    await programme.decide(younger, elder, same_person=True)
+    assert set(await shown(programme, elder)) == {*NEEDED, "health_partner"}
+    given = await programme.officer.does(f"/cases/{elder}/consents", said("unhcr"))
+    assert "unhcr" in given["recipients"]
+
+
+async def test_all_consent_withdrawn_in_a_merged_case_is_withdrawn_where_the_person_goes_on(
+    programme: Programme,
+) -> None:
+    elder, younger = await met_twice(programme, elder=[*NEEDED], younger=[*NEEDED])
+    await programme.officer.does(f"/cases/{younger}/consent/withdrawal", {"place": "here", "reason": "stays"})
+    await programme.decide(younger, elder, same_person=True)
+    assert await shown(programme, elder) == {}
+    assert (await programme.officer.reads(f"/cases/{elder}"))["status"] == "withdrawn"
+
+
+async def test_consent_given_in_a_merged_case_is_not_carried_over(programme: Programme) -> None:
+    elder, younger = await met_twice(programme, elder=[*NEEDED], younger=[*NEEDED, "unhcr"])
+    await programme.decide(younger, elder, same_person=True)
+    assert set(await shown(programme, elder)) == {*NEEDED}
+
+
+async def test_a_new_declaration_in_the_merged_case_gives_back_only_what_it_names(programme: Programme) -> None:
+    both = [*NEEDED, "unhcr"]
+    elder, younger = await met_twice(programme, elder=both, younger=both)
+    await programme.officer.does(f"/cases/{younger}/consent/withdrawal", {"place": "here", "reason": "unsure"})
+    await programme.officer.does(f"/cases/{younger}/declaration", DECLARATION)
+    await programme.decide(younger, elder, same_person=True)
+    assert set(await shown(programme, elder)) == {*NEEDED}

@@ -95,8 +95,7 @@ async def test_erasure_takes_the_history_too_and_nothing_is_corrected_afterwards
 async def test_what_a_merged_case_brought_still_finds_the_person(programme: Programme) -> None:
     kept = (await programme.register(given_name="Mergella", document_numbers=["MM112233"]))["case_id"]
     ended_case = await programme.register(given_name="Mergella", document_numbers=["MM112233"], phone="091 555 9797")
-    path = f"/cases/{kept}/duplicates/{ended_case['case_id']}"
-    await programme.officer.does(path, {"same_person": True, "reason": "has both papers"})
+    await programme.decide(kept, ended_case["case_id"], same_person=True)
     await corrected(programme, kept, given_name="Novella", document_numbers=["MM445566"])
     third = await programme.register(given_name="Mergella", document_numbers=["MM112233"])
     assert third["suspected_duplicates"] == [kept]
