@@ -46,7 +46,7 @@ class Wanted:
     def resolved(self, gateway: Connection) -> dict[str, str]:
         """As the gateway's filter; a case's reference is looked up. Raises Failure."""
         names = {
-            "case": self.case and _subject_of(gateway, self.case),
+            "case": self.case and _id_of(self.case),
             "source": self.source and _full(self.source),
             "type": self.type and _full_type(self.type),
             "cause": self.cause,
@@ -264,14 +264,11 @@ def _counted(gateway: Connection, body: dict[str, Any]) -> int:
     return sum(group["count"] for group in groups)
 
 
-def _subject_of(gateway: Connection, case: str) -> str:
+def _id_of(case: str) -> str:
     try:
         return str(UUID(case))
     except ValueError:
-        found = gateway.get("/api/cases", q=case, limit=2)["cases"]
-    if len(found) != 1:
-        raise Failure(f"no single case is {case}: give its id")
-    return str(found[0]["case_id"])
+        raise Failure(f"{case} is no case's id: take it from `homeward dead-letters list`") from None
 
 
 def _tell_gaps(gaps: list[str]) -> None:

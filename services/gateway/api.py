@@ -10,17 +10,19 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
 from services.gateway.answers import CasePage, CaseStatus, FlightRow
-from services.gateway.reads import Reads
+from services.gateway.reads import CaseReads, Reader, Reads
 from services.gateway.repository import Filter
 from services.gateway.stages import Stage
 from services.gateway.stream import Stream
+from shared.audit.trail import Deed
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.auth.purposes import Purpose
 from shared.errors import HomewardError
-from shared.persistence.offices import Sight, sight_of
-from shared.web.access import access_token, require, verified
+from shared.persistence.offices import Sight, seen_by, sight_of
+from shared.web.access import access_token, check, require, verified
 from shared.web.bodies import Name
+from shared.web.commands import PERSONAL, Desk, action_of
 from shared.web.purpose import PurposeHeader, claim
 
 router = APIRouter(prefix="/api", tags=["status"])
@@ -47,24 +49,45 @@ class Flights(BaseModel):
     flights: list[FlightRow]
 
 
-def sight(request: Request, principal: CaseReader) -> Sight:
-    """What the caller sees."""
-    return sight_of(principal, request.app.state.service.programme)
+async def watching(
+    request: Request,
+    principal: CaseReader,
+    purpose: PurposeHeader = None,
+    asked: Annotated[str | None, Query(alias="purpose", description="As the header, which browsers can't send")] = None,
+) -> Sight:
+    """What the caller sees from now on, which is written down."""
+    desk: Desk = request.app.state.desk
+    claimed, seen = claim(principal, purpose or asked), sight_of(principal, desk.programme)
+    async with seen_by(seen, desk.database) as connection:
+        await desk.trail.append(connection, Deed(principal, action_of(request), claimed, {}))
+    return seen
 
 
-def reads(request: Request, principal: CaseReader, purpose: PurposeHeader = None) -> Reads:
-    """The caller's reads."""
-    return reads_for(request, principal, claim(principal, purpose) if purpose else None)
+setattr(watching, PERSONAL, True)
 
 
-def reads_for(request: Request, principal: Principal, purpose: Purpose | None) -> Reads:
-    """Somebody's reads for a purpose."""
-    state = request.app.state
-    seen = sight_of(principal, state.service.programme)
-    return Reads(state.service.database, state.neighbours, seen, access_token(request), principal, purpose)
+def case_reads(request: Request, principal: CaseReader, purpose: PurposeHeader = None) -> CaseReads:
+    """The caller's reads of cases."""
+    return case_reads_for(request, principal, claim(principal, purpose))
 
 
-Reading = Annotated[Reads, Depends(reads)]
+setattr(case_reads, PERSONAL, True)
+
+
+def case_reads_for(request: Request, principal: Principal, purpose: Purpose) -> CaseReads:
+    """Somebody's reads of cases for a purpose; the audit has them under the route's name."""
+    state, reads = request.app.state, reads_for(request, principal)
+    reader = Reader(principal, access_token(request), purpose, action_of(request))
+    return CaseReads(reads.database, reads.sight, state.neighbours, state.desk.trail, reader)
+
+
+def reads_for(request: Request, principal: Principal) -> Reads:
+    """Somebody's reads of figures and flights."""
+    service = request.app.state.service
+    return Reads(service.database, sight_of(principal, service.programme))
+
+
+CaseReading = Annotated[CaseReads, Depends(case_reads)]
 
 
 def case_filter(
@@ -81,45 +104,46 @@ def case_filter(
 
 @router.get("/cases")
 async def list_cases(
-    reading: Reading,
+    reading: CaseReading,
     filter: Annotated[Filter, Depends(case_filter)],
     q: Annotated[str | None, Query(max_length=100, description="A name, or the beginning of a reference")] = None,
     after: Annotated[UUID | None, Query(description="The cursor of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     names: bool = False,
 ) -> CasePage:
-    """Cases in order of registration, page by page; names, and searching by name, need a purpose."""
+    """Cases in order of registration, page by page, for a purpose; with names where the caller may read them."""
     return await reading.cases(filter, q=q, after=after, limit=limit, with_names=names)
 
 
 @router.get("/cases/{case}")
-async def show_case(reading: Reading, case: Name, parts: bool = True, names: bool = False) -> CaseStatus:
-    """One case, by its id or reference: stage, holds, missing gates, timeline, and what the services say of it.
-
-    The name, and what reintegration and monitoring say, are personal: they need a purpose.
+async def show_case(reading: CaseReading, case: Name, parts: bool = True, names: bool = False) -> CaseStatus:
+    """One case for a purpose, by its id or reference: stage, holds, missing gates, timeline, and what the services say
+    of it.
     """
     return await reading.case(_id_or_reference(case), with_parts=parts, with_names=names)
 
 
 @router.get("/flights")
-async def list_flights(reading: Reading, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> Flights:
+async def list_flights(
+    request: Request, principal: CaseReader, limit: Annotated[int, Query(ge=1, le=500)] = 100
+) -> Flights:
     """Flights with how many cases are on them."""
-    return Flights(flights=await reading.flights(limit))
+    return Flights(flights=await reads_for(request, principal).flights(limit))
 
 
 @router.get("/figures")
 async def figures(request: Request, principal: Operator) -> Figures:
     """Counts per stage, corridor and office."""
-    return Figures.model_validate(await reads_for(request, principal, None).figures())
+    return Figures.model_validate(await reads_for(request, principal).figures())
 
 
 @router.get("/stream", response_class=EventSourceResponse)
 async def live(
     request: Request,
-    seen: Annotated[Sight, Depends(sight)],
+    seen: Annotated[Sight, Depends(watching)],
     last_event_id: Annotated[str | None, Header(pattern=r"^[0-9]{1,19}$")] = None,
 ) -> AsyncIterator[ServerSentEvent]:
-    """After each commit: the cases and flights that have changed, and the figures."""
+    """After each commit: the cases and flights that have changed, and the figures; the audit has that it was opened."""
     stream: Stream = request.app.state.stream
     after = int(last_event_id) if last_event_id else None
     async with aclosing(stream.messages(seen, after, seconds=STREAM_SECONDS)) as messages:
@@ -130,9 +154,9 @@ async def live(
 
 
 async def still_admitted(request: Request) -> bool:
-    """Whether the caller's token is still good: a session may end while its stream is open."""
+    """Whether the caller may still watch: a session may end while its stream is open."""
     try:
-        await verified(request, access_token(request))
+        check(await verified(request, access_token(request)), Permission.STATUS_READ)
     except HomewardError:
         return False
     return True

@@ -6,19 +6,21 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway import repository
 from services.gateway.answers import CasePage, CaseStatus, FlightRow, case_row, case_status, flight_row
 from services.gateway.clients import Neighbours, ServiceDown
 from services.gateway.repository import CASES, FLIGHTS, Filter
+from shared.audit.trail import Deed, Trail
 from shared.auth.principal import Principal
 from shared.auth.purposes import Purpose
 from shared.errors import NotFound
 from shared.persistence.database import Database
 from shared.persistence.offices import Sight, seen_by
-from shared.web.purpose import HEADER, claim, purposes_for
+from shared.web.purpose import HEADER
 
-#: What the services say of a case themselves. Notes and proofs, which the last two tell, need a purpose.
+#: What the services say of a case themselves.
 PARTS = {
     "screening": "/cases/{id}/gates",
     "travel": "/cases/{id}",
@@ -28,31 +30,56 @@ PARTS = {
 
 
 @dataclass(frozen=True)
-class Reads:
-    """One caller's reads. No database connection is held while a service is asked.
+class Reader:
+    """Who reads of cases, and what for; ``action`` is what the audit calls it."""
 
-    The services write down who has read what of theirs, and for which purpose.
-    """
+    principal: Principal
+    token: str
+    purpose: Purpose
+    action: str
+
+
+@dataclass(frozen=True)
+class Reads:
+    """One caller's reads of what tells of no case."""
 
     database: Database
-    neighbours: Neighbours
     sight: Sight
-    token: str
-    principal: Principal
-    purpose: Purpose | None
+
+    async def flights(self, limit: int) -> list[FlightRow]:
+        """Flights, the latest departure first."""
+        async with seen_by(self.sight, self.database) as connection:
+            found = await repository.list_flights(connection, limit)
+        return [flight_row(FLIGHTS.load(row.state), row.seats) for row in found]
+
+    async def figures(self) -> dict[str, dict[str, int]]:
+        """Cases per stage, corridor and office."""
+        async with seen_by(self.sight, self.database) as connection:
+            return await repository.figures(connection)
+
+
+@dataclass(frozen=True)
+class CaseReads(Reads):
+    """One caller's reads of cases. No database connection is held while a service is asked.
+
+    What the projections tell of is written down here, in the transaction of the read; the services write down who has
+    read what of theirs.
+    """
+
+    neighbours: Neighbours
+    trail: Trail
+    reader: Reader
 
     async def cases(
         self, filter: Filter, *, q: str | None, after: UUID | None, limit: int, with_names: bool
     ) -> CasePage:
-        """A page of cases; ``q`` is a name, which screening is asked for, or the beginning of a reference.
-
-        Raises PurposeNeeded for names, and for searching by name.
-        """
+        """A page of cases; ``q`` is a name, which screening is asked for, or the beginning of a reference."""
         gaps: set[str] = set()
         if q:
             filter = replace(filter, reference=q.strip().upper(), ids=await self._found(q, gaps))
         async with seen_by(self.sight, self.database) as connection:
             found = await repository.list_cases(connection, filter, after=after, limit=limit + 1)
+            await self._disclose(connection, [(row.id, row.office) for row in found[:limit]])
         page = [case_row(CASES.load(row.state)) for row in found[:limit]]
         if with_names:
             people = await self.people([row.case_id for row in page], gaps)
@@ -60,12 +87,12 @@ class Reads:
         return CasePage(cases=page, next=page[-1].case_id if len(found) > limit else None, gaps=sorted(gaps))
 
     async def case(self, name: UUID | str, *, with_parts: bool, with_names: bool) -> CaseStatus:
-        """One case by its id or reference. Raises NotFound, also when the caller may not see it, and PurposeNeeded."""
+        """One case by its id or reference. Raises NotFound, also when the caller may not see it."""
         status = await self._status(name)
         gaps: set[str] = set()
         if with_parts:
             urls = {service: path.format(id=status.case_id) for service, path in PARTS.items()}
-            asked = await self.neighbours.ask_each(urls, token=self.token, headers=_named(self.purpose))
+            asked = await self.neighbours.ask_each(urls, token=self.reader.token, headers=self._named)
             status.parts = dict(asked.answers)
             gaps.update(asked.gaps)
         if with_names:
@@ -86,18 +113,17 @@ class Reads:
             subjects = [each for each in (case.id, household[0], flight and flight.id) if each]
             events = await repository.timeline(connection, subjects)
             seats = await repository.seats_on(connection, flight.id) if flight else 0
+            family = [(each.id, each.office) for each in household[1]]
+            await self._disclose(connection, [(case.id, case.screening.office), *family])
         return case_status(case, household, flight_row(flight, seats) if flight else None, events)
 
-    async def flights(self, limit: int) -> list[FlightRow]:
-        """Flights, the latest departure first."""
-        async with seen_by(self.sight, self.database) as connection:
-            found = await repository.list_flights(connection, limit)
-        return [flight_row(FLIGHTS.load(row.state), row.seats) for row in found]
-
-    async def figures(self) -> dict[str, dict[str, int]]:
-        """Cases per stage, corridor and office."""
-        async with seen_by(self.sight, self.database) as connection:
-            return await repository.figures(connection)
+    async def _disclose(self, connection: AsyncConnection, told_of: Iterable[tuple[UUID, str | None]]) -> None:
+        """``told_of``: cases with their offices."""
+        subjects: dict[str | None, set[UUID]] = {}
+        for case_id, office in told_of:
+            subjects.setdefault(office, set()).add(case_id)
+        deed = Deed(self.reader.principal, self.reader.action, self.reader.purpose, subjects)
+        await self.trail.append(connection, deed)
 
     async def people(self, case_ids: Iterable[UUID], gaps: set[str]) -> dict[str, dict[str, str | None]]:
         """Who people are from screening, as the members of answers, by case.
@@ -121,16 +147,13 @@ class Reads:
         return [UUID(case_id) for case_id in (found or {}).get("case_ids", [])]
 
     async def _screening(self, method: str, url: str, gaps: set[str], **content: Any) -> Any:
-        if not purposes_for(self.principal):
-            # Screening would refuse.
-            return None
-        headers = _named(claim(self.principal, self.purpose))
+        asked = {"token": self.reader.token, "headers": self._named, **content}
         try:
-            return await self.neighbours.answer("screening", method, url, token=self.token, headers=headers, **content)
+            return await self.neighbours.answer("screening", method, url, **asked)
         except ServiceDown:
             gaps.add("screening")
             return None
 
-
-def _named(purpose: Purpose | None) -> dict[str, str]:
-    return {HEADER: purpose} if purpose else {}
+    @property
+    def _named(self) -> dict[str, str]:
+        return {HEADER: self.reader.purpose}

@@ -15,7 +15,7 @@ from services.monitoring.domain.vocabulary import Method, Outcome, Reason, Reint
 from services.monitoring.repository import ANSWERS, CASES, Unit, VisitRow, read_case, visits_to_make
 from shared.auth.permissions import Permission
 from shared.web.bodies import Body, Day
-from shared.web.commands import Command, PersonalReading, Reading, command, personal, reading
+from shared.web.commands import Command, PersonalReading, command, personal
 from shared.web.subjects import FOR_THE_PERSON, Held, documents, held, look_everywhere, texts
 
 router = APIRouter(tags=["monitoring"])
@@ -23,8 +23,7 @@ router = APIRouter(tags=["monitoring"])
 Officer = Annotated[Command[Unit], Depends(command(Permission.VISITS_RECORD))]
 Supervisor = Annotated[Command[Unit], Depends(command(Permission.CASES_CLOSE))]
 Reader = Annotated[PersonalReading, personal(Permission.VISITS_READ)]
-#: Codes and dates, as events carry them: no notes.
-ListReader = Annotated[Reading, Depends(reading(Permission.VISITS_LIST))]
+ListReader = Annotated[PersonalReading, personal(Permission.VISITS_LIST)]
 Note = Annotated[str, Field(min_length=1, max_length=2000)]
 Code = Annotated[str, Field(max_length=40)]
 
@@ -194,7 +193,11 @@ async def list_visits(
 ) -> Worklist:
     """The visits to make that are due by a day: today when none is named."""
     day = before or reading.clock.today()
-    return Worklist(before=day, visits=await visits_to_make(reading.connection, _STATES[state], day, limit))
+    visits = await visits_to_make(reading.connection, _STATES[state], day, limit)
+    reading.disclose([], None)
+    for each in visits:
+        reading.disclose([each.case_id], each.office)
+    return Worklist(before=day, visits=visits)
 
 
 @router.post("/cases/{case_id}/visits/{code}/attempts", status_code=201)

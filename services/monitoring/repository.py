@@ -79,6 +79,7 @@ class VisitRow:
     """A visit in the worklist."""
 
     case_id: UUID
+    office: str | None
     code: str
     method: str
     due_on: date
@@ -100,7 +101,7 @@ async def visits_to_make(
     """Visits in these states that are due on or before a day, the longest due first."""
     found = await rows(
         connection,
-        """SELECT id AS case_id, visit.*
+        """SELECT id AS case_id, office, visit.*
            FROM monitoring_case, json_to_recordset(to_make)
                AS visit (code text, method text, due_on date, status text, attempts int)
            WHERE next_due_on <= :before AND visit.due_on <= :before AND visit.status = ANY(:statuses)
@@ -110,7 +111,8 @@ async def visits_to_make(
         limit=limit,
     )
     return [
-        VisitRow(row.case_id, row.code, row.method, row.due_on, VisitStatus(row.status), row.attempts) for row in found
+        VisitRow(row.case_id, row.office, row.code, row.method, row.due_on, VisitStatus(row.status), row.attempts)
+        for row in found
     ]
 
 

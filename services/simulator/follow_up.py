@@ -70,9 +70,8 @@ async def visits(journey: Journey, followed: list[Traveller]) -> None:
 async def last_due(journey: Journey, code: str) -> date:
     """The day on which the last of these visits is due, as the worklist says."""
     year_on = journey.calendar.today + timedelta(days=365)
-    worklist = await journey.gateway.get(
-        "monitoring", "/api/monitoring/visits", state="due", before=year_on.isoformat(), limit=1000
-    )
+    asked = {"state": "due", "before": year_on.isoformat(), "limit": 1000}
+    worklist = await journey.gateway.get("monitoring", "/api/monitoring/visits", purpose="monitoring", **asked)
     return max(date.fromisoformat(each["due_on"]) for each in worklist["visits"] if each["code"] == code)
 
 

@@ -60,7 +60,7 @@ async def all_cases(gateway: Gateway) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     after: dict[str, str] = {}
     while True:
-        page = await gateway.get("manager", "/api/cases", limit=_PAGE, **after)
+        page = await gateway.get("manager", "/api/cases", purpose="supervision", limit=_PAGE, **after)
         found += page["cases"]
         if not page["next"]:
             return found
@@ -71,7 +71,8 @@ async def _exceptions(gateway: Gateway, rows: list[dict[str, Any]], listed: dict
     found = {}
     for row in rows:
         if row["stage"] != "closed" and row["case_id"] in listed:
-            case = await gateway.get("manager", f"/api/cases/{row['case_id']}", parts=False)
+            url = f"/api/cases/{row['case_id']}"
+            case = await gateway.get("manager", url, purpose="supervision", parts=False)
             own = [each["text"] for each in case["timeline"] if each["subject"] == row["case_id"]]
             found[listed[row["case_id"]]] = own[-1]
     return dict(sorted(found.items()))
@@ -79,9 +80,8 @@ async def _exceptions(gateway: Gateway, rows: list[dict[str, Any]], listed: dict
 
 async def _visits(journey: Journey, state: str) -> int:
     today = journey.calendar.today.replace(year=journey.calendar.today.year + 1, day=1)
-    answer = await journey.gateway.get(
-        "monitoring", "/api/monitoring/visits", state=state, before=today.isoformat(), limit=1000
-    )
+    asked = {"state": state, "before": today.isoformat(), "limit": 1000}
+    answer = await journey.gateway.get("monitoring", "/api/monitoring/visits", purpose="monitoring", **asked)
     return len(answer["visits"])
 
 

@@ -28,10 +28,10 @@ class Screening:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
-    async def consent(self, case_id: UUID) -> ConsentNow | None:
+    async def consent(self, case_id: UUID, purpose: Purpose) -> ConsentNow | None:
         """Consent and open holds; None when screening can't be reached."""
         try:
-            answer = await self._client.get(f"/cases/{case_id}/consent")
+            answer = await self._client.get(f"/cases/{case_id}/consent", headers={HEADER: purpose})
         except httpx.TransportError:
             return None
         if answer.status_code == 404:

@@ -52,7 +52,9 @@ PURPOSES: Mapping[Role, tuple[Purpose, ...]] = {
     Role.AUDITOR: (Purpose.AUDIT,),
 }
 #: The same of services that read personal data of one another.
-SERVICE_PURPOSES: Mapping[str, tuple[Purpose, ...]] = {"travel": (Purpose.TRAVEL_ARRANGEMENT,)}
+SERVICE_PURPOSES: Mapping[str, tuple[Purpose, ...]] = {
+    "travel": (Purpose.TRAVEL_ARRANGEMENT, Purpose.TRAVEL_DOCUMENTS, Purpose.BOARDING)
+}
 
 
 def purposes_of(roles: Iterable[Role]) -> tuple[Purpose, ...]:

@@ -28,8 +28,26 @@ def unaudited(app: FastAPI) -> dict[str, set[str]]:
     }
 
 
+def reads(app: FastAPI) -> dict[str, bool]:
+    """The routes that are no commands, and whether what they tell is told for a purpose and written down."""
+    return {
+        f"{method} {route.path}": _personal(route)
+        for route in iter_route_contexts(app.routes)
+        if route.endpoint is not None and not _commands(route)
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+
+
 def _audited(route: RouteContext) -> bool:
-    return any(getattr(call, PERSONAL, False) or _returned(call) == Command[Any] for call in _calls(route))
+    return _personal(route) or _commands(route)
+
+
+def _personal(route: RouteContext) -> bool:
+    return any(getattr(call, PERSONAL, False) for call in _calls(route))
+
+
+def _commands(route: RouteContext) -> bool:
+    return any(_returned(call) == Command[Any] for call in _calls(route))
 
 
 def _returned(call: Any) -> Any:

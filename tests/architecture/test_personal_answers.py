@@ -8,11 +8,13 @@ from fastapi import Depends, FastAPI
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 
-from shared.auth.permissions import Permission
+from shared.auth.permissions import GRANTED, Permission
+from shared.auth.purposes import purposes_of
 from shared.protection.wrapping import first_keys
 from shared.web import audit, internal, keys, repair
 from shared.web.commands import Command, PersonalReading, Reading, command, personal, reading
-from tests.architecture.personal import ANYTHING, unaudited
+from tests.architecture.disclosures import EVERYWHERE_PERSONAL, NO_CASE, PERSONAL
+from tests.architecture.personal import ANYTHING, reads, unaudited
 from tests.architecture.tree import SERVICES
 
 #: What every service has: it holds ids, codes, hashes and figures.
@@ -22,12 +24,9 @@ _RUNNING = {
     for route in iter_route_contexts(router.routes)
     for method in route.methods or ()
 } | {"GET /openapi.json", "HEAD /openapi.json"}
-#: Answers without a model that hold ids, codes and days, as events carry them.
-_NEUTRAL = {
-    "travel": {"GET /cases/{case_id}", "GET /flights", "GET /flights/{flight_id}"},
-}
-#: Names come from screening, which is asked with the caller's token and purpose and writes it down.
-_PASSED_ON = {"GET /api/cases", "GET /api/cases/{case}"}
+#: Answers without a model that hold figures.
+_NEUTRAL = {"travel": {"GET /flights", "GET /flights/{flight_id}"}}
+_OF_CASES = (Permission.STATUS_READ, Permission.TRAVEL_READ, Permission.FILES_READ, Permission.VISITS_LIST)
 #: Names of accounts, to oneself and to who looks after them.
 _ACCOUNTS = {"GET /api/me", "GET /api/accounts", "POST /api/accounts", "POST /api/accounts/{name}/password"}
 
@@ -48,9 +47,41 @@ def test_who_reads_personal_data_leaves_an_entry(service: str) -> None:
 
 
 def test_the_gateway_knows_names_from_screening_alone() -> None:
-    assert {
-        route for route, words in unaudited(_app("gateway")).items() if words - {ANYTHING}
-    } == _PASSED_ON | _ACCOUNTS
+    assert {route for route, words in unaudited(_app("gateway")).items() if words - {ANYTHING}} == _ACCOUNTS
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_each_read_is_for_a_purpose_or_is_known_to_tell_of_no_case(service: str) -> None:
+    assert _undecided(_app(service), service) == []
+
+
+def test_a_read_about_which_nobody_has_decided_is_found() -> None:
+    app = FastAPI(openapi_url=None)
+
+    @app.get("/whereabouts/{case_id}")
+    async def whereabouts(reading: Annotated[Reading, Depends(reading(Permission.TRAVEL_READ))]) -> dict[str, int]:
+        raise NotImplementedError
+
+    @app.get("/cases/{case_id}")
+    async def show_case(reading: Annotated[Reading, Depends(reading(Permission.TRAVEL_READ))]) -> dict[str, int]:
+        raise NotImplementedError
+
+    @app.get("/funds")
+    async def funds(reading: Annotated[Reading, Depends(reading(Permission.FUNDS_READ))]) -> dict[str, int]:
+        raise NotImplementedError
+
+    assert _undecided(app, "travel") == ["GET /cases/{case_id}", "GET /whereabouts/{case_id}"]
+
+
+def test_whoever_may_read_of_cases_has_a_purpose() -> None:
+    readers = {role for each in _OF_CASES for role in GRANTED[each]}
+    assert [role for role in readers if not purposes_of([role])] == []
+
+
+def _undecided(app: FastAPI, service: str) -> list[str]:
+    told = {*PERSONAL[service], *EVERYWHERE_PERSONAL}
+    untold = {route for routes in NO_CASE.values() for route in routes} - told
+    return sorted(route for route, personal in reads(app).items() if route not in (told if personal else untold))
 
 
 class _Person(BaseModel):

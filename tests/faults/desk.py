@@ -11,6 +11,9 @@ from uuid import uuid4
 
 import httpx
 
+from shared.auth.roles import Role
+from tests.support.purposes import usual_purpose
+
 #: Seconds after which one attempt's answer counts as unknown.
 PATIENCE = 8.0
 #: Seconds for which a command is repeated.
@@ -115,7 +118,7 @@ class Desk:
     async def read(self, role: str, path: str, **query: Any) -> Any:
         """What is there; None when nobody answers or there is no such thing."""
         try:
-            headers = {"Authorization": f"Bearer {await self._token(role)}"}
+            headers = {"Authorization": f"Bearer {await self._token(role)}"} | usual_purpose(Role(role))
             answer = await self._gateway.get(path, params=query, headers=headers)
         except (httpx.TransportError, _NotSignedIn):
             return None

@@ -60,7 +60,7 @@ def unsigned(**changes: Any) -> str:
 
 
 async def status(suite: Suite, token: str, path: str = CONSENT, *, service: str = "screening", **more: Any) -> int:
-    headers = {"Authorization": f"Bearer {token}", **more}
+    headers = {"Authorization": f"Bearer {token}", "Purpose": "boarding", **more}
     async with suite.client(service) as client:
         return (await client.get(path, headers=headers)).status_code
 

@@ -14,6 +14,8 @@ from uuid import uuid4
 import httpx
 
 from services.credentials import directory_token
+from shared.auth.roles import Role
+from tests.support.purposes import usual_purpose
 
 
 def free_port() -> int:
@@ -77,7 +79,7 @@ class Client:
         return self._token
 
     def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
-        headers = more.pop("headers", {}) | {"Authorization": f"Bearer {self.token}"}
+        headers = more.pop("headers", {}) | {"Authorization": f"Bearer {self.token}"} | usual_purpose(Role(self._role))
         answer = self._http.request(method, path, headers=headers, **more)
         answer.raise_for_status()
         return answer

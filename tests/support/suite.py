@@ -9,7 +9,9 @@ from uuid import uuid4
 import httpx
 
 from services.embedded import EmbeddedSuite
+from shared.auth.roles import Role
 from tests.support.bench import eventually
+from tests.support.purposes import usual_purpose
 
 #: The day on which the tests' calendars start.
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -27,8 +29,8 @@ REGISTRATION = {"office": "tripoli", "identity": OMAR, "place": "Tripoli office"
 class Operator:
     """Someone signed in at the gateway."""
 
-    def __init__(self, gateway: httpx.AsyncClient, token: str) -> None:
-        self._gateway, self._headers = gateway, {"Authorization": f"Bearer {token}"}
+    def __init__(self, gateway: httpx.AsyncClient, token: str, *roles: Role) -> None:
+        self._gateway, self._headers = gateway, {"Authorization": f"Bearer {token}"} | usual_purpose(*roles)
 
     async def get(self, path: str, **query: Any) -> httpx.Response:
         return await self._gateway.get(path, params=query, headers=self._headers)
@@ -43,7 +45,7 @@ async def sign_in(suite: Any, role: str) -> Operator:
     name, password = suite.credentials[role]
     answer = await suite.gateway.post("/api/sign-in", json={"name": name, "password": password})
     answer.raise_for_status()
-    return Operator(suite.gateway, answer.json()["access_token"])
+    return Operator(suite.gateway, answer.json()["access_token"], Role(role))
 
 
 async def at_rest(operator: Operator, *, seconds: float = 30.0) -> None:

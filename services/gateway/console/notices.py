@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse
 
 from services.gateway import emergencies
 from services.gateway.console.rendering import HEADERS, ConsoleRoute, page
+from services.gateway.emergencies import Emergency
 from services.gateway.notices import Acknowledging, acknowledge
 from shared.audit.trail import Deed
 from shared.auth.permissions import Permission
@@ -15,7 +16,7 @@ from shared.auth.principal import Principal
 from shared.auth.purposes import Purpose
 from shared.persistence.offices import seen_by, sight_of
 from shared.web.access import require
-from shared.web.commands import Desk
+from shared.web.commands import PERSONAL, Desk
 
 router = APIRouter(prefix="/notices", route_class=ConsoleRoute)
 
@@ -24,14 +25,22 @@ Told = Annotated[Principal, Depends(require(Permission.NOTICES_READ))]
 NOTICES = 200
 
 
-@router.get("")
-async def notices(request: Request, principal: Told) -> Response:
-    """Who has opened whose file in an emergency; it is an entry in the audit, as by the API."""
+async def told(request: Request, principal: Told) -> list[Emergency]:
+    """The notices; it is an entry in the audit that they are read, as by the API."""
     desk: Desk = request.app.state.desk
     async with seen_by(sight_of(principal, desk.programme), desk.database) as connection:
         found = await emergencies.latest(connection, NOTICES)
         deed = Deed(principal, "list_notices", Purpose.SUPERVISION, emergencies.subjects(found))
         await desk.trail.append(connection, deed)
+    return found
+
+
+setattr(told, PERSONAL, True)
+
+
+@router.get("")
+async def notices(request: Request, principal: Told, found: Annotated[list[Emergency], Depends(told)]) -> Response:
+    """Who has opened whose file in an emergency."""
     return page("notices.html", request, principal, notices=found)
 
 

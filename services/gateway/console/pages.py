@@ -7,13 +7,13 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from pydantic import BaseModel, BeforeValidator, Field
 
-from services.gateway.api import CaseReader, Operator, reads_for
+from services.gateway.api import CaseReader, Operator, case_reads_for, reads_for
 from services.gateway.clients import Neighbours
 from services.gateway.console.gates import gates_of
 from services.gateway.console.journey import ASIDE, JOURNEY
 from services.gateway.console.rendering import ConsoleRoute, page
 from services.gateway.console.words import days_of
-from services.gateway.reads import Reads
+from services.gateway.reads import CaseReads
 from services.gateway.repository import Filter
 from services.gateway.stages import Stage
 from shared.auth.principal import Principal
@@ -21,6 +21,7 @@ from shared.auth.purposes import purposes_of
 from shared.errors import NotFound
 from shared.web.access import access_token
 from shared.web.bodies import Name
+from shared.web.commands import PERSONAL
 
 router = APIRouter(route_class=ConsoleRoute)
 
@@ -34,12 +35,14 @@ _emptied = BeforeValidator(lambda value: value or None)
 Chosen = Annotated[Annotated[str, Field(max_length=100)] | None, _emptied]
 
 
-def reads(request: Request, operator: CaseReader) -> Reads:
-    """The operator's reads, for what the operator's role mostly reads for."""
-    return reads_for(request, operator, next(iter(purposes_of(operator.roles)), None))
+def case_reads(request: Request, operator: CaseReader) -> CaseReads:
+    """The operator's reads of cases, for what the operator's role mostly reads for."""
+    return case_reads_for(request, operator, purposes_of(operator.roles)[0])
 
 
-Reading = Annotated[Reads, Depends(reads)]
+setattr(case_reads, PERSONAL, True)
+
+CaseReading = Annotated[CaseReads, Depends(case_reads)]
 
 
 class Listing(BaseModel):
@@ -60,13 +63,13 @@ class Listing(BaseModel):
 @router.get("/")
 async def pipeline(request: Request, operator: Operator) -> Response:
     """Where every case is, live."""
-    figures = await reads_for(request, operator, None).figures()
+    figures = await reads_for(request, operator).figures()
     return page("pipeline.html", request, operator, journey=JOURNEY, aside=ASIDE, figures=figures)
 
 
 @router.get("/cases")
 async def cases(
-    request: Request, reading: Reading, operator: Operator, listing: Annotated[Listing, Query()]
+    request: Request, reading: CaseReading, operator: Operator, listing: Annotated[Listing, Query()]
 ) -> Response:
     """Cases in order of registration, filtered."""
     return await _listed(request, reading, operator, listing)
@@ -74,7 +77,7 @@ async def cases(
 
 @router.post("/cases")
 async def search(
-    request: Request, reading: Reading, operator: Operator, listing: Annotated[Listing, Form()]
+    request: Request, reading: CaseReading, operator: Operator, listing: Annotated[Listing, Form()]
 ) -> Response:
     """The same; who is searched for stands in no address, and so in nobody's log or history."""
     response = await _listed(request, reading, operator, listing)
@@ -84,7 +87,7 @@ async def search(
     return response
 
 
-async def _listed(request: Request, reading: Reads, operator: Principal, listing: Listing) -> Response:
+async def _listed(request: Request, reading: CaseReads, operator: Principal, listing: Listing) -> Response:
     filter = Filter(stage=listing.stage, office=listing.office, corridor=listing.corridor)
     found = await reading.cases(filter, q=listing.q, after=listing.after, limit=PAGE_SIZE, with_names=listing.names)
     return page(
@@ -95,25 +98,24 @@ async def _listed(request: Request, reading: Reads, operator: Principal, listing
         figures=await reading.figures(),
         stages=[*JOURNEY, *(each.stage for each in ASIDE)],
         listing=listing,
-        unnamed=listing.names and not any(row.name for row in found.cases),
     )
 
 
 @router.get("/cases/{name}")
-async def case(request: Request, reading: Reading, operator: Operator, name: Name) -> Response:
+async def case(request: Request, reading: CaseReading, operator: Operator, name: Name) -> Response:
     """One case, by its id or reference."""
     found = await reading.case(_id_or_reference(name), with_parts=True, with_names=True)
     return page("case.html", request, operator, case=found, gates=gates_of(found), days=days_of(found.timeline))
 
 
 @router.get("/flights")
-async def flights(request: Request, reading: Reading, operator: Operator) -> Response:
+async def flights(request: Request, reader: CaseReader, operator: Operator) -> Response:
     """Flights, the latest departure first."""
-    return page("flights.html", request, operator, flights=await reading.flights(FLIGHTS))
+    return page("flights.html", request, operator, flights=await reads_for(request, reader).flights(FLIGHTS))
 
 
 @router.get("/flights/{flight_id}")
-async def flight(request: Request, reading: Reading, operator: Operator, flight_id: UUID) -> Response:
+async def flight(request: Request, reading: CaseReading, operator: Operator, flight_id: UUID) -> Response:
     """One flight: its figures as travel has them, and the cases on it."""
     known = await reading.flights(FLIGHTS)
     found = next((each for each in known if each.flight_id == flight_id), None)

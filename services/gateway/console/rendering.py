@@ -17,7 +17,9 @@ from services.gateway.console.assets import asset_url
 from services.gateway.duties import PasswordMustBeChanged, SecondFactorMustBeEnrolled
 from services.gateway.sessions import Sessions, is_session
 from shared.auth.accounts import Whose
+from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
+from shared.auth.purposes import purposes_of
 from shared.errors import HomewardError, Unauthenticated
 from shared.web.access import access_token
 from shared.web.problems import problem_of
@@ -55,7 +57,14 @@ def page(template: str, request: Request, principal: Principal | None, status: i
     """The template as a page for the principal."""
     service = request.app.state.service
     made = environment().get_template(template)
-    frame = {"confined": False, "unprotected": principal is not None and _unprotected(request)}
+    frame = {
+        "confined": False,
+        "unprotected": principal is not None and _unprotected(request),
+        # What the live stream is watched for, by who may.
+        "watches": next(iter(purposes_of(principal.roles)), None)
+        if principal and principal.may(Permission.STATUS_READ)
+        else None,
+    }
     content = made.render(
         principal=principal,
         path=request.url.path,

@@ -14,13 +14,13 @@ from services.screening.repository import Unit
 from services.screening.usecases import erasure
 from shared.auth.permissions import Permission
 from shared.web.bodies import Body
-from shared.web.commands import Command, Reading, command, reading
+from shared.web.commands import Command, PersonalReading, command, personal
 
 router = APIRouter(tags=["erasure"])
 
 Requesting = Annotated[Command[Unit], Depends(command(Permission.ERASURES_REQUEST))]
 Approving = Annotated[Command[Unit], Depends(command(Permission.ERASURES_APPROVE))]
-Looking = Annotated[Reading, Depends(reading(Permission.ERASURES_READ))]
+Looking = Annotated[PersonalReading, personal(Permission.ERASURES_READ)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
@@ -91,6 +91,9 @@ async def show_erasures(reading: Looking, limit: Limit = 200) -> Erasures:
     ended_by = today - retention.after_end + retention.reported
     due = await repository.to_be_erased(reading.connection, ended_by, limit)
     requested = await repository.erasures_requested(reading.connection, limit)
+    reading.disclose([], None)
+    for each in (*due, *requested):
+        reading.disclose([each.id], each.office)
     return Erasures(
         requested=[
             Waiting(

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from services.screening import repository
@@ -20,13 +20,13 @@ from shared.auth.principal import Principal
 from shared.errors import NotFound
 from shared.protection.vault import Erased
 from shared.web.bodies import Body
-from shared.web.commands import PersonalReading, Reading, personal, reading
+from shared.web.commands import PersonalReading, personal
 
 router = APIRouter(tags=["reads"])
 
 Caring = Annotated[PersonalReading, personal(Permission.FILES_READ)]
-Looking = Annotated[Reading, Depends(reading(Permission.GATES_READ))]
-Boarding = Annotated[Reading, Depends(reading(Permission.CONSENT_READ))]
+Looking = Annotated[PersonalReading, personal(Permission.GATES_READ)]
+Boarding = Annotated[PersonalReading, personal(Permission.CONSENT_READ)]
 Naming = Annotated[PersonalReading, personal(Permission.IDENTITIES_READ)]
 Searching = Annotated[PersonalReading, personal(Permission.CASES_SEARCH)]
 Deciding = Annotated[PersonalReading, personal(Permission.DUPLICATES_READ)]
@@ -171,13 +171,16 @@ async def show_case(case_id: UUID, reading: Caring) -> CaseView:
 @router.get("/cases/{case_id}/gates")
 async def show_gates(case_id: UUID, reading: Looking) -> Gates:
     """What is met and what is missing."""
-    return _gates(await _case(reading, case_id), reading.clock.now())
+    case = await _case(reading, case_id)
+    reading.disclose([case_id], case.office)
+    return _gates(case, reading.clock.now())
 
 
 @router.get("/cases/{case_id}/consent")
 async def show_consent(case_id: UUID, reading: Boarding) -> Consent:
     """Whether the person consents and nothing holds the case."""
     case = await _case(reading, case_id)
+    reading.disclose([case_id], case.office)
     return Consent(
         consent=case.consents, recipients=case.recipients, holds=len(case.open_holds), checked_at=reading.clock.now()
     )
@@ -233,7 +236,7 @@ async def show_duplicates(
     }
 
 
-async def _case(reading: Reading, case_id: UUID) -> Case:
+async def _case(reading: PersonalReading, case_id: UUID) -> Case:
     found = await repository.cases_of(reading.connection, [case_id])
     if not found:
         raise NotFound(f"There is no case {case_id}.")

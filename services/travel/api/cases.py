@@ -16,15 +16,16 @@ from services.travel.queries import read_party
 from services.travel.repository import Unit, policy_of
 from services.travel.usecases import cases as usecases
 from shared.auth.permissions import Permission
+from shared.auth.purposes import Purpose
 from shared.web.bodies import Body, Day
-from shared.web.commands import Command, Reading, command, reading
+from shared.web.commands import Command, PersonalReading, command, personal
 
 router = APIRouter(tags=["travel: cases"])
 
 WithPapers = Annotated[Command[Unit], Depends(command(Permission.PAPERS_RECORD))]
 AtTheDesk = Annotated[Command[Unit], Depends(command(Permission.BOARDING_RECORD))]
 AtReception = Annotated[Command[Unit], Depends(command(Permission.ARRIVALS_RECORD))]
-Read = Annotated[Reading, Depends(reading(Permission.TRAVEL_READ))]
+Read = Annotated[PersonalReading, personal(Permission.TRAVEL_READ)]
 
 Authority = Annotated[str, Field(min_length=2, max_length=80, examples=["embassy-pk"])]
 Reason = Annotated[str, Field(min_length=3, max_length=1000)]
@@ -106,7 +107,7 @@ class GatesAnswer(BaseModel):
 async def request_document(case_id: UUID, body: DocumentRequest, command: WithPapers, request: Request) -> Answer:
     """Ask an authority for the travel document."""
     kind = body.kind
-    asked = await Screening(request.app.state.service.client("screening")).consent(case_id)
+    asked = await Screening(request.app.state.service.client("screening")).consent(case_id, Purpose.TRAVEL_DOCUMENTS)
     return await command.run(
         lambda uow: usecases.request_paper(uow, case_id, Gate.DOCUMENT, body.authority, kind, asked)
     )
@@ -129,7 +130,7 @@ async def refuse_document(case_id: UUID, body: WithReason, command: WithPapers) 
 async def request_exit_visa(case_id: UUID, body: ExitVisaRequest, command: WithPapers, request: Request) -> Answer:
     """Ask the authority in charge for the exit visa."""
     kind = PaperKind.EXIT_VISA
-    asked = await Screening(request.app.state.service.client("screening")).consent(case_id)
+    asked = await Screening(request.app.state.service.client("screening")).consent(case_id, Purpose.TRAVEL_DOCUMENTS)
     return await command.run(
         lambda uow: usecases.request_paper(uow, case_id, Gate.EXIT_VISA, body.authority, kind, asked)
     )
@@ -182,6 +183,8 @@ async def correct_arrival(case_id: UUID, body: ArrivalCorrection, command: AtRec
 async def show_case(case_id: UUID, reading: Read) -> Answer:
     """What travel knows of a case; numbers of papers are on manifests only."""
     case, party = await read_party(reading.connection, case_id, policy_of(reading.programme))
+    for each in (case, *party.travelling):
+        reading.disclose([each.id], each.office or None)
     return {
         "case_id": case.id,
         "status": case.status,
@@ -209,6 +212,7 @@ def _paper(case: Case, gate: Gate) -> Answer | None:
 async def show_gates(case_id: UUID, reading: Read, on: Day | None = None) -> GatesAnswer:
     """What is met, missing or lapsing: at the flight's date, or on another day."""
     case, party = await read_party(reading.connection, case_id, policy_of(reading.programme))
+    reading.disclose([case_id], case.office or None)
     at = _moment(case, party, on) if on else None
     return _gates(party.evaluate(case, reading.clock.now(), at))
 

@@ -9,6 +9,7 @@ from services.travel.api.cases import Answer, AtTheDesk, Reason
 from services.travel.clients import Screening
 from services.travel.domain.vocabulary import RefusedBy
 from services.travel.usecases import flights as usecases
+from shared.auth.purposes import Purpose
 from shared.web.bodies import Body
 
 router = APIRouter(tags=["travel: departure"])
@@ -47,7 +48,7 @@ class Departure(Body):
 @router.post("/flights/{flight_id}/boarding")
 async def board(flight_id: UUID, body: Boarding, command: AtTheDesk, request: Request) -> Answer:
     """Let a person on board: consent and holds are asked of screening before the record is made."""
-    asked = await Screening(request.app.state.service.client("screening")).consent(body.case_id)
+    asked = await Screening(request.app.state.service.client("screening")).consent(body.case_id, Purpose.BOARDING)
     return await command.run(
         lambda uow: usecases.board(
             uow,

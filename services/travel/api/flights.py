@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from services.travel.airports import CARRIER, country_of
-from services.travel.api.cases import Answer, Read, Reason
+from services.travel.api.cases import Answer, Reason
 from services.travel.clients import Screening
 from services.travel.domain.case import Case
 from services.travel.domain.flight import Flight, FlightStatus, Passenger
@@ -21,13 +21,15 @@ from shared.auth.purposes import Purpose
 from shared.errors import Invalid
 from shared.programme import Programme
 from shared.web.bodies import Body
-from shared.web.commands import Command, PersonalReading, command, personal
+from shared.web.commands import Command, PersonalReading, Reading, command, personal, reading
 
 router = APIRouter(tags=["travel: flights"])
 
 Planning = Annotated[Command[Unit], Depends(command(Permission.FLIGHTS_PLAN))]
 Seating = Annotated[Command[Unit], Depends(command(Permission.SEATS_GIVE))]
 Locking = Annotated[Command[Unit], Depends(command(Permission.MANIFEST_LOCK))]
+#: Flights and their figures, without passengers.
+Read = Annotated[Reading, Depends(reading(Permission.TRAVEL_READ))]
 ReadManifest = Annotated[PersonalReading, personal(Permission.MANIFEST_READ)]
 Airport = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="IATA code", examples=["MJI"])]
 

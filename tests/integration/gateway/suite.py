@@ -19,8 +19,8 @@ from shared.auth.roles import Role
 from shared.auth.tokens import Signer
 from shared.messaging.inprocess import InProcessBus
 from shared.protection.wrapping import first_keys
-from tests.integration.reintegration.stage import usual_purpose
 from tests.support.bench import eventually
+from tests.support.purposes import usual_purpose
 
 SERVICES = ("screening", "travel", "reintegration", "monitoring")
 

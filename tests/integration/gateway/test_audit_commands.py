@@ -190,7 +190,10 @@ async def test_what_happened_to_a_case_is_found_over_all_services(
     found = await homeward("audit", "search", "--case", case, "--actor", "user:amina", "--json")
     assert found.exit_code == 0, found.output
     acts = [(each["service"], each["action"], each["purpose"]) for each in json.loads(found.stdout)]
-    assert acts == [("screening", "register_case", "case-work"), ("screening", "show_identities", "case-work")]
+    assert set(acts) == {
+        *(("screening", each, "case-work") for each in ("register_case", "show_identities", "show_gates")),
+        *((each, "show_case", "case-work") for each in ("gateway", "travel")),
+    }
     assert "Searched" not in found.stdout
     again = await homeward("audit", "search", "--case", case)
     assert "search_audit" in again.stdout and "register_case" in again.stdout
@@ -198,15 +201,31 @@ async def test_what_happened_to_a_case_is_found_over_all_services(
     assert json.loads(none.stdout) == []
 
 
-async def test_names_and_searches_at_the_gateway_need_a_purpose(suite: Suite, caseworker: httpx.AsyncClient) -> None:
+async def test_what_tells_of_cases_at_the_gateway_needs_a_purpose(suite: Suite, caseworker: httpx.AsyncClient) -> None:
     case = (await suite.register(caseworker, given_name="Unasked"))["case_id"]
     await suite.shown(caseworker, case, "registered")
-    for path in (f"/api/cases/{case}?names=true", "/api/cases?names=true", "/api/cases?q=Unasked"):
+    for path in (f"/api/cases/{case}", "/api/cases?names=true", "/api/cases?q=Unasked", "/api/cases", "/api/stream"):
         answer = await caseworker.get(path, headers={"Purpose": ""})
         assert (answer.status_code, answer.json()["type"]) == (422, "/problems/purpose-needed"), path
         assert "case-work" in answer.json()["purposes"]
         assert (await caseworker.get(path, headers={"Purpose": "boarding"})).status_code == 403
-    assert (await caseworker.get(f"/api/cases/{case}", headers={"Purpose": ""})).status_code == 200
+    assert (await caseworker.get("/api/flights", headers={"Purpose": ""})).status_code == 200
+
+
+async def test_reads_of_cases_at_the_gateway_are_in_the_audit_of_the_cases_office(
+    suite: Suite, homeward: Command
+) -> None:
+    reader = suite.user(Role.CASEWORKER, name="reads-cases")
+    case = await suite.register(reader, given_name="Watched", office="abidjan")
+    await suite.shown(reader, case["case_id"], "registered")
+    pages = ("/api/cases", f"/cases/{case['reference']}", "/cases")
+    for path in pages:
+        query = {"office": "abidjan"} if path.endswith("cases") else {}
+        assert (await reader.get(path, params=query)).status_code == 200
+    found = await homeward("audit", "search", "--actor", "user:reads-cases", "--case", case["case_id"], "--json")
+    entries = [each for each in json.loads(found.stdout) if each["service"] == "gateway"]
+    assert {"show_case", "list_cases", "case", "cases"} == {each["action"] for each in entries}
+    assert {(each["office"], each["purpose"]) for each in entries} == {("abidjan", "case-work")}
 
 
 async def test_auditors_see_figures_and_no_case(suite: Suite, caseworker: httpx.AsyncClient) -> None:

@@ -147,7 +147,7 @@ async def test_a_changed_password_opens_the_rest_and_ends_what_else_was_open(sui
     first, person.password = person.password, CHOSEN
     assert (await person.change(here, old=first)).status_code == 204
     assert (await person.http.get("/api/me", headers=here)).json()["name"] == person.name
-    assert (await person.http.get("/api/cases", headers=here)).status_code == 200
+    assert (await person.http.get("/api/flights", headers=here)).status_code == 200
     assert (await person.http.get("/api/me", headers=there)).status_code == 401
     assert kind(await person.sign_in(password=first)) == (401, "wrong-credentials")
     again = await person.session()

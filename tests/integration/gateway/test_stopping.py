@@ -43,7 +43,8 @@ class Gateway:
         urls, servers = dict.fromkeys(SERVICES, f"http://{NOBODY}"), {"AMQP_URL": f"amqp://guest:guest@{NOBODY}/"}
         own = environment_of("gateway", credentials, folder, port, urls, None, servers | {"DATABASE_URL": database_url})
         token = Signer(credentials.key).issue(MANAGER)
-        self.url, self.headers = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {token}"}
+        self.url = f"http://127.0.0.1:{port}"
+        self.headers = {"Authorization": f"Bearer {token}", "Purpose": "supervision"}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "services.gateway"], env=os.environ | own, stdout=log, stderr=log
@@ -134,9 +135,8 @@ def suite_in_one_process(folder: Path) -> Iterator[tuple[Homeward, int]]:
 async def test_a_suite_in_one_process_with_an_open_stream_stops_at_once_too(tmp_path: Path) -> None:
     with suite_in_one_process(tmp_path) as (up, port):
         token = Client(port, tmp_path / "data", "manager").token
-        client = httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {token}"}, timeout=30
-        )
+        headers = {"Authorization": f"Bearer {token}", "Purpose": "supervision"}
+        client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30)
         async with client, followed(client) as reading:
             begun = time.monotonic()
             code = await asyncio.to_thread(up.stop)

@@ -180,7 +180,7 @@ async def test_the_stream_is_served_as_server_sent_events(suite: Suite, admin: h
 
     await eventually(started)
     port = server.servers[0].sockets[0].getsockname()[1]
-    headers = {"Authorization": admin.headers["Authorization"]}
+    headers = {"Authorization": admin.headers["Authorization"], "Purpose": "case-work"}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=10) as http:
         async with http.stream("GET", "/api/stream") as answer:
             assert answer.headers["content-type"].startswith("text/event-stream")

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from services.servers import fresh_database
 from shared.auth.keys import generate_key, key_set, public_pem
 from shared.auth.principal import EVERY_OFFICE, Principal
-from shared.auth.purposes import SERVICE_PURPOSES, purposes_of
+from shared.auth.purposes import SERVICE_PURPOSES
 from shared.auth.roles import Role
 from shared.auth.services import Identity
 from shared.auth.tokens import Signer
@@ -29,6 +29,7 @@ from shared.service import Service
 from shared.settings import ServiceSettings
 from shared.web.clients import ServiceAuth
 from shared.web.purpose import HEADER
+from tests.support.purposes import usual_purpose
 
 #: Seconds within which whatever was told has had its effect.
 DEADLINE = 15.0
@@ -152,11 +153,6 @@ class Stage:
             migrations=Path(__file__).parent / "neighbour",
             bus=self._bus,
         ).app
-
-
-def usual_purpose(*roles: Role) -> dict[str, str]:
-    """The header with what these roles mostly read personal data for."""
-    return {HEADER: purposes_of(roles)[0]} if purposes_of(roles) else {}
 
 
 class User:

@@ -60,7 +60,8 @@ class Office(Stage):
         """Screening's two reads: everybody consents who has not withdrawn there."""
 
         @app.get("/cases/{case_id}/consent")
-        async def consent(case_id: UUID) -> dict[str, Any]:
+        async def consent(case_id: UUID, request: Request) -> dict[str, Any]:
+            assert request.headers["Purpose"] in ("travel-documents", "boarding")
             to = [] if case_id in self.withdrawn else ["embassy", "exit_authority", "carrier"]
             return {"consent": bool(to), "recipients": [each for each in to if each != self.kept_from], "holds": 0}
 

@@ -97,10 +97,11 @@ def test_groups_are_told_with_an_example_to_show(gateway: Gateway) -> None:
     assert f"screening {CASE} 4" in line
 
 
-def test_a_case_is_replayed_by_its_reference(gateway: Gateway) -> None:
-    gateway.answers["GET /api/cases"] = lambda _: {"cases": [{"case_id": CASE}], "next": None}
+def test_a_case_is_replayed_by_its_id_for_who_runs_the_suite_looks_none_up(gateway: Gateway) -> None:
+    assert "no case's id" in str(_run("replay", "--case", "TRI-000001").exception)
+    assert gateway.asked == []
     gateway.answers["POST /api/dead-letters/replay"] = lambda _: {"events": 3, "gaps": []}
-    assert _run("replay", "--case", "TRI-000001").stdout.startswith("3 replayed")
+    assert _run("replay", "--case", CASE).stdout.startswith("3 replayed")
     assert gateway.asked[-1] == ("POST /api/dead-letters/replay", {"case": CASE})
 
 

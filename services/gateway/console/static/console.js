@@ -70,9 +70,10 @@ function changed(event) {
 }
 
 function open() {
-  if (source || document.hidden || !document.querySelector("[data-live]")) return;
+  const watches = document.body.dataset.watches;
+  if (source || document.hidden || !watches || !document.querySelector("[data-live]")) return;
   tell("waiting");
-  source = new EventSource("/api/stream");
+  source = new EventSource(`/api/stream?purpose=${watches}`);
   source.addEventListener("open", () => tell("live"));
   source.addEventListener("changed", changed);
   source.addEventListener("error", () => {
