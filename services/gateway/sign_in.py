@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
+from services.gateway import entrance
 from services.gateway.admission import Own
 from services.gateway.duties import Duty
 from services.gateway.sessions import SESSION_SECONDS, Sessions, sessions
@@ -48,15 +49,16 @@ class Me(BaseModel):
 @router.post("/sign-in", dependencies=[Depends(open_to_all)])
 async def sign_in(body: SignIn, request: Request, each: Local) -> SignedIn:
     """A session for a name, its password and its code. After five failures the name has to wait."""
-    token, account = await each.open(body.name, body.password, body.code, address_of(request))
+    address = address_of(request)
+    token, account = await entrance.enter(request, each, body.name, body.password, body.code, address)
     duties = each.policy.duties(account)
     return SignedIn(access_token=token, expires_in=SESSION_SECONDS, roles=sorted(account.roles), duties=duties)
 
 
 @router.post("/sign-out", status_code=204)
-async def sign_out(own: Own, each: Local) -> Response:
+async def sign_out(request: Request, own: Own, each: Local) -> Response:
     """The session is over: whoever still holds its word is refused."""
-    each.end(own.token)
+    await entrance.leave(request, each, own.token)
     return Response(status_code=204)
 
 

@@ -19,6 +19,7 @@ from shared.messaging.finding import find
 from shared.messaging.outbox import Head
 from shared.web.access import of_every_office, open_to_all, require
 from shared.web.bodies import Body, Moment, Name, Position
+from shared.web.deeds import note
 
 router = APIRouter(tags=["internal"], dependencies=[Depends(of_every_office)])
 #: Of the process, for whatever watches over it.
@@ -163,8 +164,9 @@ async def clock(request: Request, _: SuiteReader) -> dict[str, datetime]:
 
 
 @router.post("/clock")
-async def set_clock(request: Request, _: Conductor, body: NewTime) -> dict[str, datetime]:
+async def set_clock(request: Request, conductor: Conductor, body: NewTime) -> dict[str, datetime]:
     """Set the programme's time; what falls due is done before the answer."""
+    await note(request, conductor)
     await request.app.state.service.set_clock(body.now)
     return {"now": request.app.state.service.clock.now()}
 

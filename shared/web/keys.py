@@ -6,10 +6,14 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 
 from shared.auth.permissions import Permission
+from shared.auth.principal import Principal
 from shared.protection.vault import Vault, key_ids, wrapped_otherwise
 from shared.web.access import of_every_office, require
+from shared.web.deeds import note
 
 router = APIRouter(tags=["internal"], dependencies=[Depends(of_every_office)])
+
+Keeper = Annotated[Principal, Depends(require(Permission.KEYS_WRAP))]
 
 
 class Keys(BaseModel):
@@ -36,11 +40,14 @@ async def show_keys(request: Request) -> Keys:
         return Keys(current=vault.wrapping.current, wraps=await key_ids(connection))
 
 
-@router.post("/keys/wrap", dependencies=[Depends(require(Permission.KEYS_WRAP))])
-async def wrap_again(request: Request, limit: Annotated[int, Query(ge=1, le=5000)] = 1000) -> WrappedAgain:
+@router.post("/keys/wrap")
+async def wrap_again(
+    request: Request, keeper: Keeper, limit: Annotated[int, Query(ge=1, le=5000)] = 1000
+) -> WrappedAgain:
     """Wrap some of the data keys with the current key; ask again while any are left. Nothing stops meanwhile."""
     service = request.app.state.service
     vault: Vault = service.vault
+    await note(request, keeper)
     wrapped = await service.database.retried(lambda connection: vault.wrap_again(connection, limit))
     async with service.database.transaction() as connection:
         left = await wrapped_otherwise(connection, vault.wrapping.current)

@@ -22,6 +22,7 @@ from shared.messaging.reconciler import Unreachable
 from shared.persistence.database import is_transient
 from shared.web.access import of_every_office, require
 from shared.web.bodies import LARGEST, Body, Name, Position
+from shared.web.deeds import note
 from shared.web.description import problems
 
 log = structlog.get_logger()
@@ -158,6 +159,7 @@ async def unreadable_one(request: Request, _: Reader, id: Position) -> Any:
 @router.post("/unreadable/{id}/dismiss")
 async def dismiss(request: Request, principal: Admin, id: Position, body: Dismissed) -> dict[str, str]:
     """Delete it; who decided that and why stays on record."""
+    await note(request, principal)
     await request.app.state.service.unreadables.dismiss(id, by=principal.id, reason=body.reason)
     return {"decided": "dismiss"}
 
@@ -174,6 +176,7 @@ async def replay(
     From nothing: a line of JSON each second with how far the rebuild is, the last one with its end.
     """
     service = request.app.state.service
+    await note(request, principal, "rebuild" if from_nothing else "compare_logs")
     if not from_nothing:
         found: Comparison = await service.comparer.compare()
         return found
@@ -198,6 +201,7 @@ async def _decided(
     request: Request, principal: Principal, selection: Selection, decision: Decision, **more: Any
 ) -> dict[str, Any]:
     service = request.app.state.service
+    await note(request, principal)
     events = await service.dead_letters.decide(selection, decision, by=principal.id, **more)
     try:
         await service.consumer.retry_parked()

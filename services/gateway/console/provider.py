@@ -5,12 +5,21 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from services.gateway import session_cookie
+from services.gateway import entrance, session_cookie
 from services.gateway.console.rendering import HEADERS, ConsoleRoute, page
 from services.gateway.console.sign_in import Target, local, sign_in_page
-from services.gateway.oidc import CALLBACK, PATIENCE_SECONDS, Answer, ProviderSignIn
+from services.gateway.oidc import (
+    CALLBACK,
+    PATIENCE_SECONDS,
+    Answer,
+    NotSignedIn,
+    ProviderSignIn,
+    Session,
+    UnusableToken,
+)
 from shared.errors import NotFound, Unauthenticated, Unavailable
 from shared.web.access import open_to_all
+from shared.web.deeds import note
 
 router = APIRouter(route_class=ConsoleRoute, dependencies=[Depends(open_to_all)])
 
@@ -58,7 +67,7 @@ async def begin(request: Request, each: Elsewhere, to: Target = "/") -> Response
 async def finish(request: Request, each: Elsewhere, answer: Annotated[Answer, Query()]) -> Response:
     """Back from the provider: signed in, or told what is wrong."""
     try:
-        session = await each.finish(answer, request.cookies.get(COOKIE, ""))
+        session = await _finish(request, each, answer)
     except (Unauthenticated, Unavailable) as error:
         response = sign_in_page(request, error.status, to="/", fault=str(error))
     else:
@@ -67,6 +76,17 @@ async def finish(request: Request, each: Elsewhere, answer: Annotated[Answer, Qu
         session_cookie.keep(response, session.token, seconds=session.seconds, secure=_secure(request))
     response.delete_cookie(COOKIE, path=_PATH, httponly=True, samesite="lax", secure=_secure(request))
     return response
+
+
+async def _finish(request: Request, each: ProviderSignIn, answer: Answer) -> Session:
+    try:
+        session = await each.finish(answer, request.cookies.get(COOKIE, ""))
+    except (NotSignedIn, UnusableToken):
+        # Whoever comes back has begun here, and each time needs a new note of ours: strangers' rates are the limit.
+        await note(request, entrance.STRANGER, entrance.FAILED)
+        raise
+    await note(request, session.principal, entrance.SIGNED_IN)
+    return session
 
 
 def _secure(request: Request) -> bool:

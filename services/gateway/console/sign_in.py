@@ -6,15 +6,16 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from services.gateway import session_cookie
+from services.gateway import entrance, session_cookie
 from services.gateway.attempts import TooManyAttempts
 from services.gateway.console.rendering import HEADERS, ConsoleRoute, page
 from services.gateway.oidc import ProviderSignIn
 from services.gateway.proof import SecondFactorNeeded, WrongCode, WrongCredentials
 from services.gateway.sessions import Sessions, is_session, sessions
 from services.gateway.sign_in import address_of
-from shared.errors import Forbidden, Unauthenticated
+from shared.errors import Forbidden, Unauthenticated, Unavailable
 from shared.web.access import access_token, open_to_all
+from shared.web.deeds import note
 
 router = APIRouter(route_class=ConsoleRoute, dependencies=[Depends(open_to_all)])
 
@@ -51,7 +52,7 @@ async def sign_in(
 ) -> Response:
     """Sign in, or say what is wrong."""
     try:
-        token, account = await each.open(name, password, code, address_of(request))
+        token, account = await entrance.enter(request, each, name, password, code, address_of(request))
     except (WrongCredentials, SecondFactorNeeded, WrongCode, TooManyAttempts) as error:
         fault = WORDS.get(type(error), str(error))
         coded = isinstance(error, SecondFactorNeeded | WrongCode)
@@ -79,9 +80,12 @@ async def _end(request: Request, token: str) -> str | None:
     accounts: Sessions | None = request.app.state.sessions
     provider: ProviderSignIn | None = request.app.state.provider_sign_in
     if accounts and is_session(token):
-        accounts.end(token)
-        return None
-    return await provider.farewell(token) if provider else None
+        await entrance.leave(request, accounts, token)
+    elif provider and provider.provider.issued(token):
+        with suppress(Unauthenticated, Unavailable):
+            await note(request, await provider.provider.verify(token), entrance.SIGNED_OUT)
+        return await provider.farewell(token)
+    return None
 
 
 def sign_in_page(

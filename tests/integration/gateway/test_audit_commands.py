@@ -91,6 +91,7 @@ REWRITTEN = (
 async def test_a_sound_audit_is_verified_with_its_signed_heads(
     suite: Suite, caseworker: httpx.AsyncClient, homeward: Command
 ) -> None:
+    await heads_of(suite).export()
     last = await written(suite, caseworker)
     assert await heads_of(suite).export() == 1
     assert await heads_of(suite).export() == 0
