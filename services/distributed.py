@@ -52,9 +52,8 @@ def environment_of(
     }
     if simulated:
         values["CLOCK_START"] = simulated.isoformat()
-    if name != "gateway":
-        values |= {"KEY_FILE": str(accounts.keys_file), "ERASURES": str(data / "erasures" / f"{name}.jsonl")}
-    else:
+    values |= {"KEY_FILE": str(accounts.keys_file), "ERASURES": str(data / "erasures" / f"{name}.jsonl")}
+    if name == "gateway":
         # As in the embedded suite: the simulator plays everybody at once.
         values |= {"REQUESTS_PER_SECOND": "2000", "BURST": "20000"} if simulated else {}
         values |= {"PRIVATE_KEY": str(accounts.key_file), "ACCOUNTS": str(accounts.accounts_file)}

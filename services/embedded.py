@@ -94,9 +94,8 @@ class EmbeddedSuite:
             "audit_key": self.accounts.audit_key(name),
             "audit_export": self.accounts.audit_export,
         }
-        if name != "gateway":
-            values |= {"key_file": self.accounts.keys_file, "erasures": self.data / "erasures" / f"{name}.jsonl"}
-        else:
+        values |= {"key_file": self.accounts.keys_file, "erasures": self.data / "erasures" / f"{name}.jsonl"}
+        if name == "gateway":
             # The simulator plays everybody at once, by one account for each role.
             values |= {"requests_per_second": 2000, "burst": 20_000} if self.simulated else {}
             values |= {"private_key": self.accounts.key_file, "accounts": self.accounts.accounts_file}

@@ -41,7 +41,7 @@ from shared.messaging.relay import Relay
 from shared.messaging.unreadable import Unreadables
 from shared.persistence import migrations
 from shared.persistence.database import Database, rows, run
-from shared.persistence.sealing import erase_again, seal_everything, sealed_stores
+from shared.persistence.sealing import erase_again, seal_everything, seals
 from shared.persistence.unit_of_work import Surroundings, UnitOfWork
 from shared.programme import load_programme
 from shared.protection.register import Register
@@ -95,7 +95,7 @@ class Service:
         self.queue = f"homeward.{name}"
         self.telemetry = telemetry or Telemetry(name, otlp_endpoint=settings.otlp_endpoint or None)
         self.database = database or Database(settings.database_url, name=f"homeward {name}")
-        self.vault = Vault(wrapping_of(settings)) if sealed_stores(unit) else None
+        self.vault = Vault(wrapping_of(settings)) if seals(unit) else None
         if self.vault:
             equip(self.database, self.vault)
         self.bus: Bus = bus or RabbitBus(settings.amqp_url, f"homeward {name}")

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from services.cli.connection import DEFAULT_DATA, DEFAULT_URL, Connection, Data, Token, Url, connected
 from services.cli.failure import Failure
-from services.cli.services import Producer
+from services.cli.services import Service
 from shared.protection.wrapping import read_keys, write_keys
 
 app = typer.Typer(help="Show, rotate and retire the keys that wrap people's data keys.", no_args_is_help=True)
@@ -21,7 +21,7 @@ def show(url: Url = DEFAULT_URL, token: Token = "", data: Data = DEFAULT_DATA) -
     """Show which key is the current one in each service, and how many data keys each one wraps."""
     table = Table("Service", "Current key", "Data keys by key", box=None)
     with connected(url, token, data, "admin") as gateway:
-        for service in Producer:
+        for service in Service:
             found = _keys(gateway, service)
             wraps = ", ".join(f"{key_id}: {count}" for key_id, count in found["wraps"].items())
             table.add_row(service, found["current"], wraps)
@@ -33,7 +33,7 @@ def rotate(url: Url = DEFAULT_URL, token: Token = "", data: Data = DEFAULT_DATA)
     """Make a new key in the data directory and wrap every data key with it, while the suite runs."""
     path = data.expanduser() / "keys.json"
     with connected(url, token, data, "admin") as gateway:
-        for service in Producer:
+        for service in Service:
             _keys(gateway, service)
         keys = read_keys(path)
         keys = keys.with_new(_new_id(keys.keys))
@@ -62,7 +62,7 @@ def retire(
     with connected(url, token, data, "admin") as gateway:
         # What began before the rotation and was committed after it.
         _wrap(gateway)
-        for service in Producer:
+        for service in Service:
             if count := _keys(gateway, service)["wraps"].get(key_id):
                 raise Failure(f"{key_id} still wraps {count} data keys of {service}: `homeward keys wrap` first")
     write_keys(path, read_keys(path).without(key_id))
@@ -70,7 +70,7 @@ def retire(
 
 
 def _wrap(gateway: Connection, expected: str | None = None, path: Path | None = None) -> None:
-    for service in Producer:
+    for service in Service:
         done, left = 0, 1
         while left:
             report = gateway.post(f"/api/{service}/keys/wrap")
@@ -80,7 +80,7 @@ def _wrap(gateway: Connection, expected: str | None = None, path: Path | None = 
             typer.echo(f"{service}: {done} data keys wrapped, {left} left", err=True)
 
 
-def _keys(gateway: Connection, service: Producer) -> Any:
+def _keys(gateway: Connection, service: Service) -> Any:
     return gateway.get(f"/api/{service}/keys")
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.gateway.repository import Unit
+from services.gateway.repository import REASONS, Unit
 from shared.auth.ledger import system_time
 from shared.persistence.database import rows, run
 from shared.scheduler import Scheduled
@@ -26,8 +26,8 @@ class Emergency(BaseModel):
     #: The account's id, as the audit has it, and its name.
     actor: str
     name: str
-    #: None once its 90 days are over.
-    reason: str | None
+    #: None once its 90 days are over or the person is erased, and where it is of no matter.
+    reason: str | None = None
     opened_at: datetime
     until: datetime
     revoked_at: datetime | None = None
@@ -36,8 +36,12 @@ class Emergency(BaseModel):
     acknowledged_by: str | None = None
 
 
-_COLUMNS = ", ".join(Emergency.model_fields)
-_INSERT = f"INSERT INTO break_glass ({_COLUMNS}) VALUES ({', '.join(f':{each}' for each in Emergency.model_fields)})"
+_INSERT = (
+    f"INSERT INTO break_glass ({', '.join(Emergency.model_fields)})"
+    f" VALUES ({', '.join(f':{each}' for each in Emergency.model_fields)})"
+)
+#: The reason is sealed, and read by who is told of it alone.
+_COLUMNS = ", ".join(name for name in Emergency.model_fields if name != "reason")
 
 
 def now() -> datetime:
@@ -46,8 +50,9 @@ def now() -> datetime:
 
 
 async def add(connection: AsyncConnection, emergency: Emergency) -> None:
-    """Keep a new one."""
-    await run(connection, _INSERT, **emergency.model_dump())
+    """Keep a new one. Raises Erased."""
+    reason = await REASONS.sealed(connection, emergency.case_id, str(emergency.id), emergency.reason or "")
+    await run(connection, _INSERT, **(emergency.model_dump() | {"reason": reason}))
 
 
 async def current(connection: AsyncConnection, actor: str, case_id: UUID) -> Emergency | None:
@@ -73,7 +78,10 @@ async def find(connection: AsyncConnection, id: UUID) -> Emergency | None:
 async def latest(connection: AsyncConnection, limit: int) -> list[Emergency]:
     """Those that the transaction sees: whom nobody has acknowledged first, then the newest."""
     statement = f"SELECT {_COLUMNS} FROM break_glass ORDER BY acknowledged_at IS NOT NULL, opened_at DESC LIMIT :limit"
-    return [_read(row) for row in await rows(connection, statement, limit=limit)]
+    found = [_read(row) for row in await rows(connection, statement, limit=limit)]
+    ids = [each.id for each in found]
+    reasons = {row.id: reason for row, reason in await REASONS.read(connection, "id = ANY(:ids)", ids=ids)}
+    return [each.model_copy(update={"reason": reasons.get(each.id)}) for each in found]
 
 
 async def revoke(connection: AsyncConnection, id: UUID, by: str) -> None:

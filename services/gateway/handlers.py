@@ -32,7 +32,7 @@ def case_changed(received: Received[Contract], uow: Unit) -> None:
         uow.cases.add(case := CaseView(received.subject))
     case.apply(received.event.source, received.data, received.time)
     if isinstance(received.data, screening.PersonErased):
-        uow.forget(received.subject)
+        uow.destroy(received.subject)
     keep(received, uow)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,8 @@ from services.gateway.stages import stage
 from services.gateway.vocabulary import Boarding
 from shared.messaging.rebuild import Projection
 from shared.messaging.swap import SHADOW
-from shared.persistence.database import rows, run, scalar
+from shared.persistence.database import rows, scalar
+from shared.persistence.sealing import SealedColumn
 from shared.persistence.store import Collection, Column, Store
 from shared.persistence.unit_of_work import UnitOfWork
 
@@ -66,11 +66,15 @@ PROJECTION = Projection(
           AND timeline.sequence > ahead.sequence""",
 )
 
+#: Why somebody has opened a case in an emergency.
+REASONS = SealedColumn("break_glass", "reason")
+
 
 class Unit(UnitOfWork):
     """One transaction over the projections."""
 
     STORES = (FLIGHTS, HOUSEHOLDS, CASES)
+    SEALED_COLUMNS = (REASONS,)
 
     @property
     def cases(self) -> Collection[CaseView]:
@@ -84,19 +88,9 @@ class Unit(UnitOfWork):
     def households(self) -> Collection[HouseholdView]:
         return self.collection(HOUSEHOLDS)
 
-    def forget(self, case_id: UUID) -> None:
-        """Keep no words about a person who was erased: why somebody has opened the case in an emergency."""
-        self._forgotten.append(case_id)
-
-    async def flush(self) -> None:
-        await super().flush()
-        if self._forgotten:
-            statement = "UPDATE break_glass SET reason = NULL WHERE case_id = ANY(:ids)"
-            await run(self.connection, statement, ids=self._forgotten)
-
-    @cached_property
-    def _forgotten(self) -> list[UUID]:
-        return []
+    async def erase(self, owner: UUID) -> None:
+        """Destroy the words about a case's person: why somebody has opened the case in an emergency."""
+        self.destroy(owner)
 
 
 @dataclass(frozen=True)

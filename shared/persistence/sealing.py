@@ -46,6 +46,11 @@ class SealedColumn:
         )
         return [(row, await self._text(connection, row)) for row in found]
 
+    async def sealed(self, connection: AsyncConnection, owner: UUID, row: str, text: str) -> bytes:
+        """The text, sealed for its row under the owner's data key. Raises Erased."""
+        ciphers = await vault_of(connection).ciphers(connection, [owner])
+        return seal(ciphers[owner], text, self._place(row))
+
     async def seal_some(self, connection: AsyncConnection) -> int:
         """Seal some rows that are still open; how many it were."""
         found = await rows(
@@ -74,10 +79,11 @@ class SealedColumn:
         return f"{self.table}.{self.column}/{row}"
 
     async def _text(self, connection: AsyncConnection, row: Any) -> str | None:
-        if row.wrapped is None:
+        sealed = getattr(row, self.column)
+        if row.wrapped is None or sealed is None:
             return None
         cipher = await vault_of(connection).cipher(row.owner, row.key_id, row.wrapped)
-        return unseal(cipher, getattr(row, self.column), self._place(row.sealed_row))
+        return unseal(cipher, sealed, self._place(row.sealed_row))
 
 
 async def seal_everything(database: Database, unit: Units) -> None:
@@ -119,6 +125,11 @@ async def _seal_some(unit: UnitOfWork, store: Store[Any]) -> int:
     await unit.sealing(store, ids)
     await unit.flush()
     return await run(unit.connection, f"UPDATE {store.table} SET unsealed = false WHERE id = ANY(:ids)", ids=ids)
+
+
+def seals(unit: type[UnitOfWork]) -> bool:
+    """Whether the service seals anything, and so needs keys."""
+    return bool(sealed_stores(unit) or unit.SEALED_COLUMNS)
 
 
 def sealed_stores(unit: type[UnitOfWork]) -> Sequence[Store[Any]]:

@@ -170,5 +170,5 @@ OWN: Mapping[str, Routes] = {
 
 def permissions(service: str) -> dict[str, str | None]:
     """By route: its permission."""
-    parts = (INTERNAL, OWN[service], *([SEALED] if service != "gateway" else []))
+    parts = (INTERNAL, OWN[service], SEALED)
     return {route: each for part in parts for each, routes in part.items() for route in routes}

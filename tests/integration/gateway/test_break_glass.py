@@ -269,6 +269,46 @@ async def test_the_log_tells_of_it_by_ids_alone(suite: Suite) -> None:
     assert "Testova" not in str(logged)
 
 
+async def test_a_reason_is_sealed_for_its_case(suite: Suite) -> None:
+    case = await held(suite)
+    made = await opened(finance(suite, "in-the-dump"), case["case_id"])
+    told = await notice(focal_point(suite), made["id"])
+    assert told and told["reason"] == REASON
+    async with suite.apps["gateway"].state.service.database.transaction() as connection:
+        [kept] = await rows(
+            connection, "SELECT break_glass::text AS dump, reason FROM break_glass WHERE id = :id", id=UUID(made["id"])
+        )
+    assert len(kept.reason) > len(REASON)
+    assert "Testova" not in kept.dump and REASON.encode().hex() not in kept.dump
+
+
+async def test_a_reason_goes_with_the_person(suite: Suite) -> None:
+    case = await held(suite)
+    made = await opened(finance(suite, "of-the-erased"), case["case_id"])
+    protection, path = suite.user(Role.PROTECTION, name="zainab"), f"screening/cases/{case['case_id']}"
+    await suite.command(protection, f"{path}/decline", {"reason": "outside the programme"})
+    erasure = {"ground": "requested", "reason": "has asked for it"}
+    await suite.command(suite.user(Role.CASEWORKER), f"{path}/erasure", erasure)
+    await suite.command(protection, f"{path}/erasure/approval", {})
+    await suite.at_rest(suite.user(Role.ADMIN))
+    told = await notice(focal_point(suite), made["id"])
+    assert told and told["reason"] is None
+
+
+async def test_a_reason_that_was_written_before_is_sealed_at_the_next_start(suite: Suite) -> None:
+    case, service = await held(suite), suite.apps["gateway"].state.service
+    made = await opened(finance(suite, "before-sealing"), case["case_id"])
+    as_before = "UPDATE break_glass SET open_reason = :reason, reason = NULL WHERE id = :id RETURNING id"
+    async with service.database.transaction() as connection:
+        await rows(connection, as_before, reason=REASON, id=UUID(made["id"]))
+    await service.protect()
+    async with service.database.transaction() as connection:
+        [kept] = await rows(connection, "SELECT open_reason FROM break_glass WHERE id = :id", id=UUID(made["id"]))
+    assert kept.open_reason is None
+    told = await notice(focal_point(suite), made["id"])
+    assert told and told["reason"] == REASON
+
+
 async def test_a_reason_is_kept_for_ninety_days(suite: Suite) -> None:
     case = await held(suite)
     made, other = [await opened(finance(suite, "long-ago"), case["case_id"]) for _ in range(2)]
