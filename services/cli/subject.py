@@ -19,6 +19,9 @@ from shared.auth.purposes import Purpose
 
 app = typer.Typer(help="Answer a person who asks what is held of them.", no_args_is_help=True)
 
+#: Who holds anything of people, screening first: it knows all cases of a person.
+HOLDERS = (*SERVICES, "gateway")
+
 
 @app.callback()
 def group() -> None:
@@ -60,15 +63,15 @@ def export(
 
 
 def _held(gateway: Connection, case_id: str) -> tuple[dict[str, list[dict[str, Any]]], list[str]]:
-    """What each service holds of each of the person's cases, and what is missing."""
-    held: dict[str, list[dict[str, Any]]] = {name: [] for name in SERVICES}
+    """What each service, and the gateway, holds of each of the person's cases, and what is missing."""
+    held: dict[str, list[dict[str, Any]]] = {name: [] for name in HOLDERS}
     gaps: list[str] = []
     ids = [case_id]
     elsewhere: set[str] = set()
-    for name in SERVICES:
+    for name in HOLDERS:
         for id in ids if name != "screening" else [case_id]:
             try:
-                held[name].append(gateway.get(f"/api/{name}/subjects/{id}"))
+                held[name].append(gateway.get("/api/" + ("" if name == "gateway" else f"{name}/") + f"subjects/{id}"))
             except Refused as error:
                 _note(error, name, id, elsewhere, gaps)
         if name == "screening" and held[name]:

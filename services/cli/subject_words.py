@@ -20,7 +20,7 @@ def sections(export: Document) -> list[Section]:
     return [
         Section("About this paper", _about(export, cases), [("Missing", each) for each in export["gaps"]]),
         Section("Who you are", "As you told us, or as your papers say.", [each for c in cases for each in _who(c)]),
-        Section("What was decided", "", sorted([*_decided(cases), *_reasons(held)]) or _NOTHING),
+        Section("What was decided", "", sorted([*_decided(cases), *_reasons(held), *_emergencies(held)]) or _NOTHING),
         Section("Your journey", "", [*_travel(held), *_timeline(held)] or _NOTHING),
         Section("What you were given", "", list(_given(held)) or _NOTHING),
         Section("Visits", "", list(_visits(held)) or _NOTHING),
@@ -45,7 +45,7 @@ def _about(export: Document, cases: list[Document]) -> str:
 
 
 def _records(held: Document, service: str, kind: str) -> Iterator[Document]:
-    for each in held[service]:
+    for each in held.get(service, ()):
         yield from each["records"].get(kind, ())
 
 
@@ -104,6 +104,12 @@ def _decided_once(case: Document) -> Iterator[Line]:
 def _reasons(held: Document) -> Iterator[Line]:
     for each in _records(held, "travel", "decisions"):
         yield _moment(each["decided_at"]), f"{_words(each['kind']).capitalize()}: {each['reason'] or 'destroyed'}"
+
+
+def _emergencies(held: Document) -> Iterator[Line]:
+    for each in _records(held, "gateway", "emergencies"):
+        until = f"{each['actor']} could read your file until {_moment(each['until'])}"
+        yield _moment(each["opened_at"]), f"In an emergency {until}: {each['reason'] or 'destroyed'}"
 
 
 def _travel(held: Document) -> Iterator[Line]:

@@ -19,6 +19,7 @@ from services.gateway import (
     repair,
     sessions,
     sign_in,
+    subjects,
     suite,
 )
 from services.gateway.admission import Admission
@@ -51,6 +52,7 @@ ROUTERS = (
     audit.router,
     break_glass.router,
     notices.router,
+    subjects.router,
     api.router,
     passing.router,
     console.router,

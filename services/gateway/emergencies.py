@@ -78,7 +78,16 @@ async def find(connection: AsyncConnection, id: UUID) -> Emergency | None:
 async def latest(connection: AsyncConnection, limit: int) -> list[Emergency]:
     """Those that the transaction sees: whom nobody has acknowledged first, then the newest."""
     statement = f"SELECT {_COLUMNS} FROM break_glass ORDER BY acknowledged_at IS NOT NULL, opened_at DESC LIMIT :limit"
-    found = [_read(row) for row in await rows(connection, statement, limit=limit)]
+    return await _with_reasons(connection, [_read(row) for row in await rows(connection, statement, limit=limit)])
+
+
+async def of_case(connection: AsyncConnection, case_id: UUID) -> list[Emergency]:
+    """All of one case, the oldest first."""
+    statement = f"SELECT {_COLUMNS} FROM break_glass WHERE case_id = :case ORDER BY opened_at"
+    return await _with_reasons(connection, [_read(row) for row in await rows(connection, statement, case=case_id)])
+
+
+async def _with_reasons(connection: AsyncConnection, found: list[Emergency]) -> list[Emergency]:
     ids = [each.id for each in found]
     reasons = {row.id: reason for row, reason in await REASONS.read(connection, "id = ANY(:ids)", ids=ids)}
     return [each.model_copy(update={"reason": reasons.get(each.id)}) for each in found]

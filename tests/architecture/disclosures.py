@@ -16,6 +16,7 @@ PERSONAL: Mapping[str, Sequence[str]] = {
     "monitoring": ["GET /cases/{case_id}", "GET /visits", "GET /subjects/{case_id}"],
     "gateway": [
         *("GET /api/cases", "GET /api/cases/{case}", "GET /api/stream", "GET /api/notices"),
+        "GET /api/subjects/{case_id}",
         *("GET /cases", "POST /cases", "GET /cases/{name}", "GET /flights/{flight_id}", "GET /notices"),
     ],
 }

@@ -132,6 +132,7 @@ OWN: Mapping[str, Routes] = {
         "cases:close": ["POST /cases/{case_id}/closure"],
     },
     "gateway": {
+        "subjects:export": ["GET /api/subjects/{case_id}"],
         "self:read": ["GET /api/me", "GET /api/clock"],
         "self:change": [
             *("POST /api/sign-out", "POST /api/password"),

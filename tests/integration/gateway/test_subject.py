@@ -107,6 +107,10 @@ async def test_a_person_is_given_all_that_is_held_and_who_has_read_it(
 ) -> None:
     case = await _returned(suite)
     other = await suite.register(suite.user(Role.CASEWORKER), **CANARY)
+    emergency = {"case": case["case_id"], "reason": "has collapsed at the gate"}
+    opened = await suite.user(Role.FINANCE, name="rushed").post("/api/break-glass", json=emergency)
+    assert opened.status_code == 201, opened.text
+    assert (await suite.user(Role.MANAGER, name="looked").get(f"/api/cases/{case['case_id']}")).is_success
     assert other["suspected_duplicates"] == [case["case_id"]]
     done = await homeward("subject", "export", case["reference"], "--out", str(tmp_path / "out"))
     assert done.exit_code == 0, done.output
@@ -118,6 +122,13 @@ async def test_a_person_is_given_all_that_is_held_and_who_has_read_it(
     assert [word for word in (*TOLD, *TOLD_LATER, "فاطمة", "القاضي") if word not in text] == []
     reads = [(each["actor"], each["action"], each["purpose"]) for each in export["held"]["screening"][0]["audit"]]
     assert ("user:bashir", "show_case", "case-work") in reads
+    here = export["held"]["gateway"][0]
+    assert [(each["actor"], each["reason"]) for each in here["records"]["emergencies"]] == [
+        ("user:rushed", "has collapsed at the gate")
+    ]
+    assert {("user:rushed", "break-glass"), ("user:looked", "show_case")} <= {
+        (each["actor"], each["action"]) for each in here["audit"]
+    }
     others = (CANARY["given_name"], CANARY["family_name"], other["case_id"], other["reference"])
     assert [word for word in others if str(word) in text] == []
     assert files[1].read_bytes().startswith(b"%PDF-")
@@ -125,7 +136,9 @@ async def test_a_person_is_given_all_that_is_held_and_who_has_read_it(
         words = [reader, str(files[1]), "-"]
         done = await asyncio.to_thread(subprocess.run, words, check=True, capture_output=True, text=True)
         printed = " ".join(done.stdout.split())
-        assert [word for word in (*TOLD, *TOLD_LATER, "user:bashir") if word not in printed] == []
+        assert [
+            word for word in (*TOLD, *TOLD_LATER, "user:bashir", "user:looked", "collapsed") if word not in printed
+        ] == []
     assert len(re.findall(rb"/Type /Page\b", files[1].read_bytes())) > 1
 
 
