@@ -11,6 +11,7 @@ from services.gateway.app import create_app
 from services.gateway.settings import ProviderClient, Settings
 from shared.auth.keys import generate_key, public_pem
 from shared.messaging.inprocess import InProcessBus
+from shared.protection.wrapping import first_keys
 from shared.settings import IdentityProvider
 
 #: Nobody answers there.
@@ -20,7 +21,8 @@ LINK = "Sign in with your organisation’s account"
 
 def gateway(**settings: Any) -> httpx.AsyncClient:
     key = public_pem(generate_key())
-    found = Settings(database_url="postgresql+asyncpg://nobody@127.0.0.1:9/none", public_key=key, **settings)
+    database = "postgresql+asyncpg://nobody@127.0.0.1:9/none"
+    found = Settings(database_url=database, public_key=key, keys=first_keys().text(), **settings)
     app = create_app(found, bus=InProcessBus())
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
