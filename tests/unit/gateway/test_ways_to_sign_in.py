@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from services.gateway.app import create_app
 from services.gateway.settings import ProviderClient, Settings
@@ -22,7 +22,7 @@ LINK = "Sign in with your organisation’s account"
 def gateway(**settings: Any) -> httpx.AsyncClient:
     key = public_pem(generate_key())
     database = "postgresql+asyncpg://nobody@127.0.0.1:9/none"
-    found = Settings(database_url=database, public_key=key, keys=first_keys().text(), **settings)
+    found = Settings(database_url=database, public_key=key, keys=SecretStr(first_keys().text()), **settings)
     app = create_app(found, bus=InProcessBus())
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
