@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 import pytest
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
+from pydantic import SecretStr
 
 from services.gateway.app import MIGRATIONS, create_app
 from services.gateway.settings import Settings
@@ -19,6 +20,7 @@ from shared.messaging.bus import Message
 from shared.messaging.inprocess import InProcessBus
 from shared.messaging.outbox import Lease, Outgoing, Recorded, append
 from shared.persistence import migrations
+from shared.protection.wrapping import first_keys
 from shared.telemetry import Telemetry
 from tests.integration.gateway.poison import poison
 from tests.integration.gateway.suite import Suite
@@ -107,7 +109,7 @@ async def test_every_signal_is_a_gauge_that_is_read_without_asking_the_database(
     reader = InMemoryMetricReader()
     telemetry = Telemetry("gateway", metric_reader=reader)
     app = create_app(
-        Settings(database_url=database_url, amqp_url="amqp://nowhere/"),
+        Settings(database_url=database_url, amqp_url="amqp://nowhere/", keys=SecretStr(first_keys().text())),
         bus=InProcessBus(),
         connect=lambda name: httpx.AsyncClient(base_url=f"http://{name}"),
         telemetry=telemetry,

@@ -65,9 +65,11 @@ async def test_the_number_that_a_list_gives_is_told_with_the_name_alone(
             for names in (False, True)
         ]
         assert ["EMB-4711" in each for each in told] == [False, True], path
-    for page in (f"/cases/{made['reference']}", "/cases?names=true"):
-        assert "EMB-4711" in (await officer.get(page)).text
-    assert "EMB-4711" not in (await officer.get("/cases")).text
+    assert "EMB-4711" in (await officer.get(f"/cases/{made['reference']}")).text
+    for names in ({}, {"names": "true"}):
+        page = await officer.post("/cases", data={"q": "Listed"} | names)
+        assert made["reference"] in page.text
+        assert ("EMB-4711" in page.text) == bool(names)
 
 
 async def test_what_no_contract_names_any_more_is_not_shown_of_an_old_log(
