@@ -185,7 +185,7 @@ class Service:
 
     def _verifier(self) -> Verifier:
         services = read_key_set(self.settings.service_keys) if self.settings.service_keys else {}
-        operators = {ISSUER: Operators(read_public_key(self.settings.public_key))}
+        operators = {ISSUER: Operators(read_public_key(self.settings.public_key), self.name)}
         return Verifier(callers(services, self.name) | operators)
 
     @property

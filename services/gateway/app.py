@@ -1,5 +1,6 @@
 """The gateway put together."""
 
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -27,6 +28,7 @@ from services.gateway.clients import Neighbours
 from services.gateway.description import Description
 from services.gateway.handlers import FOLLOWS, HANDLERS
 from services.gateway.oidc import provider_sign_in_of
+from services.gateway.passes import Passes
 from services.gateway.repository import PROJECTION, Unit
 from services.gateway.settings import Settings
 from services.gateway.stream import Stream
@@ -35,7 +37,7 @@ from shared.messaging.bus import Bus
 from shared.persistence.database import Database
 from shared.service import Service
 from shared.telemetry import Telemetry
-from shared.web.access import SESSION_COOKIE
+from shared.web.access import SESSION_COOKIE, whose
 from shared.web.clients import Connect
 from shared.web.rates import Buckets, Rates
 
@@ -94,10 +96,10 @@ def create_app(
     state.sessions = sessions.sessions_of(settings)
     state.signer = break_glass.signer_of(settings)
     state.provider_sign_in = provider_sign_in_of(settings, state.provider)
-    shown = None
     if state.sessions:
-        state.verifier, shown = Admission(state.verifier, state.sessions), state.sessions.token_for_services
-    state.neighbours = Neighbours(service.client, shown)
+        state.verifier = Admission(state.verifier, state.sessions)
+    passes = Passes(state.signer, partial(whose, service.app)) if state.signer else None
+    state.neighbours = Neighbours(service.client, passes.shown if passes else None)
     state.description = Description(state.neighbours)
     state.stream = Stream(service.database)
     service.when_stopping(state.stream.end)

@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 
 from services.gateway import emergencies
 from services.gateway.emergencies import Emergency
+from services.gateway.passes import PASS_SECONDS
 from services.gateway.repository import find_case
-from services.gateway.sessions import PASS_SECONDS
 from services.gateway.settings import Settings
 from shared.audit.trail import Deed
 from shared.auth.break_glass import Opening

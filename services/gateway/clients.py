@@ -1,7 +1,7 @@
 """The services behind the gateway: asked on a caller's behalf, with the caller's token."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ class Neighbours:
 
     client: Callable[[str], httpx.AsyncClient]
     #: What services are shown in place of the caller's token.
-    shown: Callable[[str], str] | None = None
+    shown: Callable[[str, str], Awaitable[str]] | None = None
 
     async def send(
         self,
@@ -52,7 +52,7 @@ class Neighbours:
         **content: Any,
     ) -> httpx.Response:
         """Whatever the service answers. Raises ServiceDown when it doesn't."""
-        shown = self.shown(token) if self.shown else token
+        shown = await self.shown(token, service) if self.shown else token
         sent = {**(headers or {}), "Authorization": f"Bearer {shown}"}
         if traceparent := current_traceparent():
             sent["traceparent"] = traceparent

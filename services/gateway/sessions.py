@@ -1,11 +1,9 @@
-"""Sessions of local accounts. What a person holds is a random word that means something here alone; services are shown
-a token of two minutes, which is made for each session as it is needed.
-"""
+"""Sessions of local accounts. What a person holds is a random word that means something here alone."""
 
 import asyncio
 import hashlib
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fastapi import Request, Response
 
@@ -18,17 +16,11 @@ from shared.auth.accounts import Account
 from shared.auth.administration import Administration
 from shared.auth.keys import load_or_generate_key
 from shared.auth.ledger import system_time
-from shared.auth.principal import Principal
 from shared.auth.tokens import Signer
 from shared.errors import NotFound, Unauthenticated
 
 #: A working day: an officer signs in once.
 SESSION_SECONDS = 10 * 3600
-#: Seconds for which services believe a token: so long may they still accept one whose session has ended.
-PASS_SECONDS = 120
-#: A pass is renewed when it is half as old.
-_RENEWED_AFTER = PASS_SECONDS / 2
-_PASSES = 1000
 #: No signed token begins like this.
 _PREFIX = "homeward-session."
 _WORD_BYTES = 32
@@ -36,13 +28,6 @@ _WORD_BYTES = 32
 
 class NoLocalAccounts(NotFound):
     """Local accounts are not in use here: sign in with the identity provider."""
-
-
-@dataclass(frozen=True)
-class _Pass:
-    principal: Principal
-    made: float
-    token: str
 
 
 @dataclass(frozen=True)
@@ -54,7 +39,6 @@ class Sessions:
     prover: Prover
     policy: Policy
     secure_cookie: bool = False
-    _passes: dict[str, _Pass] = field(default_factory=dict, repr=False)
 
     async def open(self, name: str, password: str, code: str, address: str) -> tuple[str, Account]:
         """A session and whose it is. Raises what ``Prover.prove`` raises."""
@@ -82,24 +66,10 @@ class Sessions:
     def end(self, session: str) -> None:
         """Whoever holds it holds nothing."""
         self.administration.ledger.end(_key(session))
-        self._passes.pop(_key(session), None)
 
     def end_others(self, account: Account, session: str) -> None:
         """Only this session of the account goes on."""
         self.administration.ledger.end_all(account.id, but=_key(session))
-
-    def token_for_services(self, token: str) -> str:
-        """What services are shown in place of a session; a signed token is shown as it is."""
-        if not is_session(token):
-            return token
-        principal, now = self.find(token).principal, system_time()
-        known = self._passes.get(_key(token))
-        if known is None or known.principal != principal or now - known.made > _RENEWED_AFTER:
-            known = _Pass(principal, now, self.signer.issue(principal, PASS_SECONDS))
-            if len(self._passes) >= _PASSES:
-                self._passes.clear()
-            self._passes[_key(token)] = known
-        return known.token
 
     def keep(self, response: Response, token: str) -> None:
         """Give the console's browser the session, out of reach of scripts and of other sites."""

@@ -14,7 +14,7 @@ from joserfc.jwk import OKPKey
 
 from shared.auth.grants import granted
 from shared.auth.principal import Principal, service_principal
-from shared.auth.tokens import ALGORITHM, LEEWAY_SECONDS, Checked, Issuer
+from shared.auth.tokens import ALGORITHM, LEEWAY_SECONDS, Checked, Issuer, audience_of
 from shared.errors import Unauthenticated
 from shared.ids import new_id
 
@@ -22,7 +22,6 @@ LIFETIME_SECONDS = 5 * 60
 #: Seconds before its end from which on a token isn't used any more: longer than a request may be under way.
 _RENEWED_SECONDS = 60
 _ISSUER_PREFIX = "/homeward/"
-_AUDIENCE_PREFIX = "homeward/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class Identity:
         claims = {
             "iss": _ISSUER_PREFIX + self.name,
             "sub": f"service:{self.name}",
-            "aud": _AUDIENCE_PREFIX + callee,
+            "aud": audience_of(callee),
             "scope": " ".join(sorted(granted(self.name, callee))),
             "iat": now,
             "exp": now + LIFETIME_SECONDS,
@@ -90,7 +89,7 @@ class _Caller:
             leeway=LEEWAY_SECONDS,
             iss={"essential": True, "value": _ISSUER_PREFIX + self.name},
             sub={"essential": True, "value": f"service:{self.name}"},
-            aud={"essential": True, "value": _AUDIENCE_PREFIX + self.callee},
+            aud={"essential": True, "value": audience_of(self.callee)},
             exp={"essential": True},
             iat={"essential": True},
             scope={"essential": True, "allow_blank": True},

@@ -21,7 +21,9 @@ from shared.errors import Unauthenticated
 from shared.ids import new_id
 
 ISSUER = "homeward"
-AUDIENCE = "homeward"
+#: What operators hold is for the gateway, which shows each service a pass of its own.
+GATEWAY = "gateway"
+_AUDIENCE = "homeward/{}"
 #: RFC 9864's name: unlike "EdDSA" it fixes the curve, so a token can't choose another.
 ALGORITHM = "Ed25519"
 #: A working day: an officer signs in once.
@@ -45,12 +47,12 @@ class Signer:
 
     key: OKPKey
 
-    def issue(self, principal: Principal, lifetime_seconds: int = LIFETIME_SECONDS) -> str:
-        """A token for the principal, valid from now on."""
+    def issue(self, principal: Principal, lifetime_seconds: int = LIFETIME_SECONDS, *, audience: str = GATEWAY) -> str:
+        """A token for the principal, valid from now on and at one service alone."""
         now = int(time.time())
         claims = {
             "iss": ISSUER,
-            "aud": AUDIENCE,
+            "aud": audience_of(audience),
             "sub": principal.id,
             "name": principal.name,
             "roles": sorted(principal.roles),
@@ -104,16 +106,17 @@ def _issuer_of(token: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Operators:
-    """The tokens that the gateway issues to operators."""
+    """The tokens that the gateway issues for operators, as far as they are for this service."""
 
     key: OKPKey
+    callee: str
 
     def check(self, token: str) -> Checked:
         """The operator. Raises Unauthenticated."""
         try:
             claims = jwt.decode(token, self.key, algorithms=[ALGORITHM]).claims
             # decode() checks the signature alone: without this an expired token would do.
-            _required_claims().validate(claims)
+            _required_claims(self.callee).validate(claims)
             opening = _OPENING.validate_python(claims["break_glass"]) if "break_glass" in claims else None
             roles, offices = _ROLES.validate_python(claims["roles"]), _OFFICES.validate_python(claims["offices"])
         # TypeError: joserfc takes any header for an object.
@@ -123,11 +126,16 @@ class Operators:
         return (emergency_principal(id, name, opening) if opening else Principal(id, name, roles, offices)), ends
 
 
-def _required_claims() -> jwt.JWTClaimsRegistry:
+def audience_of(service: str) -> str:
+    """Whom a token is for: the ``aud`` of what one service alone takes."""
+    return _AUDIENCE.format(service)
+
+
+def _required_claims(callee: str) -> jwt.JWTClaimsRegistry:
     return jwt.JWTClaimsRegistry(
         leeway=LEEWAY_SECONDS,
         iss={"essential": True, "value": ISSUER},
-        aud={"essential": True, "value": AUDIENCE},
+        aud={"essential": True, "value": audience_of(callee)},
         sub={"essential": True},
         exp={"essential": True},
         iat={"essential": True},

@@ -72,10 +72,15 @@ async def authenticated(request: Request) -> Principal:
 
 async def verified(request: Request, token: str) -> Principal:
     """Whose token it is: the suite's own, or the identity provider's. Raises like ``authenticated``."""
-    provider: Provider | None = getattr(request.app.state, "provider", None)
+    return await whose(request.app, token)
+
+
+async def whose(app: FastAPI, token: str) -> Principal:
+    """The same of a token that came otherwise than with a request."""
+    provider: Provider | None = getattr(app.state, "provider", None)
     if provider is not None and provider.issued(token):
         return await provider.verify(token)
-    verifier: Verifier = request.app.state.verifier
+    verifier: Verifier = app.state.verifier
     return verifier.verify(token)
 
 

@@ -45,15 +45,15 @@ FUND = {
 }
 
 
-def tokens(suite: EmbeddedSuite) -> list[tuple[str, str]]:
+def tokens(suite: EmbeddedSuite, service: str) -> list[tuple[str, str]]:
     """One for each role, with its purpose, and between them that of somebody who has every role."""
     signer = Signer(suite.accounts.key)
-    everywhere = frozenset({EVERY_OFFICE})
-    all_roles = signer.issue(Principal("everybody", "everybody", frozenset(Role), everywhere)), purposes_of(Role)[0]
-    each = [
-        (signer.issue(Principal(role, role, frozenset({role}), everywhere)), next(iter(purposes_of([role])), ""))
-        for role in Role
-    ]
+
+    def shown(name: str, *roles: Role) -> tuple[str, str]:
+        person = Principal(name, name, frozenset(roles), frozenset({EVERY_OFFICE}))
+        return signer.issue(person, audience=service), next(iter(purposes_of(roles)), "")
+
+    all_roles, each = shown("everybody", *Role), [shown(role, role) for role in Role]
     return list(chain.from_iterable((token, all_roles) for token in each))
 
 
@@ -69,7 +69,10 @@ async def prepare(suite: EmbeddedSuite) -> dict[str, Any]:
     fund = (await (await sign_in(suite, "finance")).post("/api/reintegration/funds", FUND)).json()["fund_id"]
     await at_rest(await sign_in(suite, "admin"))
     ids = {"case_id": cases, "household_id": [household], "flight_id": [flight], "fund_id": [fund], "case": cases}
-    return {"tokens": tokens(suite), "ids": ids | {"other_id": cases[::-1], "name": cases}}
+    return {
+        "tokens": {service: tokens(suite, service) for service in SERVICES},
+        "ids": ids | {"other_id": cases[::-1], "name": cases},
+    }
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +90,8 @@ def test_a_service_answers_as_it_says_whoever_asks(stage: Served, service: str, 
 
 def schemathesis_run(stage: Served, service: str, tmp_path: Path) -> "subprocess.CompletedProcess[str]":
     """In a process of its own: as whoever tests an API from outside would do it."""
-    (tmp_path / "stage.json").write_text(json.dumps(stage.prepared))
+    prepared = stage.prepared | {"tokens": stage.prepared["tokens"][service]}
+    (tmp_path / "stage.json").write_text(json.dumps(prepared))
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"), "run"]
     command += [f"{stage.url(service)}/openapi.json", "--seed", SEED, "--max-examples", EXAMPLES or FEW]
     command += ["--continue-on-failure", "--warnings", "off", "--no-color", "--exclude-checks", unsaid(service)]

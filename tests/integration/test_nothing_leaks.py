@@ -52,10 +52,10 @@ def log() -> Iterator[io.StringIO]:
     root.removeHandler(handler)
 
 
-def everybody(suite: EmbeddedSuite) -> str:
-    """A token for every route."""
+def everybody(suite: EmbeddedSuite, service: str) -> str:
+    """A token for every route of a service."""
     who = Principal("everybody", "everybody", frozenset(Role), frozenset({EVERY_OFFICE}))
-    return Signer(suite.accounts.key).issue(who)
+    return Signer(suite.accounts.key).issue(who, audience=service)
 
 
 def client(suite: EmbeddedSuite, service: str, **headers: str) -> httpx.AsyncClient:
@@ -128,7 +128,7 @@ async def test_no_answer_and_no_log_repeats_a_value(
     suite: EmbeddedSuite, log: io.StringIO, service: str, fits: bool
 ) -> None:
     asked, leaked = 0, []
-    async with client(suite, service, Authorization=f"Bearer {everybody(suite)}") as http:
+    async with client(suite, service, Authorization=f"Bearer {everybody(suite, service)}") as http:
         document = suite.apps[service].openapi()
         for request in Filler(document, fits=fits).requests():
             answer = await http.request(**request)
@@ -137,7 +137,7 @@ async def test_no_answer_and_no_log_repeats_a_value(
             if found := leaks(answer):
                 leaked.append((request["method"], request["url"], found, answer.text[:500]))
     assert asked > 20 and leaked == []
-    assert CANARY not in log.getvalue() and everybody(suite)[:40] not in log.getvalue()
+    assert CANARY not in log.getvalue() and everybody(suite, service)[:40] not in log.getvalue()
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -161,7 +161,7 @@ async def test_an_error_inside_tells_nobody_where_it_was_or_what_was_in_hand(
     database = suite.apps["screening"].state.service.database
     person = REGISTRATION | {"identity": OMAR | {"given_name": CANARY, "phone": "+218911234567"}}
     key = {"Idempotency-Key": str(new_id())}
-    async with client(suite, "screening", Authorization=f"Bearer {everybody(suite)}", **key) as http:
+    async with client(suite, "screening", Authorization=f"Bearer {everybody(suite, 'screening')}", **key) as http:
         async with database.transaction() as connection:
             await run(connection, "ALTER TABLE event_log RENAME TO gone")
         try:

@@ -36,7 +36,8 @@ def walkers(suite: Suite, service: str) -> Walkers:
     """Nobody, somebody without a role, somebody of each, and each service."""
 
     def token(*roles: Role) -> str:
-        return suite.signer.issue(Principal("user:amina", "amina", frozenset(roles), frozenset({EVERY_OFFICE})))
+        person = Principal("user:amina", "amina", frozenset(roles), frozenset({EVERY_OFFICE}))
+        return suite.signer.issue(person, audience=service)
 
     found: Walkers = {"nobody": (None, frozenset()), "no role": (token(), frozenset())}
     for role in Role:

@@ -134,7 +134,7 @@ async def test_an_operators_token_is_no_services_token(suite: Suite) -> None:
         answer = await client.post(
             "http://travel/events/subjects",
             json={"wanted": []},
-            headers={"Authorization": f"Bearer {suite.signer.issue(admin)}"},
+            headers={"Authorization": f"Bearer {suite.signer.issue(admin, audience='travel')}"},
         )
     assert answer.status_code == 403
 

@@ -15,7 +15,7 @@ from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.auth.published_keys import KeyCache
 from shared.auth.roles import Role
-from shared.auth.tokens import ISSUER, Operators, Signer, Verifier
+from shared.auth.tokens import GATEWAY, ISSUER, Operators, Signer, Verifier
 from shared.settings import IdentityProvider
 from shared.web.access import require
 from shared.web.problems import install_problem_handlers
@@ -67,7 +67,7 @@ class Desk:
 def _application(provider: Provider) -> FastAPI:
     app = FastAPI(openapi_url=None)
     install_problem_handlers(app)
-    app.state.verifier = Verifier({ISSUER: Operators(read_public_key(public_pem(KEY)))})
+    app.state.verifier = Verifier({ISSUER: Operators(read_public_key(public_pem(KEY)), GATEWAY)})
     app.state.provider = provider
 
     @app.get("/me")

@@ -129,15 +129,16 @@ async def test_what_was_opened_by_one_is_closed_to_another(suite: Suite) -> None
 
 
 @pytest_asyncio.fixture(loop_scope="package")
-async def emergency(suite: Suite) -> tuple[str, str, str]:
-    """Two cases, and what services are shown of somebody who has opened the first."""
+async def emergency(suite: Suite) -> tuple[str, str]:
+    """Two cases, of which somebody has opened the first."""
     mine, other = [(await held(suite))["case_id"] for _ in range(2)]
-    return mine, other, token(suite, mine)
+    return mine, other
 
 
-def token(suite: Suite, case_id: str, *, seconds: int = 60) -> str:
+def token(suite: Suite, service: str, case_id: str, *, seconds: int = 60) -> str:
+    """What a service is shown of somebody who has opened the case."""
     opening = Opening(UUID(case_id), "tripoli", int(time.time()) + seconds, new_id())
-    return suite.signer.issue(emergency_principal("user:direct", "direct", opening), 120)
+    return suite.signer.issue(emergency_principal("user:direct", "direct", opening), 120, audience=service)
 
 
 @pytest.mark.parametrize(
@@ -170,9 +171,9 @@ def token(suite: Suite, case_id: str, *, seconds: int = 60) -> str:
     ],
 )
 async def test_the_same_token_opens_no_other_case_list_command_or_export(
-    suite: Suite, emergency: tuple[str, str, str], service: str, method: str, path: str, body: dict[str, Any] | None
+    suite: Suite, emergency: tuple[str, str], service: str, method: str, path: str, body: dict[str, Any] | None
 ) -> None:
-    mine, other, shown = emergency
+    mine, other = emergency
 
     def filled(text: str) -> str:
         return text.replace("{mine}", mine).replace("{other}", other)
@@ -183,18 +184,18 @@ async def test_the_same_token_opens_no_other_case_list_command_or_export(
         else None
     )
     headers = EMERGENCY | suite.idempotency()
-    async with suite.client(service, shown) as client:
+    async with suite.client(service, token(suite, service, mine)) as client:
         assert (await client.request(method, filled(path), json=sent, headers=headers)).status_code == 403
 
 
 async def test_the_token_opens_its_case_for_this_purpose_alone_and_not_after_its_time(
-    suite: Suite, emergency: tuple[str, str, str]
+    suite: Suite, emergency: tuple[str, str]
 ) -> None:
-    mine, _, shown = emergency
-    async with suite.client("screening", shown) as client:
+    mine, _ = emergency
+    async with suite.client("screening", token(suite, "screening", mine)) as client:
         assert (await client.get(f"/cases/{mine}", headers=EMERGENCY)).status_code == 200
         assert (await client.get(f"/cases/{mine}", headers={"Purpose": "case-work"})).status_code == 403
-    async with suite.client("screening", token(suite, mine, seconds=0)) as late:
+    async with suite.client("screening", token(suite, "screening", mine, seconds=0)) as late:
         answer = await late.get(f"/cases/{mine}", headers=EMERGENCY)
         assert (answer.status_code, answer.json()["type"]) == (403, "/problems/emergency-over")
 

@@ -72,7 +72,8 @@ class Stage:
         person = Principal(id, id, frozenset(roles), frozenset(offices))
         client = self.wire(self.name)
         client.headers.update(usual_purpose(*roles))
-        client.headers["Authorization"] = f"Bearer {Signer(self._key).issue(person)}"
+        shown = Signer(self._key).issue(person, audience=self.name)
+        client.headers["Authorization"] = f"Bearer {shown}"
         return User(client)
 
     def neighbour(self, name: str) -> "User":

@@ -10,7 +10,7 @@ from shared.auth.keys import generate_key, public_pem, read_public_key
 from shared.auth.permissions import GRANTED, Permission
 from shared.auth.principal import Principal
 from shared.auth.roles import Role
-from shared.auth.tokens import ISSUER, Operators, Signer, Verifier
+from shared.auth.tokens import GATEWAY, ISSUER, Operators, Signer, Verifier
 from shared.web.access import SESSION_COOKIE, open_to_all, require, unguarded_routes
 from shared.web.description import describe
 from shared.web.problems import install_problem_handlers
@@ -21,7 +21,7 @@ KEY = generate_key()
 def application() -> FastAPI:
     app = FastAPI(openapi_url=None)
     install_problem_handlers(app)
-    app.state.verifier = Verifier({ISSUER: Operators(read_public_key(public_pem(KEY)))})
+    app.state.verifier = Verifier({ISSUER: Operators(read_public_key(public_pem(KEY)), GATEWAY)})
     app.state.session_cookie = SESSION_COOKIE
 
     @app.api_route("/guarded", methods=["GET", "POST"])

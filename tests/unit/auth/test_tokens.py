@@ -19,17 +19,17 @@ from shared.auth.keys import (
 )
 from shared.auth.principal import EVERY_OFFICE, Principal
 from shared.auth.roles import Role
-from shared.auth.tokens import ALGORITHM, ISSUER, Operators, Signer, Verifier
+from shared.auth.tokens import ALGORITHM, GATEWAY, ISSUER, Operators, Signer, Verifier
 from shared.errors import Unauthenticated
 
 AMINA = Principal("018f3f3c", "amina", frozenset({Role.CASEWORKER, Role.MANAGER}), frozenset({"tripoli"}))
 KEY = generate_key()
-VERIFIER = Verifier({ISSUER: Operators(read_public_key(public_pem(KEY)))})
+VERIFIER = Verifier({ISSUER: Operators(read_public_key(public_pem(KEY)), GATEWAY)})
 
 
 def claims(**changes: Any) -> dict[str, Any]:
     now = int(time.time())
-    made = {"iss": "homeward", "aud": "homeward", "sub": "1", "name": "n", "roles": ["admin"], "offices": []}
+    made = {"iss": "homeward", "aud": "homeward/gateway", "sub": "1", "name": "n", "roles": ["admin"], "offices": []}
     return {name: value for name, value in {**made, "iat": now, "exp": now + 60, **changes}.items() if value != "-"}
 
 

@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 
 from shared.auth.keys import generate_key, public_pem, read_public_key
 from shared.auth.principal import Principal
-from shared.auth.tokens import ISSUER, Operators, Signer, Verifier
+from shared.auth.tokens import GATEWAY, ISSUER, Operators, Signer, Verifier
 from shared.settings import ServiceSettings
 from shared.web import rates
 from shared.web.guard import guard
@@ -37,7 +37,7 @@ class Stage:
 
     def __init__(self, *guards: Middleware, **settings: Any) -> None:
         self.app = FastAPI(openapi_url=None)
-        self.app.state.verifier = Verifier({ISSUER: Operators(read_public_key(public_pem(KEY)))})
+        self.app.state.verifier = Verifier({ISSUER: Operators(read_public_key(public_pem(KEY)), GATEWAY)})
         guard(self.app, ServiceSettings(**settings), guards)
         self.begun, self.goes_on = asyncio.Event(), asyncio.Event()
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://service")
