@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from services.embedded import SERVICES
 from shared.web.access import SESSION_COOKIE
 from tests.support.browser import chromium, tab
 from tests.support.homeward import free_port
@@ -20,9 +19,8 @@ async def test_an_operator_goes_to_the_provider_and_comes_back_to_where_they_wan
 ) -> None:
     port = free_port()
     with provider_process(tmp_path, f"http://127.0.0.1:{port}") as provider:
-        for name in SERVICES:
-            for variable, value in settings_of(name, provider).items():
-                monkeypatch.setenv(variable, value)
+        for variable, value in settings_of(provider).items():
+            monkeypatch.setenv(variable, value)
         async with (
             embedded(tmp_path / "data", port=port) as suite,
             chromium() as browser,

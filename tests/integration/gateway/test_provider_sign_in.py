@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.embedded import SERVICES, EmbeddedSuite
+from services.embedded import EmbeddedSuite
 from shared.web.access import SESSION_COOKIE
 from tests.support.homeward import free_port
 from tests.support.oidc_provider import CLIENT, ProviderProcess, provider_process
@@ -85,9 +85,8 @@ async def office(tmp_path_factory: pytest.TempPathFactory, provider: ProviderPro
     data: Path = tmp_path_factory.mktemp("office")
     port = int(provider.console.rpartition(":")[2])
     with pytest.MonkeyPatch.context() as environment:
-        for name in SERVICES:
-            for variable, value in settings_of(name, provider).items():
-                environment.setenv(variable, value)
+        for variable, value in settings_of(provider).items():
+            environment.setenv(variable, value)
         async with embedded(data, port=port) as suite:
             yield Office(suite, provider)
 
