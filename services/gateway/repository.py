@@ -57,7 +57,13 @@ HOUSEHOLDS = Store("households", "household_view", HouseholdView)
 #: What has come further in a rebuild is told to who follows the live stream, as if it were written when it is shown.
 PROJECTION = Projection(
     ("case_view", "flight_view", "household_view", "timeline"),
-    f"""UPDATE {SHADOW}.timeline SET recorded = pg_current_xact_id()
+    # Whose erasure the new one alone has handled, is erased here too.
+    f"""WITH destroyed AS (
+            INSERT INTO data_key (owner, destroyed_at)
+            SELECT owner, destroyed_at FROM {SHADOW}.data_key WHERE wrapped IS NULL AND destroyed_at IS NOT NULL
+            ON CONFLICT (owner) DO UPDATE SET key_id = NULL, wrapped = NULL, destroyed_at = excluded.destroyed_at
+            WHERE data_key.wrapped IS NOT NULL)
+        UPDATE {SHADOW}.timeline SET recorded = pg_current_xact_id()
         FROM (SELECT new.source, CAST(new.subject AS uuid) AS subject, coalesce(old.sequence, 0) AS sequence
               FROM {SHADOW}.inbox_position AS new LEFT JOIN inbox_position AS old
                 ON old.source = new.source AND old.subject = new.subject

@@ -100,7 +100,7 @@ class Rebuild:
             raise NotAProjection
         async with self._turn:
             if self._task is None or self._task.done():
-                shadow = Database(self.consumer.database.url, name="homeward rebuild", schema=swap.SHADOW)
+                shadow = self.consumer.database.beside("homeward rebuild", swap.SHADOW)
                 holder = await _alone(shadow)
                 self._events, self._begun = 0, monotonic()
                 self._task = asyncio.create_task(self._run(shadow, holder), name=f"{self.consumer.queue} rebuild")

@@ -50,6 +50,12 @@ class Database:
 
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
+    def beside(self, name: str, schema: str) -> "Database":
+        """The same with the tables of another schema; its connections have with them what these have."""
+        other = Database(self.url, name=name, schema=schema)
+        other.engine.sync_engine.update_execution_options(**self.engine.sync_engine.get_execution_options())
+        return other
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that commits when the block ends well and rolls back when it doesn't."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -81,6 +82,23 @@ async def test_a_projection_rebuilt_from_nothing_has_the_same_rows(suite: Suite,
     assert (done["state"], done["error"]) == ("done", None)
     assert done["events"] == len(before["timeline"])
     assert await _rows(suite) == before
+
+
+async def test_who_was_erased_stays_erased_in_a_rebuilt_projection(suite: Suite, officer: httpx.AsyncClient) -> None:
+    case = (await suite.register(officer, given_name="Forgotten"))["case_id"]
+    path, protection = f"screening/cases/{case}", suite.user(Role.PROTECTION, name="zainab")
+    await suite.command(protection, f"{path}/decline", {"reason": "outside the programme"})
+    await suite.command(officer, f"{path}/erasure", {"ground": "requested", "reason": "has asked for it"})
+    await suite.command(protection, f"{path}/erasure/approval", {})
+    await suite.at_rest(officer)
+    async with _database(suite).transaction() as connection:
+        # As if the old projection had not come to it: the new one has the last word.
+        wrapped = "UPDATE data_key SET destroyed_at = NULL, key_id = 'k', wrapped = 'w' WHERE owner = :case"
+        assert await run(connection, wrapped, case=UUID(case)) == 1
+    assert (await _rebuilt(officer))["state"] == "done"
+    async with _database(suite).transaction() as connection:
+        [left] = await rows(connection, "SELECT wrapped FROM data_key WHERE owner = :case", case=UUID(case))
+    assert left.wrapped is None
 
 
 async def test_the_new_tables_bear_the_old_ones_indexes_and_names(suite: Suite, officer: httpx.AsyncClient) -> None:
