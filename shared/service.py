@@ -250,7 +250,9 @@ class Service:
         if self.vault:
             await self.database.retried(self.vault.open)
             await seal_everything(self.database, self.unit)
-            await erase_again(self.database, self.unit, self.register.owners())
+            await erase_again(
+                self.database, lambda each: self.unit(each, "register of erasures"), self.register.owners()
+            )
 
     def when_stopping(self, end: Callable[[], None]) -> None:
         """Call ``end`` when the service is told to stop: for what would not end by itself, such as a live stream."""

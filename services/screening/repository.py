@@ -101,15 +101,21 @@ class Unit(UnitOfWork):
         return [self.cases.get(row.id) for row in own]
 
     async def erase(self, owner: UUID) -> None:
-        """Destroy what is held of a person, in all of the person's cases, whichever office's they are."""
+        """Destroy what is held of a person, in all of the person's cases, whichever office's they are.
+
+        The register names the cases too: in a backup from before a merger they are another person's.
+        """
         async with self.across_offices():
             await self._erase(owner)
 
     async def _erase(self, owner: UUID) -> None:
-        own = await rows(self.connection, "SELECT id, household_id FROM screening_case WHERE person_id = :id", id=owner)
+        statement = "SELECT id, household_id FROM screening_case WHERE person_id = :id OR id = :id"
+        own = await rows(self.connection, statement, id=owner)
         await self.load(households={row.household_id for row in own} - {None}, cases=[row.id for row in own])
         for case in (self.cases.get(row.id) for row in own):
             self.record(*case.erase(self.clock.today()))
+            self.destroy(case.id)
+            self.destroy(case.person_id)
             if case.household_id:
                 self.households.get(case.household_id).forget(case.id)
         for table in ("person_key", "list_entry"):

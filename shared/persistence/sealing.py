@@ -99,7 +99,9 @@ async def seal_everything(database: Database, unit: Units) -> None:
 
 
 async def erase_again(database: Database, unit: Units, owners: Iterable[UUID]) -> None:
-    """Erase those of the register's owners who are there, for a restored backup has brought them back."""
+    """Erase those of the register's owners who are not erased here: a restored backup has brought them back, or would
+    let them come back. What is recorded of it the relay finds when it starts.
+    """
 
     async def erase(connection: AsyncConnection, owner: UUID) -> None:
         own = unit(connection)
@@ -107,7 +109,7 @@ async def erase_again(database: Database, unit: Units, owners: Iterable[UUID]) -
         await own.flush()
 
     async with database.transaction() as connection:
-        returned = await vault_of(connection).alive(connection, owners)
+        returned = await vault_of(connection).not_destroyed(connection, owners)
     for owner in returned:
         await database.retried(lambda each, owner=owner: erase(each, owner))  # type: ignore[misc]
     if returned:

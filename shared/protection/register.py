@@ -24,11 +24,15 @@ class Register:
     path: Path | None = None
 
     def add(self, owners: Iterable[UUID]) -> None:
-        """Keep these, on disk before it returns. Owners that are there already do no harm."""
+        """Keep these, on disk before it returns; who is in it already is not written again."""
         if self.path is None:
             return
+        kept = self._kept()
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        lines = "".join(json.dumps({"owner": str(owner), "erased_at": at}) + "\n" for owner in sorted(owners))
+        new = [str(owner) for owner in sorted(owners) if str(owner) not in kept]
+        if not new:
+            return
+        lines = "".join(json.dumps({"owner": owner, "erased_at": at}) + "\n" for owner in new)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "a", encoding="utf-8") as file:
@@ -38,11 +42,14 @@ class Register:
 
     def owners(self) -> list[UUID]:
         """Everybody in it. Raises RegisterUnreadable."""
-        try:
-            lines = self.path.read_text("utf-8").splitlines() if self.path else []
-        except FileNotFoundError:
-            return []
+        lines = self._kept().splitlines()
         return sorted({_owner(number, line) for number, line in enumerate(lines, 1) if line.strip()})
+
+    def _kept(self) -> str:
+        try:
+            return self.path.read_text("utf-8") if self.path else ""
+        except FileNotFoundError:
+            return ""
 
 
 def _owner(number: int, line: str) -> UUID:

@@ -91,9 +91,11 @@ class Vault:
             owners=list(owners),
         )
 
-    async def alive(self, connection: AsyncConnection, owners: Iterable[UUID]) -> list[UUID]:
-        """Those of the owners whose data key is there."""
-        statement = "SELECT owner FROM data_key WHERE owner = ANY(:owners) AND wrapped IS NOT NULL ORDER BY owner"
+    async def not_destroyed(self, connection: AsyncConnection, owners: Iterable[UUID]) -> list[UUID]:
+        """Those of the owners who have a data key or could still get one."""
+        statement = """SELECT owner FROM unnest(CAST(:owners AS uuid[])) AS owner
+                       WHERE NOT EXISTS (SELECT 1 FROM data_key WHERE data_key.owner = owner.owner AND wrapped IS NULL)
+                       ORDER BY owner"""
         return [row.owner for row in await rows(connection, statement, owners=list(owners))]
 
     async def wrap_again(self, connection: AsyncConnection, limit: int) -> int:

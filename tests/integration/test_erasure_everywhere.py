@@ -1,5 +1,6 @@
 """Who is erased in screening is erased in every service."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
@@ -9,6 +10,7 @@ import pytest_asyncio
 
 from services.embedded import EmbeddedSuite
 from shared.persistence.database import rows
+from shared.protection.register import Register
 from tests.integration.screening.programme import DECLARATION
 from tests.support.suite import REGISTRATION, at_rest, embedded, sign_in
 
@@ -69,3 +71,27 @@ async def _destroyed(suite: EmbeddedSuite, name: str, case_id: str) -> bool:
     async with suite.apps[name].state.service.database.transaction() as connection:
         found = await rows(connection, "SELECT * FROM data_key WHERE owner = :id", id=UUID(case_id))
     return [row.wrapped for row in found] == [None]
+
+
+async def test_whose_erasure_broke_off_after_it_was_registered_is_erased_everywhere_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    tmp_path.chmod(0o711)
+    data = tmp_path / "data"
+    register = data / "erasures" / "screening.jsonl"
+    async with embedded(data) as suite:
+        officer, admin = await sign_in(suite, "caseworker"), await sign_in(suite, "admin")
+        registered = (await officer.post("/api/screening/cases", REGISTRATION)).json()
+        case_id = registered["case_id"]
+        declared = await officer.post(f"/api/screening/cases/{case_id}/declaration", DECLARATION)
+        assert declared.is_success, declared.text
+        await at_rest(admin)
+    Register(register).add([UUID(registered["person_id"])])
+    async with embedded(data) as suite:
+        admin, officer = await sign_in(suite, "admin"), await sign_in(suite, "caseworker")
+        await at_rest(admin)
+        for name in ("travel", "reintegration", "monitoring"):
+            assert await _destroyed(suite, name, case_id), name
+        assert (await officer.get(f"/api/cases/{case_id}")).json()["erased_on"] == "2026-01-05"
+    owners = [json.loads(line)["owner"] for line in register.read_text().splitlines()]
+    assert sorted(owners) == sorted([registered["person_id"], case_id])

@@ -153,6 +153,26 @@ async def test_a_restored_backup_brings_nobody_back(postgres_url: str, tmp_path:
         assert "Oblivius" not in await everything(service_of(again))
 
 
+async def test_a_backup_from_before_a_merger_brings_neither_case_back(postgres_url: str, tmp_path: Path) -> None:
+    register = tmp_path / "erasures.jsonl"
+    async with Programme(postgres_url, erasures=register) as programme:
+        first, second = [(await programme.register(**CANARY))["case_id"] for _ in range(2)]
+        settings = service_of(programme).settings
+        before = await _copy(programme)
+        await programme.decide(second, first, same_person=True)
+        await programme.officer.does(f"/cases/{first}/decline", {"reason": "is a citizen here"})
+        await erased(programme, first)
+        await _restore(programme, before)
+    again = Programme(
+        postgres_url, erasures=register, database_url=settings.database_url, keys=settings.keys.get_secret_value()
+    )
+    async with again:
+        for case_id in (first, second):
+            assert await is_erased(again, case_id)
+            assert (await again.events(case_id))[-1] == screening.PersonErased(erased_on=date(2026, 3, 2))
+        assert "Oblivius" not in await everything(service_of(again))
+
+
 _TABLES = ("screening_case", "data_key", "person_key", "list_entry", "event_log", "log_head")
 
 
