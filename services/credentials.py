@@ -3,7 +3,9 @@
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from joserfc.jwk import OKPKey
 
@@ -15,23 +17,41 @@ from shared.auth.tokens import Signer
 from shared.protection.wrapping import first_keys, write_keys
 
 
+@dataclass(frozen=True)
+class FirstPassword:
+    """With which an account is entered for the first time."""
+
+    roles: tuple[str, ...]
+    password: str
+
+
+#: By name of the account.
+Passwords = dict[str, FirstPassword]
+
+
 class BadCredentials(Exception):
     """The file of first passwords is not one."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f'{path} should hold {{"ROLE": {{"name": "…", "password": "…"}}, …}} and does not: '
+            f'{path} should hold {{"NAME": {{"roles": ["…"], "password": "…"}}, …}} and does not: '
             "mend it, or name another data directory with --data"
         )
 
 
-def read_passwords(path: Path) -> dict[str, tuple[str, str]]:
-    """By role: name and first password. Raises OSError and BadCredentials."""
+def read_passwords(path: Path) -> Passwords:
+    """The first passwords in a file, or in one of those that went by role. Raises OSError and BadCredentials."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        return {role: (str(each["name"]), str(each["password"])) for role, each in kept.items()}
+        return dict(_entry(key, each) for key, each in kept.items())
     except (ValueError, TypeError, AttributeError, KeyError):
         raise BadCredentials(path) from None
+
+
+def _entry(key: str, entry: dict[str, Any]) -> tuple[str, FirstPassword]:
+    if "roles" in entry:
+        return key, FirstPassword(tuple(Role(each) for each in entry["roles"]), str(entry["password"]))
+    return str(entry["name"]), FirstPassword((key,), str(entry["password"]))
 
 
 def directory_token(data: Path, role: str) -> str | None:
@@ -66,8 +86,13 @@ class Credentials:
         self.keys_file = data / "keys.json"
         if not self.keys_file.exists():
             write_keys(self.keys_file, first_keys())
-        #: By role: name and first password.
-        self.by_role = self._made_for(Whose.MACHINE if simulated_people else Whose.FIRST)
+        self.first = self._made_for(Whose.MACHINE if simulated_people else Whose.FIRST)
+
+    @property
+    def by_role(self) -> dict[str, tuple[str, str]]:
+        """By role: name and first password of one account that has it."""
+        entries = sorted(self.first.items(), reverse=True)
+        return {role: (name, each.password) for name, each in entries for role in each.roles}
 
     def identify(self, services: Iterable[str]) -> None:
         """Each of these services has a key of its own, and the public halves are where all find them."""
@@ -84,38 +109,48 @@ class Credentials:
         load_or_generate_key(file)
         return file
 
-    def _made_for(self, whose: Whose) -> dict[str, tuple[str, str]]:
+    def _made_for(self, whose: Whose) -> Passwords:
         accounts = Accounts(self.accounts_file)
-        if not self.passwords_file.exists():
-            return self._keep(_create(accounts, whose))
-        kept = read_passwords(self.passwords_file)
+        there = self.passwords_file.exists()
+        kept = read_passwords(self.passwords_file) if there else _replaced(accounts, whose)
         own = {each.name for each in accounts.all() if each.password is Whose.OWN}
-        left = {role: each for role, each in kept.items() if each[0] not in own}
-        for name in {name for name, _ in left.values()} & set(accounts.names()):
+        left = {name: each for name, each in kept.items() if name not in own}
+        for name in left.keys() & set(accounts.names()):
             if whose is Whose.MACHINE and accounts.get(name).password is Whose.FIRST:
                 accounts.change(name, lambda account: account.model_copy(update={"password": whose}))
-        return left if left == kept else self._keep(left)
+        return self._keep(left | _added(accounts, whose))
 
-    def _keep(self, made: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
-        _write_private(self.passwords_file, {role: {"name": n, "password": p} for role, (n, p) in made.items()})
+    def _keep(self, made: Passwords) -> Passwords:
+        content = {name: {"roles": each.roles, "password": each.password} for name, each in sorted(made.items())}
+        text = json.dumps(content, indent=1)
+        if not self.passwords_file.exists() or self.passwords_file.read_text("utf-8") != text:
+            _write_private(self.passwords_file, text)
         return made
 
 
-def _create(accounts: Accounts, whose: Whose) -> dict[str, tuple[str, str]]:
-    """An account for each role; one whose first password was lost with its file gets another."""
-    known, made = set(accounts.names()), {}
-    for role in Role:
-        name = role.value.replace("_", "-")
-        if name not in known:
-            made[role.value] = name, accounts.create(name, [role], password=whose)
-        elif accounts.get(name).password is not Whose.OWN:
-            made[role.value] = name, accounts.set_password(name, whose)
-    return made
+def _seeded() -> dict[str, Role]:
+    """By name: the accounts that every data directory has, one for each role."""
+    return {role.value.replace("_", "-"): role for role in Role}
 
 
-def _write_private(path: Path, content: object) -> None:
+def _added(accounts: Accounts, whose: Whose) -> Passwords:
+    """The seeded accounts that were not there, because the directory is new or older than the role."""
+    missing = {name: role for name, role in _seeded().items() if name not in set(accounts.names())}
+    return {
+        name: FirstPassword((role.value,), accounts.create(name, [role], password=whose))
+        for name, role in missing.items()
+    }
+
+
+def _replaced(accounts: Accounts, whose: Whose) -> Passwords:
+    """Seeded accounts whose first passwords were lost with their file get others."""
+    lost = [each for each in accounts.all() if each.name in _seeded() and each.password is not Whose.OWN]
+    return {each.name: FirstPassword(tuple(each.roles), accounts.set_password(each.name, whose)) for each in lost}
+
+
+def _write_private(path: Path, content: str) -> None:
     draft = path.with_suffix(".new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        json.dump(content, file, indent=1)
+        file.write(content)
     draft.replace(path)

@@ -69,12 +69,12 @@ async def _up(data: Data, port: int) -> None:
 
 def how_to_sign_in(url: str, accounts: Credentials, *, show: bool) -> list[str]:
     """The steps of a first sign-in; ``show`` the first password itself, which does not belong into a file of logs."""
-    if not accounts.by_role:
+    if not accounts.first:
         return [f"Sign in at {url}/sign-in."]
-    role = "manager" if "manager" in accounts.by_role else min(accounts.by_role)
-    name, password = accounts.by_role[role]
-    where = f"in {accounts.passwords_file}, under {role}"
-    others = ", ".join(sorted(other for other, _ in accounts.by_role.values() if other != name))
+    name = "manager" if "manager" in accounts.first else min(accounts.first)
+    password = accounts.first[name].password
+    where = f"in {accounts.passwords_file}, under {name}"
+    others = ", ".join(sorted(accounts.first.keys() - {name}))
     return [
         "To sign in for the first time:",
         f"  1. open {url}/sign-in",

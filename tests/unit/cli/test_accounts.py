@@ -92,3 +92,31 @@ def test_first_passwords_become_a_simulated_persons_own_and_no_person_s_does(tmp
     kinds = {account.name: account.password for account in accounts.all()}
     assert kinds.pop(name) is Whose.OWN
     assert set(kinds.values()) == {Whose.MACHINE}
+
+
+def test_first_passwords_go_by_account_and_a_file_that_went_by_role_is_read_too(tmp_path: Path) -> None:
+    made = Credentials(tmp_path)
+    kept = json.loads(made.passwords_file.read_text())
+    assert kept["partner-liaison"]["roles"] == ["partner_liaison"]
+    by_role = {each["roles"][0]: {"name": name, "password": each["password"]} for name, each in kept.items()}
+    made.passwords_file.write_text(json.dumps(by_role))
+    assert Credentials(tmp_path).first == made.first
+    assert json.loads(made.passwords_file.read_text()) == kept
+
+
+def test_a_directory_that_is_older_than_a_role_gets_its_account_and_is_told_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "accounts.json"
+    Credentials(tmp_path)
+    for name in Accounts(file).names():
+        Accounts(file).choose_password(name, "walk home slowly 7")
+    kept = json.loads(file.read_text())
+    before = [each for each in kept["accounts"] if each["name"] != "partner-liaison"]
+    file.write_text(json.dumps(kept | {"accounts": before}))
+    again = Credentials(tmp_path)
+    assert list(again.first) == ["partner-liaison"]
+    assert passwords.matches(
+        Accounts(file).get("partner-liaison").password_hash, again.first["partner-liaison"].password
+    )
+    assert "name: partner-liaison" in "\n".join(how_to_sign_in("http://127.0.0.1:8000", again, show=True))
+    others = [json.loads(each.model_dump_json()) for each in Accounts(file).all() if each.name != "partner-liaison"]
+    assert {each["password_hash"] for each in others} == {each["password_hash"] for each in before}

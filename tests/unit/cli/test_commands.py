@@ -75,7 +75,16 @@ def test_each_service_has_a_key_of_its_own_that_only_the_owner_reads(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "held", ['["manager"]', '{"manager": ["a", "b"]}', '{"manager": {"name": "a"}}', "{", "7", "\xff"]
+    "held",
+    [
+        '["manager"]',
+        '{"manager": ["a", "b"]}',
+        '{"manager": {"name": "a"}}',
+        '{"a": {"roles": "manager", "password": "p"}}',
+        "{",
+        "7",
+        "\xff",
+    ],
 )
 def test_a_credentials_file_of_another_shape_is_named_with_what_it_should_hold(tmp_path: Path, held: str) -> None:
     file = tmp_path / "credentials.json"
@@ -83,7 +92,7 @@ def test_a_credentials_file_of_another_shape_is_named_with_what_it_should_hold(t
     with pytest.raises(BadCredentials) as ended:
         Credentials(tmp_path)
     told = str(ended.value)
-    assert told.startswith(f'{file} should hold {{"ROLE": {{"name":')
+    assert told.startswith(f'{file} should hold {{"NAME": {{"roles":')
     assert "\n" not in told
 
 
