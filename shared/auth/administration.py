@@ -8,7 +8,7 @@ from shared.auth.accounts import Account, Accounts
 from shared.auth.ledger import Ledger, system_time
 from shared.auth.principal import EVERY_OFFICE
 from shared.auth.roles import Role
-from shared.auth.second_factor import Vault
+from shared.auth.second_factor import FactorSeal
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,12 @@ class Administration:
 
     accounts: Accounts
     ledger: Ledger
-    vault: Vault
+    vault: FactorSeal
 
     @classmethod
     def of(cls, accounts: Path) -> "Administration":
         """Of the accounts in a file, and what lies beside it."""
-        return cls(Accounts(accounts), Ledger(accounts.with_suffix(".ledger")), Vault.beside(accounts))
+        return cls(Accounts(accounts), Ledger(accounts.with_suffix(".ledger")), FactorSeal.beside(accounts))
 
     def add(self, name: str, roles: Iterable[Role], offices: Iterable[str] = (EVERY_OFFICE,)) -> str:
         """A new account's first password. Raises AccountExists."""

@@ -30,13 +30,13 @@ class Factor(BaseModel):
 
 
 @dataclass(frozen=True)
-class Vault:
+class FactorSeal:
     """Seals secrets under the key that lies beside the accounts, each bound to its account."""
 
     key: bytes
 
     @classmethod
-    def beside(cls, accounts: Path) -> "Vault":
+    def beside(cls, accounts: Path) -> "FactorSeal":
         """The vault of these accounts; its key is made with the first use."""
         return cls(load_or_generate_secret(accounts.with_suffix(".key")))
 

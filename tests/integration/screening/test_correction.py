@@ -9,9 +9,9 @@ from shared.auth.roles import Role
 from shared.contracts import screening as told
 from shared.contracts.vocabulary import AgeGroup
 from shared.persistence.database import rows
+from tests.integration.screening.holdings import everything, service_of
 from tests.integration.screening.programme import Programme
 from tests.integration.screening.test_erasure import ended, erased
-from tests.integration.screening.test_sealing import everything, service_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

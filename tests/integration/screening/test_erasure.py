@@ -11,8 +11,8 @@ from shared.auth.roles import Role
 from shared.contracts import monitoring, screening, travel
 from shared.ids import new_id
 from shared.persistence.database import rows, run
+from tests.integration.screening.holdings import everything, service_of
 from tests.integration.screening.programme import Programme
-from tests.integration.screening.test_sealing import everything, service_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

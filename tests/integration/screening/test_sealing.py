@@ -14,6 +14,7 @@ from shared.persistence import migrations
 from shared.persistence.database import Database, rows, run
 from shared.protection.wrapping import KeySet, first_keys, write_keys
 from shared.service import Service
+from tests.integration.screening.holdings import everything, service_of
 from tests.integration.screening.programme import HEADER, Programme, person, row
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -25,24 +26,6 @@ CANARY = {
     "phone": "+218 91 777 3141",
     "document_numbers": ["QX7731415"],
 }
-
-
-def service_of(programme: Programme) -> Service:
-    service: Service = programme.apps["screening"].state.service
-    return service
-
-
-async def everything(service: Service) -> str:
-    """Every row of every table as text."""
-    async with service.database.transaction() as connection:
-        tables = await rows(connection, "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'")
-        found = [
-            str(row[0])
-            for each in tables
-            for row in await rows(connection, f'SELECT "{each.name}"::text FROM "{each.name}"')
-        ]
-        logs = await rows(connection, "SELECT convert_from(data, 'UTF8') FROM event_log")
-    return "\n".join([*found, *(row[0] for row in logs)])
 
 
 async def test_no_table_holds_a_name_a_number_or_a_reason(programme: Programme) -> None:

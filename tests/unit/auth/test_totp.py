@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.auth import totp
-from shared.auth.second_factor import FactorUnreadable, Vault, bare, new_secret, recovery_codes
+from shared.auth.second_factor import FactorSeal, FactorUnreadable, bare, new_secret, recovery_codes
 
 SECRET = b"12345678901234567890"
 
@@ -40,14 +40,14 @@ def test_what_an_app_reads_names_the_account_and_everything_that_codes_depend_on
 
 
 def test_a_sealed_secret_is_opened_for_its_account_alone(tmp_path: Path) -> None:
-    vault, secret = Vault.beside(tmp_path / "accounts.json"), new_secret()
+    vault, secret = FactorSeal.beside(tmp_path / "accounts.json"), new_secret()
     sealed = vault.seal("amina's id", secret)
     assert secret not in base64.b64decode(sealed)
-    assert Vault.beside(tmp_path / "accounts.json").open("amina's id", sealed) == secret
+    assert FactorSeal.beside(tmp_path / "accounts.json").open("amina's id", sealed) == secret
     with pytest.raises(FactorUnreadable):
         vault.open("bashir's id", sealed)
     with pytest.raises(FactorUnreadable):
-        Vault(bytes(32)).open("amina's id", sealed)
+        FactorSeal(bytes(32)).open("amina's id", sealed)
 
 
 def test_recovery_codes_are_long_all_different_and_typed_as_people_type() -> None:
