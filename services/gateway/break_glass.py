@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from services.gateway import emergencies
 from services.gateway.emergencies import Emergency
-from services.gateway.passes import PASS_SECONDS
+from services.gateway.passes import PASS_SECONDS, NoSigningKey
 from services.gateway.repository import find_case
 from services.gateway.settings import Settings
 from shared.audit.trail import Deed
@@ -20,7 +20,7 @@ from shared.auth.permissions import Permission
 from shared.auth.principal import Principal, emergency_principal
 from shared.auth.purposes import Purpose
 from shared.auth.tokens import Signer
-from shared.errors import Forbidden, NotFound, Unavailable
+from shared.errors import Forbidden, NotFound
 from shared.ids import new_id
 from shared.web.access import check, require
 from shared.web.bodies import Body, Name
@@ -37,10 +37,6 @@ log = structlog.get_logger()
 
 class NotOpened(Forbidden):
     """No emergency access of yours is open for this case: open one with a reason by POST /api/break-glass."""
-
-
-class NoSigningKey(Unavailable):
-    """This gateway has no key to sign emergency accesses with: set private_key."""
 
 
 class Need(Body):

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from services.gateway.passes import NoSigningKey
 from shared.errors import Unavailable
 from shared.telemetry import current_traceparent
 
@@ -51,8 +52,11 @@ class Neighbours:
         headers: Mapping[str, str] | None = None,
         **content: Any,
     ) -> httpx.Response:
-        """Whatever the service answers. Raises ServiceDown when it doesn't."""
-        shown = await self.shown(token, service) if self.shown else token
+        """Whatever the service answers. Raises ServiceDown when it doesn't, and NoSigningKey."""
+        # The caller's own token is good elsewhere too: no service sees it.
+        if self.shown is None:
+            raise NoSigningKey
+        shown = await self.shown(token, service)
         sent = {**(headers or {}), "Authorization": f"Bearer {shown}"}
         if traceparent := current_traceparent():
             sent["traceparent"] = traceparent

@@ -6,12 +6,17 @@ from dataclasses import dataclass, field
 from shared.auth.ledger import system_time
 from shared.auth.principal import Principal
 from shared.auth.tokens import Signer
+from shared.errors import Unavailable
 
 #: Seconds for which a service believes a pass: so long may it still take one whose session has ended.
 PASS_SECONDS = 120
 #: A pass is renewed when it is half as old.
 _RENEWED_AFTER = PASS_SECONDS / 2
 _REMEMBERED = 2000
+
+
+class NoSigningKey(Unavailable):
+    """This gateway has no key to sign what services are shown: set private_key."""
 
 
 @dataclass(frozen=True)
