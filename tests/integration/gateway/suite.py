@@ -93,6 +93,14 @@ class Suite:
         principal = Principal(f"user:{name}", name, frozenset(roles), frozenset(offices))
         return self.client("gateway", self.signer.issue(principal), *roles)
 
+    async def shown_to(self, service: str, user: httpx.AsyncClient) -> str:
+        """What a service is shown of somebody who is signed in at the gateway; there it is what the person holds."""
+        held = user.headers["Authorization"].removeprefix("Bearer ")
+        if service == "gateway":
+            return held
+        exchanged: str = await self.apps["gateway"].state.neighbours.shown(held, service)
+        return exchanged
+
     def idempotency(self) -> dict[str, str]:
         """The header of a new command."""
         self._keys += 1

@@ -39,7 +39,8 @@ class Request:
         """Ask the service itself, or the gateway to pass it on."""
         passed = through_gateway and self.service != "gateway"
         app = "gateway" if passed else self.service
-        headers = {"Authorization": user.headers["Authorization"], "Purpose": PURPOSE, **suite.idempotency()}
+        shown = await suite.shown_to(app, user)
+        headers = {"Authorization": f"Bearer {shown}", "Purpose": PURPOSE, **suite.idempotency()}
         async with suite.client(app) as client:
             path = f"/api/{self.service}{self.path}" if passed else self.path
             return await client.request(self.method, path, params=self.query, headers=headers, **self.body)
