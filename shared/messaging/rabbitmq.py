@@ -80,8 +80,14 @@ class _Link:
 
     async def close(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await _ended(self._task)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel it until it has ended: a library below it may swallow a cancellation while it closes a connection."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=1)
 
 
 async def _close(connection: AbstractConnection) -> None:
@@ -171,8 +177,7 @@ class _Subscription:
         """The channel is gone: what was handed to us comes again."""
         worker, self.worker, self.tag = self.worker, None, None
         if worker is not None:
-            worker.cancel()
-            await asyncio.gather(worker, return_exceptions=True)
+            await _ended(worker)
         # A dead connection lies about until the garbage collector comes by: its messages must not.
         while not self.waiting.empty():
             self.waiting.get_nowait()
@@ -186,9 +191,9 @@ class _Subscription:
                     await (await self.channel.get_underlay_channel()).basic_cancel(self.tag)
                 await self.idle.wait()
         await self.forget()
-        with suppress(AMQPError, OSError, RuntimeError):
-            if self.channel is not None:
-                await self.channel.close()
+        if self.channel is not None:
+            with suppress(AMQPError, OSError, RuntimeError, TimeoutError):
+                await asyncio.wait_for(self.channel.close(), CLOSING)
 
     async def present(self, connection: AbstractConnection) -> bool:
         """Whether the broker still has our queue and consumer: after a reconnect it may silently be gone."""
@@ -349,8 +354,7 @@ class RabbitBus:
     async def close(self) -> None:
         """Stop taking, drain, disconnect."""
         if self._watchdog is not None:
-            self._watchdog.cancel()
-            await asyncio.gather(self._watchdog, return_exceptions=True)
+            await _ended(self._watchdog)
         await asyncio.gather(*(self.unsubscribe(queue) for queue in list(self._subscriptions)))
         await asyncio.gather(self._publishing.close(), self._consuming.close())
 
