@@ -23,7 +23,7 @@ AnyHandler = Annotated[Service | None, typer.Argument(help="Who could not handle
 AnySource = Annotated[str | None, typer.Argument(help="Who published it, to name a single one.")]
 AnySubject = Annotated[str | None, typer.Argument(help="Its subject's id.")]
 AnySequence = Annotated[int | None, typer.Argument(min=1, help="Its number within source and subject.")]
-Case = Annotated[str | None, typer.Option(help="All of a case: its reference, or a subject's id.")]
+Case = Annotated[str | None, typer.Option(help="All of a case, by its id.")]
 Type = Annotated[str | None, typer.Option(help="All of a type, such as travel.departed.v1.")]
 Cause = Annotated[str | None, typer.Option(help="All of a cause, as `list --by-cause` shows it, or its beginning.")]
 From = Annotated[str | None, typer.Option("--source", help="All that this service has published.")]

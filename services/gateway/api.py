@@ -1,7 +1,8 @@
 """The operators' reads: cases, flights, figures and the live stream."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.auth.purposes import Purpose
 from shared.errors import HomewardError
-from shared.persistence.offices import Sight, seen_by, sight_of
+from shared.persistence.offices import Sight, sight_of
 from shared.web.access import access_token, check, require, verified
 from shared.web.bodies import Name
 from shared.web.commands import PERSONAL, Desk, action_of
@@ -49,18 +50,34 @@ class Flights(BaseModel):
     flights: list[FlightRow]
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Who watches, for what, and whose cases."""
+
+    principal: Principal
+    purpose: Purpose
+    sight: Sight
+
+    async def disclose(self, request: Request, cases: Iterable[Mapping[str, Any]]) -> None:
+        """Write down whose cases are about to be told of."""
+        desk: Desk = request.app.state.desk
+        told: dict[str | None, set[UUID]] = {}
+        for case in cases:
+            told.setdefault(case["office"], set()).add(UUID(case["case_id"]))
+        async with desk.database.transaction() as connection:
+            await desk.trail.append(connection, Deed(self.principal, action_of(request), self.purpose, told))
+
+
 async def watching(
     request: Request,
     principal: CaseReader,
     purpose: PurposeHeader = None,
     asked: Annotated[str | None, Query(alias="purpose", description="As the header, which browsers can't send")] = None,
-) -> Sight:
-    """What the caller sees from now on, which is written down."""
-    desk: Desk = request.app.state.desk
-    claimed, seen = claim(principal, purpose or asked), sight_of(principal, desk.programme)
-    async with seen_by(seen, desk.database) as connection:
-        await desk.trail.append(connection, Deed(principal, action_of(request), claimed, {}))
-    return seen
+) -> Watch:
+    """What the caller sees from now on: that it was begun is written down."""
+    watch = Watch(principal, claim(principal, purpose or asked), sight_of(principal, request.app.state.desk.programme))
+    await watch.disclose(request, ())
+    return watch
 
 
 setattr(watching, PERSONAL, True)
@@ -140,16 +157,18 @@ async def figures(request: Request, principal: Operator) -> Figures:
 @router.get("/stream", response_class=EventSourceResponse)
 async def live(
     request: Request,
-    seen: Annotated[Sight, Depends(watching)],
+    watch: Annotated[Watch, Depends(watching)],
     last_event_id: Annotated[str | None, Header(pattern=r"^[0-9]{1,19}$")] = None,
 ) -> AsyncIterator[ServerSentEvent]:
-    """After each commit: the cases and flights that have changed, and the figures; the audit has that it was opened."""
+    """After each commit: which cases and flights have changed, and the figures; the audit has whose cases they were."""
     stream: Stream = request.app.state.stream
     after = int(last_event_id) if last_event_id else None
-    async with aclosing(stream.messages(seen, after, seconds=STREAM_SECONDS)) as messages:
+    async with aclosing(stream.messages(watch.sight, after, seconds=STREAM_SECONDS)) as messages:
         async for cursor, told in messages:
             if not await still_admitted(request):
                 return
+            if told["cases"]:
+                await watch.disclose(request, told["cases"])
             yield _event(cursor, told)
 
 

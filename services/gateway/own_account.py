@@ -15,6 +15,7 @@ from shared.auth import totp
 from shared.auth.accounts import Account
 from shared.auth.second_factor import Factor, bare, new_secret, recovery_codes
 from shared.errors import RuleBroken
+from shared.web.deeds import note
 
 router = APIRouter(prefix="/api", tags=["session"])
 
@@ -126,19 +127,22 @@ OwnHands = Annotated[OwnAccount, Depends(own_account)]
 
 
 @router.post("/password", status_code=204)
-async def change_password(body: NewPassword, own: OwnHands) -> Response:
+async def change_password(request: Request, body: NewPassword, own: OwnHands) -> Response:
     """Another password: twelve signs or more. The account's other sessions end."""
+    await note(request, own.own.account.principal)
     await own.change_password(body.old_password, body.new_password)
     return Response(status_code=204)
 
 
 @router.post("/second-factor")
-async def begin_second_factor(body: Begin, own: OwnHands) -> Enrolment:
+async def begin_second_factor(request: Request, body: Begin, own: OwnHands) -> Enrolment:
     """A secret for an authenticator app; it counts once a code of it was confirmed."""
+    await note(request, own.own.account.principal)
     return await own.begin(body.password, body.code)
 
 
 @router.post("/second-factor/confirmation")
-async def confirm_second_factor(body: Confirm, own: OwnHands) -> Enrolled:
+async def confirm_second_factor(request: Request, body: Confirm, own: OwnHands) -> Enrolled:
     """The second factor counts from now on; the answer holds the recovery codes. The account's other sessions end."""
+    await note(request, own.own.account.principal)
     return await own.confirm(body.code)

@@ -66,8 +66,15 @@ class Screening:
                 self.country, self.age_group = data.country_of_origin, data.age_group
             case screening.PersonErased():
                 self.erased_on = data.erased_on
+                self._forget()
             case _:
                 self._apply_gate(data)
+
+    def _forget(self) -> None:
+        """Nothing of the person's needs is told any more."""
+        self.band = self.fit = self.fit_until = self.age_group = None
+        self.escort_required = self.care_required = self.care_arranged = False
+        self.assistance, self.holds, self.suspected = [], [], []
 
     def _apply_gate(self, data: Contract) -> None:
         match data:

@@ -114,8 +114,8 @@ class Unit(UnitOfWork):
         await self.load(households={row.household_id for row in own} - {None}, cases=[row.id for row in own])
         for case in (self.cases.get(row.id) for row in own):
             self.record(*case.erase(self.clock.today()))
-            self.destroy(case.id)
-            self.destroy(case.person_id)
+            for each in (case.id, case.person_id, *case.former_persons):
+                self.destroy(each)
             if case.household_id:
                 self.households.get(case.household_id).forget(case.id)
         for table in ("person_key", "list_entry"):

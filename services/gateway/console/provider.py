@@ -12,10 +12,8 @@ from services.gateway.oidc import (
     CALLBACK,
     PATIENCE_SECONDS,
     Answer,
-    NotSignedIn,
     ProviderSignIn,
     Session,
-    UnusableToken,
 )
 from shared.errors import NotFound, Unauthenticated, Unavailable
 from shared.web.access import open_to_all
@@ -79,12 +77,8 @@ async def finish(request: Request, each: Elsewhere, answer: Annotated[Answer, Qu
 
 
 async def _finish(request: Request, each: ProviderSignIn, answer: Answer) -> Session:
-    try:
-        session = await each.finish(answer, request.cookies.get(COOKIE, ""))
-    except (NotSignedIn, UnusableToken):
-        # Whoever comes back has begun here, and each time needs a new note of ours: strangers' rates are the limit.
-        await note(request, entrance.STRANGER, entrance.FAILED)
-        raise
+    # Who is turned away has shown nobody's name: the provider's own records tell of it, and ours can't be filled up.
+    session = await each.finish(answer, request.cookies.get(COOKIE, ""))
     await note(request, session.principal, entrance.SIGNED_IN)
     return session
 

@@ -61,10 +61,15 @@ def pair(first: Case, second: Case, cases: Iterable[Case]) -> Pair:
     return Pair(first, second, suspicions)
 
 
-def check_eyes(cases: Iterable[Case], by: str) -> None:
-    """Who made a case up could make it somebody else's by the same hand. Raises OwnRegistration."""
-    if any(case.registered_by == by for case in cases):
-        raise rules.OwnRegistration
+def check_eyes(alike: Pair, cases: Iterable[Case], by: str) -> None:
+    """Who made a case up, or made it somebody's by a correction, could make it somebody else's by the same hand: a case
+    that has ended in one of the two counts like these. Raises OwnRegistration.
+    """
+    known = list(cases)
+    concerned = _names(alike.first, known) | _names(alike.second, known)
+    for case in (each for each in known if each.id in concerned):
+        if by in (case.registered_by, *(each.by for each in case.corrections)):
+            raise rules.OwnRegistration
 
 
 def _names(case: Case, cases: Iterable[Case]) -> set[UUID]:
@@ -100,6 +105,7 @@ def same_person(
     former = younger.person_id
     renamed = [case for case in cases if case.person_id == former and former != elder.person_id]
     for case in renamed:
+        case.former_persons.append(former)
         case.person_id = elder.person_id
     suspected = {case.id for case, _ in alike.suspicions}
     decided = [(case.id, elder.id) for case in renamed if case.id not in suspected]

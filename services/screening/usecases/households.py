@@ -58,7 +58,7 @@ async def decide_duplicate(
         get(other_id)
         raise
     await see_all(uow, {case_id, other_id, first.id, second.id})
-    duplicates.check_eyes((get(case_id), get(other_id), first, second), uow.actor)
+    duplicates.check_eyes(alike, uow.cases, uow.actor)
     decision = Decision(same_person, reason, uow.clock.now(), uow.actor)
     if not same_person:
         uow.record(*duplicates.different_people(alike, decision))

@@ -50,6 +50,20 @@ async def test_a_failed_sign_in_names_the_account_and_never_what_was_typed(suite
     assert "typed" not in json.dumps(unknown) and PASSWORD not in json.dumps([known, unknown])
 
 
+async def test_another_password_is_in_the_audit_also_when_it_was_refused(suite: Suite) -> None:
+    password = suite.accounts.create("changes-it", [Role.MANAGER], ["tripoli"], password=Whose.MACHINE)
+    account, person = suite.accounts.get("changes-it"), suite.stranger()
+    signed_in = await person.post("/api/sign-in", json={"name": account.name, "password": password})
+    session = {"Authorization": f"Bearer {signed_in.json()['access_token']}"}
+    for old, status in (("wrong", 401), (password, 204)):
+        body = {"old_password": old, "new_password": "a wholly different one"}
+        assert (await person.post("/api/password", json=body, headers=session)).status_code == status
+    body = {"password": "a wholly different one"}
+    assert (await person.post("/api/second-factor", json=body, headers=session)).status_code == 200
+    found = await entries(suite, actor=account.principal.id)
+    assert [each["action"] for each in found] == ["sign-in", *["change_password"] * 2, "begin_second_factor"]
+
+
 async def test_who_has_to_wait_leaves_no_entry(suite: Suite) -> None:
     suite.accounts.create("has-to-wait", [Role.MANAGER], password=Whose.MACHINE)
     account, person = suite.accounts.get("has-to-wait"), suite.stranger()

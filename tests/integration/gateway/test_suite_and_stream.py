@@ -182,9 +182,18 @@ async def test_the_stream_is_served_as_server_sent_events(suite: Suite, admin: h
     port = server.servers[0].sockets[0].getsockname()[1]
     headers = {"Authorization": admin.headers["Authorization"], "Purpose": "case-work"}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=10) as http:
+        before = len(await _watched(suite))
         async with http.stream("GET", "/api/stream") as answer:
             assert answer.headers["content-type"].startswith("text/event-stream")
-            fields = dict([line.split(": ", 1) async for line in _first_event(answer)])
+            lines = answer.aiter_lines()
+            fields = dict([line.split(": ", 1) for line in await _next_event(lines)])
+            [opened] = (await _watched(suite))[before:]
+            assert (opened["purpose"], opened["subjects"]) == ("case-work", [])
+            made = await suite.register(admin, given_name="Watched")
+            while made["case_id"] not in "".join(await _next_event(lines)):
+                pass
+            # The last of the entries for this office: others may have changed meanwhile.
+            assert any(made["case_id"] in each["subjects"] for each in (await _watched(suite))[before:])
         assert fields["event"] == "changed"
         assert int(fields["id"]) > 0
         assert "figures" in json.loads(fields["data"])
@@ -194,8 +203,16 @@ async def test_the_stream_is_served_as_server_sent_events(suite: Suite, admin: h
     await serving
 
 
-async def _first_event(answer: httpx.Response) -> AsyncIterator[str]:
-    async for line in answer.aiter_lines():
-        if not line:
-            return
-        yield line
+async def _watched(suite: Suite) -> list[dict[str, Any]]:
+    """What the audit has of streams."""
+    auditor = suite.user(Role.AUDITOR, name="auditor")
+    answer = await auditor.get("/api/gateway/audit/entries", params={"limit": 1000, "action": "live"})
+    found: list[dict[str, Any]] = answer.raise_for_status().json()["entries"]
+    return sorted(found, key=lambda each: each["at"])
+
+
+async def _next_event(lines: AsyncIterator[str]) -> list[str]:
+    event = []
+    while line := await anext(lines):
+        event.append(line)
+    return event

@@ -196,6 +196,36 @@ async def test_who_has_registered_either_case_does_not_decide_that_it_is_a_dupli
     assert decided["merged_into"] == (elder if same_person else None)
 
 
+async def test_who_has_made_a_case_like_another_by_a_correction_does_not_decide(programme: Programme) -> None:
+    one, papers = person(), {"document_numbers": ["V7777777"]}
+    known = (await programme.colleague.does("/cases", one | {"identity": one["identity"] | papers}))["case_id"]
+    other = person()
+    other["identity"] |= {"date_of_birth": one["identity"]["date_of_birth"]}
+    corrected = (await programme.colleague.does("/cases", other))["case_id"]
+    correction = {"identity": papers, "reason": "so it stands in the passport"}
+    found = await programme.officer.does(f"/cases/{corrected}/identity", correction)
+    assert found["suspected_duplicates"] == [known]
+    path, decision = f"/cases/{corrected}/duplicates/{known}", {"same_person": True, "reason": "the same papers"}
+    for who in (programme.officer, programme.colleague):
+        assert (await who.refused(path, decision))["type"] == "/problems/own-registration"
+    assert (await programme.protection.does(path, decision))["merged_into"] == known
+
+
+async def test_who_has_registered_a_case_that_has_ended_in_one_of_the_two_does_not_decide(programme: Programme) -> None:
+    def alike(*numbers: str) -> dict[str, Any]:
+        made = person()
+        made["identity"] |= {"date_of_birth": "1990-07-08", "document_numbers": list(numbers)}
+        return made
+
+    first = (await programme.colleague.does("/cases", alike("X5550001")))["case_id"]
+    between = (await programme.officer.does("/cases", alike("X5550001", "Y5550002")))["case_id"]
+    decision = {"same_person": True, "reason": "the same papers"}
+    await programme.protection.does(f"/cases/{between}/duplicates/{first}", decision)
+    last = (await programme.colleague.does("/cases", alike("Y5550002")))["case_id"]
+    refused = await programme.officer.refused(f"/cases/{last}/duplicates/{first}", decision)
+    assert refused["type"] == "/problems/own-registration"
+
+
 async def test_two_people_of_one_name_both_go_on(programme: Programme) -> None:
     body = person()
     first = await programme.officer.does("/cases", body)

@@ -44,8 +44,13 @@ async def test_no_table_holds_a_name_a_number_or_a_reason(programme: Programme) 
         },
     )
     await programme.protection.does(f"/cases/{case_id}/holds", {"kind": "trafficking", "note": "threatened by Smergle"})
+    other = (await programme.register(place="Snerkville"))["case_id"]
+    await programme.officer.does(f"/cases/{other}/decline", {"reason": "outside the programme"})
+    await programme.officer.does(f"/cases/{other}/erasure", {"ground": "requested", "reason": "afraid of Glimwick"})
     held = await everything(service_of(programme))
     for canary in (
+        "Snerk",
+        "Glimwick",
         "Quibuldan",
         "quibuldan",
         "Vexworthy",

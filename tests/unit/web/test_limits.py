@@ -104,7 +104,8 @@ async def test_a_body_that_breaks_off_below_its_limit_is_told_what_it_lacks() ->
 
 
 async def test_a_request_that_takes_too_long_is_ended_and_told_when_to_come_again() -> None:
-    answer = await Stage(longest_request=0.05).http.get("/slow")
+    async with asyncio.timeout(10):
+        answer = await Stage(longest_request=0.05).http.get("/slow")
     await problem(answer, 503, "took-too-long")
     assert answer.headers["retry-after"] == "5"
 
@@ -124,7 +125,8 @@ async def test_who_comes_when_the_house_is_full_is_told_to_come_again_and_probes
     stage = Stage(most_requests=1)
     first = asyncio.create_task(stage.http.get("/slow"))
     await stage.begun.wait()
-    second = await stage.http.get("/slow")
+    async with asyncio.timeout(10):
+        second = await stage.http.get("/slow")
     await problem(second, 503, "busy")
     assert second.headers["retry-after"] == "1"
     assert (await stage.http.get("/healthz")).status_code == 200
