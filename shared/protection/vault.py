@@ -39,7 +39,8 @@ class Vault:
 
     def __init__(self, wrapping: Wrapping) -> None:
         self.wrapping = wrapping
-        self._ciphers: dict[bytes, AESGCM] = {}
+        #: By owner too: another's key is not the owner's because it was opened before.
+        self._ciphers: dict[tuple[UUID, bytes], AESGCM] = {}
         self._index = b""
 
     async def open(self, connection: AsyncConnection) -> None:
@@ -73,11 +74,11 @@ class Vault:
         """The cipher of a wrapped data key. Raises Erased when there is none any more."""
         if wrapped is None or key_id is None:
             raise Erased
-        known = self._ciphers.get(wrapped)
+        known = self._ciphers.get((owner, wrapped))
         if known is None:
             if len(self._ciphers) >= _REMEMBERED:
                 self._ciphers.clear()
-            known = self._ciphers[wrapped] = AESGCM(await self.wrapping.unwrap(key_id, wrapped, owner.bytes))
+            known = self._ciphers[owner, wrapped] = AESGCM(await self.wrapping.unwrap(key_id, wrapped, owner.bytes))
         return known
 
     async def destroy(self, connection: AsyncConnection, owners: Iterable[UUID]) -> None:

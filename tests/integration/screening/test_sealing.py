@@ -12,7 +12,7 @@ from shared.auth.roles import Role
 from shared.ids import new_id
 from shared.persistence import migrations
 from shared.persistence.database import Database, rows, run
-from shared.protection.wrapping import KeySet, first_keys, write_keys
+from shared.protection.wrapping import KeySet, KeysUnusable, first_keys, write_keys
 from shared.service import Service
 from tests.integration.screening.holdings import everything, service_of
 from tests.integration.screening.programme import HEADER, Programme, person, row
@@ -133,10 +133,15 @@ async def test_a_data_key_opens_for_its_own_person_only(programme: Programme) ->
             first=persons[0],
             second=persons[1],
         )
-    service_of(programme).vault._ciphers.clear()  # type: ignore[union-attr]
-    answer = await programme.officer.client.get(f"/cases/{first['case_id']}")
-    assert answer.status_code == 500
+    vault = service_of(programme).vault
+    assert vault is not None
+    vault._ciphers.clear()
+    assert (await programme.officer.client.get(f"/cases/{first['case_id']}")).status_code == 500
     assert (await programme.officer.client.get(f"/cases/{second['case_id']}")).status_code == 200
+    async with service_of(programme).database.transaction() as connection:
+        # Nor is anything sealed with it, which would outlive the person's erasure.
+        with pytest.raises(KeysUnusable):
+            await vault.ciphers(connection, persons[:1])
 
 
 async def test_the_same_person_has_other_search_keys_in_another_suite(programme: Programme, postgres_url: str) -> None:
