@@ -20,7 +20,7 @@ from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.auth.purposes import Purpose
 from shared.errors import HomewardError
-from shared.persistence.offices import Sight, sight_of
+from shared.persistence.offices import Sight, seen_by, sight_of
 from shared.web.access import access_token, check, require, verified
 from shared.web.bodies import Name
 from shared.web.commands import PERSONAL, Desk, action_of
@@ -64,7 +64,7 @@ class Watch:
         told: dict[str | None, set[UUID]] = {}
         for case in cases:
             told.setdefault(case["office"], set()).add(UUID(case["case_id"]))
-        async with desk.database.transaction() as connection:
+        async with seen_by(self.sight, desk.database) as connection:
             await desk.trail.append(connection, Deed(self.principal, action_of(request), self.purpose, told))
 
 
