@@ -20,7 +20,7 @@ def sections(export: Document) -> list[Section]:
     return [
         Section("About this paper", _about(export, cases), [("Missing", each) for each in export["gaps"]]),
         Section("Who you are", "As you told us, or as your papers say.", [each for c in cases for each in _who(c)]),
-        Section("What was decided", "", sorted([*_decided(cases), *_reasons(held), *_emergencies(held)]) or _NOTHING),
+        Section("What was decided", "", sorted([*_decided(cases), *_said(held)]) or _NOTHING),
         Section("Your journey", "", [*_travel(held), *_timeline(held)] or _NOTHING),
         Section("What you were given", "", list(_given(held)) or _NOTHING),
         Section("Visits", "", list(_visits(held)) or _NOTHING),
@@ -99,6 +99,17 @@ def _decided_once(case: Document) -> Iterator[Line]:
         yield _moment(found["at"]), f"We could not help you to return: {found['reason']}"
     if found := case.get("erasure"):
         yield _moment(found["at"]), f"It was asked to erase your data ({_words(found['ground'])}): {found['reason']}"
+
+
+def _said(held: Document) -> Iterator[Line]:
+    yield from _splits(held)
+    yield from _reasons(held)
+    yield from _emergencies(held)
+
+
+def _splits(held: Document) -> Iterator[Line]:
+    for each in _records(held, "screening", "splits"):
+        yield _moment(each["at"]), f"You left those with whom you travelled: {each['reason'] or 'destroyed'}"
 
 
 def _reasons(held: Document) -> Iterator[Line]:

@@ -59,6 +59,11 @@ CASES = Store(
 #: that a long list can't fill the server's lock table, many enough that two registrations seldom meet.
 _REGISTERING, _LOCKS = 0x73637265, 256
 
+#: A case's household and those that it has left.
+_HOUSEHOLDS = """
+    array_remove(ARRAY(SELECT CAST(each AS uuid) FROM json_array_elements_text(coalesce(state -> 'left', '[]')) AS each)
+                 || household_id, NULL) AS households"""
+
 
 class Unit(UnitOfWork):
     """One transaction of screening."""
@@ -94,9 +99,8 @@ class Unit(UnitOfWork):
         """All cases of the person who has this one, with their households."""
         async with self.across_offices():
             own = await of_the_same_people(self.connection, [case_id])
-            await self.load(
-                households={row.household_id for row in own} - {None}, cases=[case_id, *(row.id for row in own)]
-            )
+            households = {each for row in own for each in row.households}
+            await self.load(households=households, cases=[case_id, *(row.id for row in own)])
         await self.see(cases=[case_id])
         return [self.cases.get(row.id) for row in own]
 
@@ -109,15 +113,15 @@ class Unit(UnitOfWork):
             await self._erase(owner)
 
     async def _erase(self, owner: UUID) -> None:
-        statement = "SELECT id, household_id FROM screening_case WHERE person_id = :id OR id = :id"
+        statement = f"SELECT id, {_HOUSEHOLDS} FROM screening_case WHERE person_id = :id OR id = :id"
         own = await rows(self.connection, statement, id=owner)
-        await self.load(households={row.household_id for row in own} - {None}, cases=[row.id for row in own])
+        await self.load(households={each for row in own for each in row.households}, cases=[row.id for row in own])
         for case in (self.cases.get(row.id) for row in own):
             self.record(*case.erase(self.clock.today()))
             for each in (case.id, case.person_id, *case.former_persons):
                 self.destroy(each)
-            if case.household_id:
-                self.households.get(case.household_id).forget(case.id)
+            for each in case.left:
+                self.households.get(each).forget(case.id)
         for table in ("person_key", "list_entry"):
             await run(self.connection, f"DELETE FROM {table} WHERE case_id = ANY(:ids)", ids=[row.id for row in own])
         self.destroy(owner)
@@ -241,10 +245,10 @@ async def _merged_into(connection: AsyncConnection, id: UUID) -> list[UUID]:
 
 
 async def of_the_same_people(connection: AsyncConnection, ids: Iterable[UUID]) -> list[Any]:
-    """All cases of the persons who have these cases: rows of id and household_id."""
+    """All cases of the persons who have these cases: rows of id, household_id, and households with those they left."""
     return await rows(
         connection,
-        """SELECT id, household_id FROM screening_case
+        f"""SELECT id, household_id, {_HOUSEHOLDS} FROM screening_case
            WHERE person_id IN (SELECT person_id FROM screening_case WHERE id = ANY(:ids))""",
         ids=list(ids),
     )

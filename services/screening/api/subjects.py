@@ -1,12 +1,13 @@
 """What screening holds of a person, for the person."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.screening import repository
-from services.screening.repository import CASES
+from services.screening.repository import CASES, HOUSEHOLDS
 from shared.errors import NotFound
 from shared.web.commands import PersonalReading
 from shared.web.subjects import FOR_THE_PERSON, Held, documents, held, look_everywhere
@@ -27,4 +28,12 @@ async def show_subject(case_id: UUID, reading: Annotated[PersonalReading, FOR_TH
     for other in await repository.cases_of(connection, ids):
         reading.disclose([other.id], other.office)
     cases = await documents(connection, CASES, "id = ANY(:ids) ORDER BY id", ids=ids)
-    return await held(connection, case.person_id, ids, {"cases": cases})
+    return await held(connection, case.person_id, ids, {"cases": cases, "splits": await _splits(connection, ids)})
+
+
+async def _splits(connection: AsyncConnection, ids: list[UUID]) -> list[dict[str, Any]]:
+    """Why these have left those with whom they travelled; who left with them is not told."""
+    left = {each for case in await repository.cases_of(connection, ids) for each in case.left}
+    households = await HOUSEHOLDS.find(connection, "id = ANY(:ids) ORDER BY id", ids=sorted(left))
+    found = [split for household in households for split in household.splits if set(split.case_ids) & set(ids)]
+    return [{"reason": each.reason, "at": each.at, "by": each.by} for each in found]

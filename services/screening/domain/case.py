@@ -84,6 +84,8 @@ class Case:
     corrections: list[Correction] = field(default_factory=list)
     #: Whose case it was before it was found to be somebody else's: backups are sealed for them.
     former_persons: list[UUID] = field(default_factory=list)
+    #: The households that the person has left; why stands there.
+    left: list[UUID] = field(default_factory=list)
     refusal: Refusal | None = None
     merged_into: UUID | None = None
     #: As travel tells: consent can't be withdrawn here any more.

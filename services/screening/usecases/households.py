@@ -24,6 +24,7 @@ async def split_household(uow: Unit, household_id: UUID, leaving: list[UUID], re
     gone = [uow.cases.get(case_id) for case_id in leaving]
     for case in gone:
         case.household_id = None
+        case.left.append(household_id)
     new = found_household(uow, household.office, gone) if len(gone) > 1 else None
     uow.record(household.changed(), *([new.changed()] if new else []))
     uow.record(*accompany(gone, uow.clock.now()))

@@ -7,12 +7,13 @@ from uuid import UUID
 
 import pytest
 
+from services.screening.repository import HOUSEHOLDS
 from shared.auth.roles import Role
 from shared.contracts import monitoring, screening, travel
 from shared.ids import new_id
 from shared.persistence.database import rows, run
 from tests.integration.screening.holdings import everything, service_of
-from tests.integration.screening.programme import Programme
+from tests.integration.screening.programme import Programme, household, member
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -103,6 +104,19 @@ async def test_nobody_approves_what_they_have_asked_for(programme: Programme) ->
     problem = await programme.protection.refused(f"/cases/{case_id}/erasure/approval")
     assert problem["type"] == "/problems/same-eyes"
     assert (await programme.officer.reads(f"/cases/{case_id}"))["status"] == "withdrawn"
+
+
+async def test_why_somebody_left_a_family_is_told_to_that_person_and_goes_with_the_person(programme: Programme) -> None:
+    unit = await programme.officer.does("/households", household(member("head"), member("spouse")))
+    father, path = unit["cases"][0]["case_id"], f"/households/{unit['household_id']}"
+    await programme.officer.does(f"{path}/split", {"case_ids": [father], "reason": "He owes Drumbelow money"})
+    asked = await programme.protection.client.get(f"/subjects/{father}", headers={"Purpose": "data-subject-request"})
+    assert [each["reason"] for each in asked.json()["records"]["splits"]] == ["He owes Drumbelow money"]
+    await programme.officer.does(f"/cases/{father}/decline", {"reason": "can't return"})
+    await erased(programme, father)
+    async with service_of(programme).database.transaction() as connection:
+        [left] = await HOUSEHOLDS.find(connection, "id = :id", id=UUID(unit["household_id"]))
+    assert [(each.case_ids, each.reason) for each in left.splits] == [([UUID(father)], "")]
 
 
 async def test_who_is_still_cared_for_is_not_erased(programme: Programme) -> None:
