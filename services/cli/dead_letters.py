@@ -44,7 +44,7 @@ class Wanted:
     cause: str | None
 
     def resolved(self, gateway: Connection) -> dict[str, str]:
-        """As the gateway's filter; a case's reference is looked up. Raises Failure."""
+        """As the gateway's filter. Raises Failure."""
         names = {
             "case": self.case and _id_of(self.case),
             "source": self.source and _full(self.source),

@@ -15,7 +15,7 @@ from services.gateway.reads import CaseReads, Reader, Reads
 from services.gateway.repository import Filter
 from services.gateway.stages import Stage
 from services.gateway.stream import Stream
-from shared.audit.trail import Deed
+from shared.audit.trail import Deed, by_office
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.auth.purposes import Purpose
@@ -61,9 +61,7 @@ class Watch:
     async def disclose(self, request: Request, cases: Iterable[Mapping[str, Any]]) -> None:
         """Write down whose cases are about to be told of."""
         desk: Desk = request.app.state.desk
-        told: dict[str | None, set[UUID]] = {}
-        for case in cases:
-            told.setdefault(case["office"], set()).add(UUID(case["case_id"]))
+        told = by_office((UUID(case["case_id"]), case["office"]) for case in cases)
         async with seen_by(self.sight, desk.database) as connection:
             await desk.trail.append(connection, Deed(self.principal, action_of(request), self.purpose, told))
 

@@ -99,7 +99,7 @@ def create_app(
     if state.sessions:
         state.verifier = Admission(state.verifier, state.sessions)
     passes = Passes(state.signer, partial(whose, service.app)) if state.signer else None
-    state.neighbours = Neighbours(service.client, passes.shown if passes else None)
+    state.neighbours = Neighbours(service.client, passes)
     state.description = Description(state.neighbours)
     state.stream = Stream(service.database)
     service.when_stopping(state.stream.end)

@@ -58,7 +58,7 @@ class Attempts:
         attempt = Attempt(
             self.administration.ledger,
             self.administration.key_of_name(name),
-            self.administration.vault.digest("address", subscriber(address)),
+            self.administration.secrets.digest("address", subscriber(address)),
         )
         limits = {attempt.name: OF_A_NAME, attempt.address: OF_AN_ADDRESS}
         if (left := attempt.ledger.claim(limits, self.now())) > 0:

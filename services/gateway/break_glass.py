@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from services.gateway import emergencies
 from services.gateway.emergencies import Emergency
-from services.gateway.passes import PASS_SECONDS, NoSigningKey
+from services.gateway.passes import NoSigningKey
 from services.gateway.repository import find_case
 from services.gateway.settings import Settings
 from shared.audit.trail import Deed
@@ -94,8 +94,8 @@ async def revoke_break_glass(request: Request, principal: Ending, id: UUID) -> R
     return Response(status_code=204)
 
 
-async def token(request: Request, principal: Principal, case_id: UUID | None) -> str:
-    """What services are shown for a read of this case's file. Raises OtherFile and NotOpened."""
+async def in_emergency(request: Request, principal: Principal, case_id: UUID | None) -> Principal:
+    """As whom services are asked for this case's file. Raises OtherFile and NotOpened."""
     check(principal, Permission.BREAK_GLASS_OPEN)
     if case_id is None:
         raise OtherFile
@@ -103,11 +103,8 @@ async def token(request: Request, principal: Principal, case_id: UUID | None) ->
         found = await emergencies.current(connection, principal.id, case_id)
     if found is None:
         raise NotOpened
-    until = int(found.until.timestamp())
-    opening = Opening(found.case_id, found.office, until, found.id)
-    left = until - int(emergencies.now().timestamp())
-    person = emergency_principal(principal.id, principal.name, opening)
-    return _signer(request).issue(person, min(PASS_SECONDS, left))
+    opening = Opening(found.case_id, found.office, int(found.until.timestamp()), found.id)
+    return emergency_principal(principal.id, principal.name, opening)
 
 
 def _signer(request: Request) -> Signer:

@@ -1,13 +1,14 @@
-"""The services behind the gateway: asked on a caller's behalf, with the caller's token."""
+"""The services behind the gateway: asked on a caller's behalf, with a pass that is good at that service alone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-from services.gateway.passes import NoSigningKey
+from services.gateway.passes import NoSigningKey, Passes
+from shared.auth.principal import Principal
 from shared.errors import Unavailable
 from shared.telemetry import current_traceparent
 
@@ -40,7 +41,7 @@ class Neighbours:
 
     client: Callable[[str], httpx.AsyncClient]
     #: What services are shown in place of the caller's token.
-    shown: Callable[[str, str], Awaitable[str]] | None = None
+    passes: Passes | None = None
 
     async def send(
         self,
@@ -49,14 +50,18 @@ class Neighbours:
         url: str,
         *,
         token: str,
+        emergency: Principal | None = None,
         headers: Mapping[str, str] | None = None,
         **content: Any,
     ) -> httpx.Response:
-        """Whatever the service answers. Raises ServiceDown when it doesn't, and NoSigningKey."""
+        """Whatever the service answers; ``emergency``: as whom it is asked instead, for one case's file.
+
+        Raises ServiceDown when it doesn't answer, and NoSigningKey.
+        """
         # The caller's own token is good elsewhere too: no service sees it.
-        if self.shown is None:
+        if self.passes is None:
             raise NoSigningKey
-        shown = await self.shown(token, service)
+        shown = self.passes.of(emergency, service) if emergency else await self.passes.shown(token, service)
         sent = {**(headers or {}), "Authorization": f"Bearer {shown}"}
         if traceparent := current_traceparent():
             sent["traceparent"] = traceparent

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway.repository import REASONS, Unit
+from shared.audit.trail import by_office
 from shared.auth.ledger import system_time
 from shared.persistence.database import rows, run
 from shared.scheduler import Scheduled
@@ -121,10 +122,7 @@ REASONS_DUE = Scheduled("break-glass-reasons-due", due=_due, run=_forget_reason)
 
 def subjects(found: Sequence[Emergency]) -> dict[str | None, set[UUID]]:
     """Whose cases these are about, by office."""
-    by_office: dict[str | None, set[UUID]] = {}
-    for each in found:
-        by_office.setdefault(each.office, set()).add(each.case_id)
-    return by_office
+    return by_office((each.case_id, each.office) for each in found)
 
 
 def _read(row: Any) -> Emergency:

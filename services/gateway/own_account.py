@@ -13,6 +13,7 @@ from services.gateway.sessions import Sessions, sessions
 from services.gateway.sign_in import address_of
 from shared.auth import totp
 from shared.auth.accounts import Account
+from shared.auth.principal import Principal
 from shared.auth.second_factor import Factor, bare, new_secret, recovery_codes
 from shared.errors import RuleBroken
 from shared.web.deeds import note
@@ -76,7 +77,7 @@ class OwnAccount:
         """A new secret, which counts once it is confirmed. Raises what signing in raises."""
         account = await self.sessions.prover.prove(self.own.account.name, password, code, self.address)
         secret = new_secret()
-        sealed = self.sessions.administration.vault.seal(account.id, secret)
+        sealed = self.sessions.administration.secrets.seal(account.id, secret)
         await asyncio.to_thread(self._change, lambda each: each.model_copy(update={"begun": sealed}))
         return self._enrolment(secret)
 
@@ -84,7 +85,7 @@ class OwnAccount:
         """What was begun. Raises NothingBegun."""
         if not self.own.account.begun:
             raise NothingBegun
-        return self._enrolment(self.sessions.administration.vault.open(self.own.account.id, self.own.account.begun))
+        return self._enrolment(self.sessions.administration.secrets.open(self.own.account.id, self.own.account.begun))
 
     async def confirm(self, code: str) -> Enrolled:
         """The factor counts from now on. Raises NothingBegun, WrongCode or TooManyAttempts."""
@@ -97,12 +98,17 @@ class OwnAccount:
         attempt = self.sessions.prover.attempts.begin(account.name, self.address)
         self.sessions.prover.use_step(account, account.begun, bare(code))
         attempt.succeeded()
-        codes, vault = recovery_codes(), self.sessions.administration.vault
+        codes, vault = recovery_codes(), self.sessions.administration.secrets
         digests = [vault.digest("recovery", account.id, bare(each)) for each in codes]
         factor = Factor(sealed=account.begun, recovery=digests)
         self._change(lambda each: _with_factor(each, factor))
         self.sessions.end_others(account, self.own.token)
         return Enrolled(recovery_codes=codes)
+
+    @property
+    def principal(self) -> Principal:
+        """Whose it is."""
+        return self.own.account.principal
 
     def _change(self, change: Callable[[Account], Account]) -> None:
         self.sessions.administration.accounts.change(self.own.account.name, change)
@@ -129,7 +135,7 @@ OwnHands = Annotated[OwnAccount, Depends(own_account)]
 @router.post("/password", status_code=204)
 async def change_password(request: Request, body: NewPassword, own: OwnHands) -> Response:
     """Another password: twelve signs or more. The account's other sessions end."""
-    await note(request, own.own.account.principal)
+    await note(request, own.principal)
     await own.change_password(body.old_password, body.new_password)
     return Response(status_code=204)
 
@@ -137,12 +143,12 @@ async def change_password(request: Request, body: NewPassword, own: OwnHands) ->
 @router.post("/second-factor")
 async def begin_second_factor(request: Request, body: Begin, own: OwnHands) -> Enrolment:
     """A secret for an authenticator app; it counts once a code of it was confirmed."""
-    await note(request, own.own.account.principal)
+    await note(request, own.principal)
     return await own.begin(body.password, body.code)
 
 
 @router.post("/second-factor/confirmation")
 async def confirm_second_factor(request: Request, body: Confirm, own: OwnHands) -> Enrolled:
     """The second factor counts from now on; the answer holds the recovery codes. The account's other sessions end."""
-    await note(request, own.own.account.principal)
+    await note(request, own.principal)
     return await own.confirm(body.code)

@@ -35,7 +35,11 @@ class Passes:
 
     async def shown(self, token: str, callee: str) -> str:
         """The pass with which the caller is announced to a service. Raises what ``whose`` raises."""
-        principal, now = await self.whose(token), system_time()
+        return self.of(await self.whose(token), callee)
+
+    def of(self, principal: Principal, callee: str) -> str:
+        """The principal's pass for a service."""
+        now = system_time()
         known = self._kept.get((principal, callee))
         if known is None or now - known.made > _RENEWED_AFTER:
             known = _Pass(now, self.signer.issue(principal, _seconds(principal, now), audience=callee))

@@ -47,11 +47,14 @@ async def pass_on(
     neighbours: Neighbours = request.app.state.neighbours
     url = "/" + quote(path, safe="/") + (f"?{request.url.query}" if request.url.query else "")
     content = await request.body()
-    token = access_token(request)
+    emergency = None
     if request.headers.get(HEADER) == Purpose.BREAK_GLASS:
-        token = await break_glass.token(request, principal, _case_in(path, content))
+        emergency = await break_glass.in_emergency(request, principal, _case_in(path, content))
     headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
-    answer = await neighbours.send(service, request.method, url, token=token, headers=headers, content=content)
+    token = access_token(request)
+    answer = await neighbours.send(
+        service, request.method, url, token=token, emergency=emergency, headers=headers, content=content
+    )
     passed = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
     return Response(answer.content, answer.status_code, passed)
 

@@ -78,12 +78,12 @@ class Prover:
 
     def use_step(self, account: Account, sealed: str, code: str) -> None:
         """Use a code of the sealed secret up. Raises WrongCode."""
-        step = totp.step_of(self.administration.vault.open(account.id, sealed), code)
+        step = totp.step_of(self.administration.secrets.open(account.id, sealed), code)
         if step is None or not self.administration.ledger.use_step(account.id, step):
             raise WrongCode
 
     def _without(self, account: Account, code: str) -> Account:
-        digest = self.administration.vault.digest("recovery", account.id, code)
+        digest = self.administration.secrets.digest("recovery", account.id, code)
         if account.factor is None or digest not in account.factor.recovery:
             raise WrongCode
         left = [each for each in account.factor.recovery if each != digest]

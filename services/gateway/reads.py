@@ -12,7 +12,7 @@ from services.gateway import repository
 from services.gateway.answers import CasePage, CaseStatus, FlightRow, case_row, case_status, flight_row
 from services.gateway.clients import Neighbours, ServiceDown
 from services.gateway.repository import CASES, FLIGHTS, Filter
-from shared.audit.trail import Deed, Trail
+from shared.audit.trail import Deed, Trail, by_office
 from shared.auth.principal import Principal
 from shared.auth.purposes import Purpose
 from shared.errors import NotFound
@@ -119,10 +119,7 @@ class CaseReads(Reads):
 
     async def _disclose(self, connection: AsyncConnection, told_of: Iterable[tuple[UUID, str | None]]) -> None:
         """``told_of``: cases with their offices."""
-        subjects: dict[str | None, set[UUID]] = {}
-        for case_id, office in told_of:
-            subjects.setdefault(office, set()).add(case_id)
-        deed = Deed(self.reader.principal, self.reader.action, self.reader.purpose, subjects)
+        deed = Deed(self.reader.principal, self.reader.action, self.reader.purpose, by_office(told_of))
         await self.trail.append(connection, deed)
 
     async def people(self, case_ids: Iterable[UUID], gaps: set[str]) -> dict[str, dict[str, str | None]]:

@@ -14,9 +14,7 @@ from services.gateway.proof import Prover, WrongCredentials
 from services.gateway.settings import Settings
 from shared.auth.accounts import Account
 from shared.auth.administration import Administration
-from shared.auth.keys import load_or_generate_key
 from shared.auth.ledger import system_time
-from shared.auth.tokens import Signer
 from shared.errors import NotFound, Unauthenticated
 
 #: A working day: an officer signs in once.
@@ -35,7 +33,6 @@ class Sessions:
     """Signing in and what comes of it; ``app.state.sessions``."""
 
     administration: Administration
-    signer: Signer
     prover: Prover
     policy: Policy
     secure_cookie: bool = False
@@ -92,7 +89,6 @@ def sessions_of(settings: Settings) -> Sessions | None:
     administration = Administration.of(settings.accounts)
     return Sessions(
         administration,
-        Signer(load_or_generate_key(settings.private_key)),
         Prover(administration, Attempts(administration)),
         Policy(required, simulated_people=not production),
         settings.secure_cookie,

@@ -194,9 +194,7 @@ async def list_visits(
     """The visits to make that are due by a day: today when none is named."""
     day = before or reading.clock.today()
     visits = await visits_to_make(reading.connection, _STATES[state], day, limit)
-    reading.disclose([], None)
-    for each in visits:
-        reading.disclose([each.case_id], each.office)
+    reading.disclose_each((each.case_id, each.office) for each in visits)
     return Worklist(before=day, visits=visits)
 
 

@@ -77,6 +77,14 @@ def canonical(entry: Mapping[str, Any]) -> bytes:
     return orjson.dumps(entry, option=orjson.OPT_SORT_KEYS)
 
 
+def by_office(told_of: Iterable[tuple[UUID, str | None]]) -> dict[str | None, set[UUID]]:
+    """Subjects and their offices, as a deed has them."""
+    found: dict[str | None, set[UUID]] = {}
+    for subject, office in told_of:
+        found.setdefault(office, set()).add(subject)
+    return found
+
+
 def _by_office(deed: Deed) -> dict[str, set[UUID]]:
     """Subjects without an office belong to the only one there is, else to the actor's."""
     known: dict[str, set[UUID]] = {office: set(ids) for office, ids in deed.subjects.items() if office is not None}

@@ -17,7 +17,7 @@ class Administration:
 
     accounts: Accounts
     ledger: Ledger
-    vault: FactorSeal
+    secrets: FactorSeal
 
     @classmethod
     def of(cls, accounts: Path) -> "Administration":
@@ -62,7 +62,7 @@ class Administration:
 
     def key_of_name(self, name: str) -> str:
         """Under what the name's failures are kept: people type passwords where names belong."""
-        return self.vault.digest("name", name.casefold())
+        return self.secrets.digest("name", name.casefold())
 
     def _end_sessions(self, name: str) -> None:
         self.ledger.end_all(self.accounts.get(name).id)

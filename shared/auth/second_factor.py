@@ -37,7 +37,7 @@ class FactorSeal:
 
     @classmethod
     def beside(cls, accounts: Path) -> "FactorSeal":
-        """The vault of these accounts; its key is made with the first use."""
+        """That of these accounts; its key is made with the first use."""
         return cls(load_or_generate_secret(accounts.with_suffix(".key")))
 
     def seal(self, account_id: str, secret: bytes) -> str:

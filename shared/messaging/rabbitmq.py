@@ -84,10 +84,10 @@ class _Link:
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
-    """Cancel it until it has ended: a library below it may swallow a cancellation while it closes a connection."""
+    """Cancel it until it has ended, for a library below may swallow one; each time it may say good-bye first."""
     while not task.done():
         task.cancel()
-        await asyncio.wait([task], timeout=1)
+        await asyncio.wait([task], timeout=CLOSING + 1)
 
 
 async def _close(connection: AbstractConnection) -> None:

@@ -14,7 +14,7 @@ from fastapi import Depends, Header, Request
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.audit.trail import Deed, Trail
+from shared.audit.trail import Deed, Trail, by_office
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.auth.purposes import Purpose
@@ -193,6 +193,12 @@ class PersonalReading(Reading):
     def disclose(self, ids: Iterable[UUID], office: str | None) -> None:
         """The answer tells of these, who are an office's; None where that isn't known. Say it even if they are none."""
         self.disclosed.setdefault(office, set()).update(ids)
+
+    def disclose_each(self, told_of: Iterable[tuple[UUID, str | None]]) -> None:
+        """The answer lists these, each of an office; they may be none."""
+        self.disclose([], None)
+        for office, ids in by_office(told_of).items():
+            self.disclose(ids, office)
 
 
 #: What the dependency's callable bears, for whoever walks the routes.

@@ -10,8 +10,7 @@ from shared.web.commands import Desk, action_of
 async def note(request: Request, principal: Principal, action: str = "", subjects: Subjects | None = None) -> None:
     """Write it down, under the route's name unless it has one of its own.
 
-    Before it is done: what can't be written down isn't done. So an entry says what was
-    asked for, even if it was refused.
+    Before it is done: what can't be written down isn't done. So an entry tells what was asked for, refused or not.
     """
     desk: Desk = request.app.state.desk
     async with desk.database.transaction() as connection:

@@ -8,13 +8,7 @@ from fastapi.responses import RedirectResponse
 from services.gateway import entrance, session_cookie
 from services.gateway.console.rendering import HEADERS, ConsoleRoute, page
 from services.gateway.console.sign_in import Target, local, sign_in_page
-from services.gateway.oidc import (
-    CALLBACK,
-    PATIENCE_SECONDS,
-    Answer,
-    ProviderSignIn,
-    Session,
-)
+from services.gateway.oidc import CALLBACK, PATIENCE_SECONDS, Answer, ProviderSignIn
 from shared.errors import NotFound, Unauthenticated, Unavailable
 from shared.web.access import open_to_all
 from shared.web.deeds import note
@@ -63,9 +57,13 @@ async def begin(request: Request, each: Elsewhere, to: Target = "/") -> Response
 
 @router.get(CALLBACK)
 async def finish(request: Request, each: Elsewhere, answer: Annotated[Answer, Query()]) -> Response:
-    """Back from the provider: signed in, or told what is wrong."""
+    """Back from the provider: signed in, or told what is wrong.
+
+    Who is turned away has shown nobody's name, and leaves no entry: the audit can't be filled up by strangers.
+    """
     try:
-        session = await _finish(request, each, answer)
+        session = await each.finish(answer, request.cookies.get(COOKIE, ""))
+        await note(request, session.principal, entrance.SIGNED_IN)
     except (Unauthenticated, Unavailable) as error:
         response = sign_in_page(request, error.status, to="/", fault=str(error))
     else:
@@ -74,13 +72,6 @@ async def finish(request: Request, each: Elsewhere, answer: Annotated[Answer, Qu
         session_cookie.keep(response, session.token, seconds=session.seconds, secure=_secure(request))
     response.delete_cookie(COOKIE, path=_PATH, httponly=True, samesite="lax", secure=_secure(request))
     return response
-
-
-async def _finish(request: Request, each: ProviderSignIn, answer: Answer) -> Session:
-    # Who is turned away has shown nobody's name: the provider's own records tell of it, and ours can't be filled up.
-    session = await each.finish(answer, request.cookies.get(COOKIE, ""))
-    await note(request, session.principal, entrance.SIGNED_IN)
-    return session
 
 
 def _secure(request: Request) -> bool:

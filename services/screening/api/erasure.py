@@ -91,9 +91,7 @@ async def show_erasures(reading: Looking, limit: Limit = 200) -> Erasures:
     ended_by = today - retention.after_end + retention.reported
     due = await repository.to_be_erased(reading.connection, ended_by, limit)
     requested = await repository.erasures_requested(reading.connection, limit)
-    reading.disclose([], None)
-    for each in (*due, *requested):
-        reading.disclose([each.id], each.office)
+    reading.disclose_each((each.id, each.office) for each in (*due, *requested))
     return Erasures(
         requested=[
             Waiting(

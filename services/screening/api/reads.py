@@ -193,7 +193,7 @@ async def show_identities(body: AskIdentities, reading: Naming) -> dict[str, dic
     to = TRANSFERS.get(reading.principal.id)
     if to:
         cases = [case for case in cases if to in case.recipients]
-    _disclose(reading, cases)
+    reading.disclose_each((case.id, case.office) for case in cases)
     hidden = {} if reading.principal.may(Permission.PHONES_READ) else {"phone": None}
     # What a service transfers has no use for the list that somebody was on.
     listed = {case.id: None if to else case.list_reference for case in cases}
@@ -226,7 +226,7 @@ async def show_duplicates(
 ) -> dict[str, list[Suspected]]:
     """Suspected duplicates about which nobody has decided."""
     cases = await repository.suspected(reading.connection, limit)
-    _disclose(reading, cases)
+    reading.disclose_each((case.id, case.office) for case in cases)
     return {
         "duplicates": [
             Suspected(case_id=case.id, reference=case.reference, **_of(suspicion))
@@ -290,9 +290,3 @@ def _holds(case: Case, principal: Principal) -> list[HoldView]:
         )
         for hold in case.holds
     ]
-
-
-def _disclose(reading: PersonalReading, cases: list[Case]) -> None:
-    reading.disclose([], None)
-    for case in cases:
-        reading.disclose([case.id], case.office)

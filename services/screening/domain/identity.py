@@ -6,7 +6,6 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
 
 from services.screening.domain import names
 from services.screening.domain.vocabulary import AgeGroup, Likeness, Sex
@@ -77,8 +76,7 @@ class Identity:
     def _name(self) -> list[str]:
         return name_tokens(f"{self.given_name} {self.family_name}")
 
-    # Worked out once: it is asked for with each key. What begins with an underscore is not written into states.
-    @cached_property
+    @property
     def _sounds(self) -> list[str]:
         return sorted(names.words(f"{self.given_name} {self.family_name}"))
 

@@ -85,7 +85,7 @@ class ReferenceTaken(RuleBroken):
 
 
 class OwnRegistration(RuleBroken):
-    """Somebody else than who has registered either of the two cases decides whether they are of one person."""
+    """Somebody else than who has registered or corrected either case decides whether they are of one person."""
 
 
 class NotInHousehold(RuleBroken):

@@ -78,11 +78,16 @@ class Suite:
         headers |= usual_purpose(*roles)
         return httpx.AsyncClient(transport=_Wire(self, name), base_url=f"http://{name}", headers=headers, timeout=20)
 
-    def replica(self, **changes: Any) -> httpx.AsyncClient:
+    @asynccontextmanager
+    async def replica(self, **changes: Any) -> AsyncIterator[httpx.AsyncClient]:
         """A stranger at another gateway on the same directory, or at this one after a restart; it follows nothing."""
         settings = GatewaySettings(**(self._gateway | changes))
         app = create_gateway(settings, bus=self.bus, connect=self.client)
-        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway", timeout=20)
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://gateway", timeout=20
+        ) as client:
+            yield client
+        await app.state.service.database.close()
 
     def stranger(self) -> httpx.AsyncClient:
         """Somebody who isn't signed in."""
@@ -98,7 +103,7 @@ class Suite:
         held = user.headers["Authorization"].removeprefix("Bearer ")
         if service == "gateway":
             return held
-        exchanged: str = await self.apps["gateway"].state.neighbours.shown(held, service)
+        exchanged: str = await self.apps["gateway"].state.neighbours.passes.shown(held, service)
         return exchanged
 
     def idempotency(self) -> dict[str, str]:

@@ -28,7 +28,7 @@ async def shown(suite: Suite) -> dict[str, str]:
     """What each service is shown of a manager who is signed in."""
     async with suite.user(Role.MANAGER) as manager:
         held = manager.headers["Authorization"].removeprefix("Bearer ")
-    exchange = suite.apps["gateway"].state.neighbours.shown
+    exchange = suite.apps["gateway"].state.neighbours.passes.shown
     return {service: await exchange(held, service) for service in (*SERVICES, GATEWAY)}
 
 
