@@ -12,7 +12,7 @@ from joserfc.jwk import OKPKey
 from shared.auth.accounts import Accounts, Whose
 from shared.auth.keys import key_set, load_or_generate_key
 from shared.auth.principal import EVERY_OFFICE, Principal
-from shared.auth.roles import Role
+from shared.auth.roles import PEOPLE, Role
 from shared.auth.tokens import Signer
 from shared.protection.wrapping import first_keys, write_keys
 
@@ -130,7 +130,7 @@ class Credentials:
 
 def _seeded() -> dict[str, Role]:
     """By name: the accounts that every data directory has, one for each role."""
-    return {role.value.replace("_", "-"): role for role in Role}
+    return {role.value.replace("_", "-"): role for role in sorted(PEOPLE)}
 
 
 def _added(accounts: Accounts, whose: Whose) -> Passwords:

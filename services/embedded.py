@@ -21,7 +21,7 @@ from shared.service import collect_rarely
 from shared.serving import Server
 from shared.telemetry import Telemetry
 
-SERVICES = ("screening", "travel", "reintegration", "monitoring", "gateway")
+SERVICES = ("screening", "travel", "reintegration", "monitoring", "partners", "gateway")
 
 
 class PortTaken(Exception):

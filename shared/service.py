@@ -118,6 +118,7 @@ class Service:
         self.started = False
         self._started_at = monotonic()
         self._leaving: asyncio.Task[None] | None = None
+        self._more_loops: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._when_stopping: list[Callable[[], None]] = []
         self._guards = tuple(guards)
         self._compose(handlers, scheduled, projection)
@@ -233,6 +234,7 @@ class Service:
         ]
         loops += [self.relay.run()] if self.relay else []
         loops += [self.learner.run()] if self.learner else []
+        loops += [loop() for loop in self._more_loops]
         if self.settings.environment != "production":
             loops.append(self._follow_clock())
         with running_as(self.name):
@@ -253,6 +255,10 @@ class Service:
             await erase_again(
                 self.database, lambda each: self.unit(each, "register of erasures"), self.register.owners()
             )
+
+    def also_run(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Have the loop run as long as the service."""
+        self._more_loops.append(loop)
 
     def when_stopping(self, end: Callable[[], None]) -> None:
         """Call ``end`` when the service is told to stop: for what would not end by itself, such as a live stream."""

@@ -82,6 +82,7 @@ class ServiceSettings(BaseSettings):
     travel_url: str = "http://travel:8000"
     reintegration_url: str = "http://reintegration:8000"
     monitoring_url: str = "http://monitoring:8000"
+    partners_url: str = "http://partners:8000"
     #: Proxies in front of this service, with commas between: their X-Forwarded-For tells where a request comes from.
     trusted_proxies: str = ""
     #: Where this service listens.

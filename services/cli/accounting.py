@@ -13,6 +13,7 @@ FOLLOWS: Mapping[str, tuple[str, ...]] = {
     "travel": ("screening",),
     "reintegration": ("screening", "travel"),
     "monitoring": ("reintegration", "screening"),
+    "partners": ("screening", "travel", "reintegration", "monitoring"),
     "gateway": ("screening", "travel", "reintegration", "monitoring"),
 }
 STAGES = frozenset(each.value for each in Stage)

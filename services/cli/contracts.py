@@ -2,12 +2,15 @@
 
 import json
 import subprocess
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from services.cli import event_table, permission_table
 from services.cli.failure import Failure
+from services.partners.contracts import published
 from shared.contracts import registry
 
 PAGES = (event_table.PAGE, permission_table.PAGE)
@@ -20,10 +23,11 @@ def build() -> None:
     """Write the JSON Schemas and tables in docs/ that are not current; what would break readers is refused."""
     try:
         written = registry.build()
+        for_agencies = published.build(on=_today())
     except registry.BreakingChange as error:
         raise Failure(f"readers would break; make a new type (.v2) instead:\n{error}") from None
     pages = "".join(f", docs/{page.path.name} written" for page in PAGES if page.build())
-    typer.echo(f"{len(written)} of {len(registry.types())} schemas written{pages}")
+    typer.echo(f"{len(written)} of {len(registry.types())} schemas written, {len(for_agencies)} for agencies{pages}")
 
 
 @app.command()
@@ -34,7 +38,8 @@ def check(
 ) -> None:
     """Fail when a schema or a table in docs/ is not current, an example is wrong, or readers would break."""
     problems = [
-        *registry.check(published=_at(against) if against else None),
+        *registry.check(published=_at(against, registry.SCHEMAS) if against else None),
+        *published.check(_at(against, published.FOLDER) if against else None, on=_today()),
         *(problem for page in PAGES for problem in page.check()),
     ]
     for each in problems:
@@ -44,13 +49,18 @@ def check(
     typer.echo(f"{len(registry.types())} types: schemas and tables current, examples valid, no reader broken")
 
 
-def _at(revision: str) -> dict[str, Any]:
-    names = _git("ls-tree", "--name-only", revision, "./").split()
-    return {name.removesuffix(".json"): json.loads(_git("show", f"{revision}:./{name}")) for name in names}
+def _at(revision: str, folder: Path) -> dict[str, Any]:
+    names = _git(folder, "ls-tree", "--name-only", revision, "./").split()
+    return {name.removesuffix(".json"): json.loads(_git(folder, "show", f"{revision}:./{name}")) for name in names}
 
 
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], check=False, cwd=registry.SCHEMAS, capture_output=True, text=True)
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], check=False, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         raise Failure(f"git {arguments[0]}: {done.stderr.strip()}")
     return done.stdout
+
+
+def _today() -> date:
+    # The calendar of what goes away is the world's, not a programme's simulated one.
+    return datetime.now(UTC).date()

@@ -10,6 +10,7 @@ class Service(StrEnum):
     TRAVEL = "travel"
     REINTEGRATION = "reintegration"
     MONITORING = "monitoring"
+    PARTNERS = "partners"
     GATEWAY = "gateway"
 
 

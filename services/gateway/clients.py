@@ -12,7 +12,9 @@ from shared.auth.principal import Principal
 from shared.errors import Unavailable
 from shared.telemetry import current_traceparent
 
-SERVICES = ("screening", "travel", "reintegration", "monitoring")
+#: Those that publish events.
+PRODUCERS = ("screening", "travel", "reintegration", "monitoring")
+SERVICES = (*PRODUCERS, "partners")
 
 #: Seconds that a read which only adds to an answer may take; the rest of the answer doesn't wait longer.
 PATIENCE = 2.0

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shared.auth.accounts import Account, Whose
-from shared.auth.roles import Role
+from shared.auth.roles import PEOPLE, Role
 from shared.errors import Forbidden
 
 #: They read no personal data and run nothing.
 _HARMLESS = frozenset({Role.AUDITOR, Role.PARTNER_LIAISON})
 #: Everybody who can see personal data or administers the suite.
-SENSITIVE = frozenset(Role) - _HARMLESS
+SENSITIVE = PEOPLE - _HARMLESS
 
 
 class Duty(StrEnum):

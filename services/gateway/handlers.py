@@ -25,6 +25,10 @@ _OF_HOUSEHOLDS: tuple[type[Contract], ...] = (screening.HouseholdChanged,)
 _OF_FUNDS: tuple[type[Contract], ...] = (reintegration.FundOpened,)
 
 
+#: To whom a person lets data go may tell of health or asylum: it is read in the person's file.
+_UNTOLD = frozenset({"recipients"})
+
+
 def case_changed(received: Received[Contract], uow: Unit) -> None:
     """Any source may be the first to tell of a case."""
     case = uow.cases.find(received.subject)
@@ -56,14 +60,14 @@ def keep(received: Received[Contract], uow: Unit) -> None:
     """The event's row in the timeline: one event, one row."""
     event = received.event
     # A log keeps what a contract had once: what no contract names any more is not shown again after a rebuild.
-    known = type(received.data).model_fields
+    known = type(received.data).model_fields.keys()
     row = {
         "source": event.source,
         "subject": event.subject,
         "sequence": event.sequence,
         "type": event.type,
         "time": event.time,
-        "data": {name: value for name, value in orjson.loads(event.data).items() if name in known},
+        "data": {name: value for name, value in orjson.loads(event.data).items() if name in known - _UNTOLD},
         "trace_id": event.traceparent.split("-")[1] if event.traceparent else None,
     }
     uow.insert("timeline", row)

@@ -73,6 +73,7 @@ _BY_CONTRACT: dict[type[Contract], Sentence] = {
     s.CaseAssessed: _assessed,
     s.CareArranged: lambda d: f"Care arrangements {'are' if d['arranged'] else 'are not'} in place.",
     s.DeclarationSigned: lambda d: "Signed the voluntary declaration.",
+    s.RecipientsChanged: lambda d: "Changed to whom data may be transferred.",
     s.ConsentWithdrawn: lambda d: "Withdrew consent.",
     s.HoldPlaced: lambda d: "A hold was placed.",
     s.HoldLifted: lambda d: "A hold was lifted.",

@@ -10,7 +10,7 @@ import httpx
 from fastapi import APIRouter, Depends, Request
 
 from services.gateway.accounting import Position, account
-from services.gateway.clients import SERVICES, Neighbours, ServiceDown
+from services.gateway.clients import PRODUCERS, SERVICES, Neighbours, ServiceDown
 from services.gateway.repository import effects
 from services.gateway.rest import RestReport, unrest
 from shared.auth.permissions import Permission
@@ -93,10 +93,10 @@ class Suite:
 
     async def accounting(self) -> dict[str, Any]:
         """The account of every event, from the producers' logs and the consumers' positions and effects."""
-        heads = await asyncio.gather(*(self._heads(name) for name in SERVICES))
+        heads = await asyncio.gather(*(self._heads(name) for name in PRODUCERS))
         consumers = [*SERVICES, "gateway"]
         positions = await asyncio.gather(*(self._positions(name) for name in consumers))
-        sources = [f"/homeward/{name}" for name in SERVICES]
+        sources = [f"/homeward/{name}" for name in PRODUCERS]
         async with self.gateway.database.transaction() as connection:
             timeline = await effects(connection)
         reports, _ = await self._round()

@@ -5,7 +5,7 @@ from typing import assert_never
 from services.screening.domain import events
 from shared.contracts import screening as contracts
 from shared.contracts.envelope import Contract
-from shared.contracts.vocabulary import AgeGroup, AssistanceCode, Gate, VulnerabilityBand
+from shared.contracts.vocabulary import AgeGroup, AssistanceCode, Gate, Recipient, VulnerabilityBand
 from shared.messaging.outbox import Outgoing
 
 
@@ -41,7 +41,9 @@ def _of_case(event: events.CaseScreeningEvent) -> Contract:
         case events.CaseMerged():
             return contracts.CaseMerged(into_case_id=event.into_case_id)
         case events.DeclarationSigned():
-            return contracts.DeclarationSigned(signed_on=event.signed_on)
+            return contracts.DeclarationSigned(signed_on=event.signed_on, recipients=_recipients(event.recipients))
+        case events.RecipientsChanged():
+            return contracts.RecipientsChanged(recipients=_recipients(event.recipients))
         case events.ConsentWithdrawn():
             return contracts.ConsentWithdrawn(withdrawn_on=event.withdrawn_on)
         case events.HoldPlaced():
@@ -60,6 +62,10 @@ def _of_case(event: events.CaseScreeningEvent) -> Contract:
             return _needs(event)
         case _:
             assert_never(event)
+
+
+def _recipients(known: tuple[str, ...]) -> list[Recipient]:
+    return [Recipient(each) for each in known]
 
 
 def _needs(event: events.CaseAssessed | events.CareArranged | events.FitnessRecorded) -> Contract:

@@ -15,6 +15,11 @@ SERVICE_GRANTS: dict[tuple[str, str], frozenset[Permission]] = {
     ("reintegration", "travel"): _FOLLOWS,
     ("monitoring", "reintegration"): _FOLLOWS,
     ("monitoring", "screening"): _FOLLOWS,
+    # What leaves for an agency says who the person is, where the agreement says so and the person agrees.
+    ("partners", "screening"): _FOLLOWS | {Permission.TRANSFERS_MAKE},
+    ("partners", "travel"): _FOLLOWS,
+    ("partners", "reintegration"): _FOLLOWS,
+    ("partners", "monitoring"): _FOLLOWS,
     ("gateway", "screening"): _FOLLOWS,
     ("gateway", "travel"): _FOLLOWS,
     ("gateway", "reintegration"): _FOLLOWS,

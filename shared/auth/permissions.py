@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
-from shared.auth.roles import Role
+from shared.auth.roles import PEOPLE, Role
 
 
 class Permission(StrEnum):
@@ -104,6 +104,27 @@ class Permission(StrEnum):
     #: Read a returnee's visits with their notes.
     VISITS_READ = "visits:read"
 
+    #: Enter partner agencies and make their keys.
+    AGENCIES_KEEP = "agencies:keep"
+    #: Read agencies and agreements.
+    AGENCIES_READ = "agencies:read"
+    #: Enter agreements, attach their signed copies and end them.
+    AGREEMENTS_ENTER = "agreements:enter"
+    #: Put agreements in force that somebody else has entered.
+    AGREEMENTS_APPROVE = "agreements:approve"
+    #: Subscribe under an agreement, pause, resume, test and end.
+    SUBSCRIPTIONS_KEEP = "subscriptions:keep"
+    #: Read subscriptions and how far they are.
+    SUBSCRIPTIONS_READ = "subscriptions:read"
+    #: Receive events, as the agency whom they are for.
+    EVENTS_RECEIVE = "events:receive"
+    #: See what an agency would receive of a case, and why.
+    TRANSFERS_PREVIEW = "transfers:preview"
+    #: Hear who people are who agree to a transfer, to hand it over.
+    TRANSFERS_MAKE = "transfers:make"
+    #: Refer a case to an agency.
+    REFERRALS_MAKE = "referrals:make"
+
     #: See oneself, and the programme's date.
     SELF_READ = "self:read"
     #: Change one's own password and second factor, and sign out.
@@ -163,8 +184,9 @@ _AFTERWARDS = _to(Role.REINTEGRATION, Role.MONITORING, Role.FINANCE)
 _RETURNING = _to(Role.REINTEGRATION, Role.MANAGER)
 _PAYING = _to(Role.FINANCE, Role.MANAGER)
 _FOLLOWING_UP = _to(Role.MONITORING, Role.MANAGER)
+_LIAISING = _to(Role.PARTNER_LIAISON)
 #: Who hears of emergencies makes none, and auditors and partner liaison have no work with cases.
-_IN_AN_EMERGENCY = frozenset(Role) - _to(Role.AUDITOR, Role.PARTNER_LIAISON, Role.DATA_PROTECTION)
+_IN_AN_EMERGENCY = PEOPLE - _to(Role.AUDITOR, Role.PARTNER_LIAISON, Role.DATA_PROTECTION)
 _WITHOUT_CASES = _to(Role.AUDITOR, Role.DATA_PROTECTION, Role.PARTNER_LIAISON, Role.ADMIN)
 _OVERSEEING = _to(Role.ADMIN, Role.AUDITOR)
 
@@ -217,13 +239,24 @@ GRANTED: Mapping[Permission, frozenset[Role]] = {
     Permission.CASES_CLOSE: _FOLLOWING_UP,
     Permission.VISITS_LIST: _FOLLOWING_UP,
     Permission.VISITS_READ: _to(*_FOLLOWING_UP, Role.REINTEGRATION, Role.CASEWORKER),
-    Permission.SELF_READ: _to(*Role),
-    Permission.SELF_CHANGE: _to(*Role),
+    Permission.AGENCIES_KEEP: _LIAISING,
+    Permission.AGENCIES_READ: _to(*_LIAISING, Role.MANAGER, Role.DATA_PROTECTION, Role.AUDITOR),
+    Permission.AGREEMENTS_ENTER: _LIAISING,
+    Permission.AGREEMENTS_APPROVE: _to(Role.MANAGER, Role.DATA_PROTECTION),
+    Permission.SUBSCRIPTIONS_KEEP: _to(*_LIAISING, Role.AGENCY),
+    Permission.SUBSCRIPTIONS_READ: _to(*_LIAISING, Role.AGENCY, Role.MANAGER, Role.DATA_PROTECTION),
+    Permission.EVENTS_RECEIVE: _to(Role.AGENCY),
+    Permission.TRANSFERS_PREVIEW: _to(Role.DATA_PROTECTION, Role.MANAGER),
+    # No person has need of it: see SERVICE_GRANTS.
+    Permission.TRANSFERS_MAKE: _to(),
+    Permission.REFERRALS_MAKE: _to(*_CARE, *_RETURNING, Role.MOVEMENTS),
+    Permission.SELF_READ: PEOPLE,
+    Permission.SELF_CHANGE: PEOPLE,
     Permission.ACCOUNTS_MANAGE: _to(Role.ADMIN),
-    Permission.FIGURES_READ: _to(*Role),
+    Permission.FIGURES_READ: PEOPLE,
     # Who has no work with cases sees figures, and no case; who runs the machines opens one in an emergency.
-    Permission.STATUS_READ: frozenset(Role) - _WITHOUT_CASES,
-    Permission.REQUESTS_PASS: _to(*Role),
+    Permission.STATUS_READ: PEOPLE - _WITHOUT_CASES,
+    Permission.REQUESTS_PASS: PEOPLE,
     Permission.BREAK_GLASS_OPEN: _IN_AN_EMERGENCY,
     Permission.BREAK_GLASS_END: _to(*_IN_AN_EMERGENCY, Role.DATA_PROTECTION),
     Permission.NOTICES_READ: _to(Role.DATA_PROTECTION),

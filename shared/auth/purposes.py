@@ -33,6 +33,8 @@ class Purpose(StrEnum):
     SUPERVISION = "supervision"
     #: Looking through the audit, which holds no personal data but ids.
     AUDIT = "audit"
+    #: Handing over to a partner agency what an agreement says.
+    TRANSFER = "transfer"
     #: An emergency: no role has it, it is granted for a time.
     BREAK_GLASS = "break-glass"
 
@@ -53,7 +55,8 @@ PURPOSES: Mapping[Role, tuple[Purpose, ...]] = {
 }
 #: The same of services that read personal data of one another.
 SERVICE_PURPOSES: Mapping[str, tuple[Purpose, ...]] = {
-    "travel": (Purpose.TRAVEL_ARRANGEMENT, Purpose.TRAVEL_DOCUMENTS, Purpose.BOARDING)
+    "travel": (Purpose.TRAVEL_ARRANGEMENT, Purpose.TRAVEL_DOCUMENTS, Purpose.BOARDING),
+    "partners": (Purpose.TRANSFER,),
 }
 
 

@@ -26,9 +26,15 @@ class Role(StrEnum):
     MANAGER = "manager"
     #: Reads everything that is not personal, changes nothing.
     AUDITOR = "auditor"
+    #: A partner agency itself: its keys have this role, and no person has.
+    AGENCY = "agency"
     #: Looks after partner agencies.
     PARTNER_LIAISON = "partner_liaison"
     #: Looks after people's data: hears of every emergency access.
     DATA_PROTECTION = "data_protection"
     #: Runs the suite: dead letters, the programme's clock, accounts.
     ADMIN = "admin"
+
+
+#: What a person may be: an agency's role is its keys' alone.
+PEOPLE = frozenset(Role) - {Role.AGENCY}

@@ -85,6 +85,12 @@ def compare(old: Schema, new: Schema) -> Iterator[str]:
     return _compare(_resolved(old, old), _resolved(new, new), "")
 
 
+def plain(schema: Schema) -> Schema:
+    """The schema without references and remarks."""
+    resolved: Schema = _resolved(schema, schema)
+    return resolved
+
+
 def read_folder(folder: Path) -> dict[str, Any]:
     """The JSON files of a folder, by type."""
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}

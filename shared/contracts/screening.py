@@ -3,8 +3,10 @@
 from datetime import date, datetime
 from uuid import UUID
 
+from pydantic import Field
+
 from shared.contracts.envelope import Contract
-from shared.contracts.vocabulary import AgeGroup, AssistanceCode, Gate, VulnerabilityBand
+from shared.contracts.vocabulary import AgeGroup, AssistanceCode, Gate, Recipient, VulnerabilityBand
 
 SOURCE = "/homeward/screening"
 
@@ -66,6 +68,14 @@ class DeclarationSigned(Contract, type="org.homeward.screening.declaration-signe
     """Voluntary return was declared and the use of data consented to."""
 
     signed_on: date
+    #: To whom data may be transferred; none in what was published before it was told.
+    recipients: list[Recipient] = Field(default_factory=list)
+
+
+class RecipientsChanged(Contract, type="org.homeward.screening.recipients-changed.v1"):
+    """Consent to a transfer was given or taken back: from now on data may go to these and to nobody else."""
+
+    recipients: list[Recipient]
 
 
 class ConsentWithdrawn(Contract, type="org.homeward.screening.consent-withdrawn.v1"):

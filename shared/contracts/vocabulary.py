@@ -99,3 +99,15 @@ class SeatReleaseReason(StrEnum):
     MANUAL = "manual"
     #: The escort fell out.
     ESCORT = "escort"
+
+
+class Recipient(StrEnum):
+    """To whom outside the programme a person agrees that data go."""
+
+    EMBASSY = "embassy"
+    EXIT_AUTHORITY = "exit_authority"
+    CARRIER = "carrier"
+    RECEIVING_OFFICE = "receiving_office"
+    HEALTH_PARTNER = "health_partner"
+    REINTEGRATION_PARTNER = "reintegration_partner"
+    UNHCR = "unhcr"

@@ -7,6 +7,7 @@ PERSONAL: Mapping[str, Sequence[str]] = {
     "screening": [
         *("GET /cases/{case_id}", "GET /cases/{case_id}/gates", "GET /cases/{case_id}/consent"),
         *("POST /identities", "GET /search", "GET /duplicates", "GET /erasures", "GET /subjects/{case_id}"),
+        "POST /identities/for-transfer",
     ],
     "travel": [
         *("GET /cases/{case_id}", "GET /cases/{case_id}/gates", "GET /flights/{flight_id}/manifest"),
@@ -14,6 +15,7 @@ PERSONAL: Mapping[str, Sequence[str]] = {
     ],
     "reintegration": ["GET /cases/{case_id}", "GET /subjects/{case_id}"],
     "monitoring": ["GET /cases/{case_id}", "GET /visits", "GET /subjects/{case_id}"],
+    "partners": ["GET /agreements/{agreement_id}/preview/{case_id}", "GET /subjects/{case_id}"],
     "gateway": [
         *("GET /api/cases", "GET /api/cases/{case}", "GET /api/stream", "GET /api/notices"),
         "GET /api/subjects/{case_id}",
@@ -39,7 +41,16 @@ NO_CASE: Mapping[str, Sequence[str]] = {
         *("POST /api/accounts/{name}/second-factor", "POST /api/accounts/{name}/unlock"),
         *("POST /api/accounts/{name}/disable", "POST /api/accounts/{name}/enable"),
     ],
+    "agencies, and what was agreed with them": [
+        *("GET /agencies", "POST /agencies/{agency_id}/keys", "POST /agencies/{agency_id}/keys/{key_id}/end"),
+        *("GET /agreements", "GET /agreements/offers", "GET /agreements/{agreement_id}", "GET /subscriptions"),
+        "GET /subscriptions/{subscription_id}/deliveries",
+    ],
+    "what an agency's developer reads": [
+        *("GET /asyncapi.json", "GET /schemas/{type}.json", "GET /events-guide", "GET /events-guide.css"),
+    ],
     "a deed that is in the audit with its case": [
+        "GET /feed",
         *("POST /api/break-glass", "POST /api/break-glass/{id}/revocation"),
         *("POST /api/notices/{id}/acknowledgement", "POST /notices/{id}/acknowledgement"),
     ],

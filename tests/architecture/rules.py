@@ -216,6 +216,8 @@ PROGRAMS = ("*/__main__.py", "services/simulator/*", *AROUND)
 #: what makes the block.
 ACROSS_OFFICES = (
     "shared/web/subjects.py",
+    # What agencies hear of is decided for every office's cases.
+    "services/partners/repository.py",
     "services/screening/repository.py",
     "services/screening/usecases/correction.py",
     "services/screening/usecases/registration.py",
@@ -231,6 +233,9 @@ UNLIMITED = (
     # In an emergency the case may be any office's; notices are written as their table's owner.
     "services/gateway/break_glass.py",
     "services/gateway/notices.py",
+    # An agency has no office: it gets what is its own. Its keys name no case.
+    "services/partners/api/feed.py",
+    "services/partners/api/agencies.py",
 )
 
 RULES = (

@@ -24,6 +24,7 @@ FOLLOWS: Mapping[str, Sequence[str]] = {
     "travel": ("/homeward/screening",),
     "reintegration": ("/homeward/screening", "/homeward/travel"),
     "monitoring": ("/homeward/reintegration", "/homeward/screening"),
+    "partners": ("/homeward/screening", "/homeward/travel", "/homeward/reintegration", "/homeward/monitoring"),
     "gateway": ("/homeward/screening", "/homeward/travel", "/homeward/reintegration", "/homeward/monitoring"),
 }
 

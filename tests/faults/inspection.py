@@ -7,6 +7,7 @@ from typing import Any
 
 from services.embedded import SERVICES
 from services.monitoring import repository as monitoring
+from services.partners import tables as partners
 from services.reintegration import repository as reintegration
 from services.screening import repository as screening
 from services.travel import repository as travel
@@ -19,7 +20,7 @@ from tests.faults.checker import Effect, ProducerLog
 from tests.faults.suite import FaultySuite
 
 #: The services with a log.
-PRODUCERS = SERVICES[:-1]
+PRODUCERS = SERVICES[:-2]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ _STATES: dict[str, tuple[Store[Any], ...]] = {
     "travel": (travel.CASES, travel.FLIGHTS, travel.HOUSEHOLDS),
     "reintegration": (reintegration.CASES, reintegration.FUNDS, reintegration.PERSONS),
     "monitoring": (monitoring.CASES,),
+    "partners": (partners.CASES, partners.FLIGHTS),
 }
 
 

@@ -36,7 +36,8 @@ def walkers(suite: Suite, service: str) -> Walkers:
     """Nobody, somebody without a role, somebody of each, and each service."""
 
     def token(*roles: Role) -> str:
-        person = Principal("user:amina", "amina", frozenset(roles), frozenset({EVERY_OFFICE}))
+        id = "agency:01a2150e-4a26-752a-994d-79a40464919c" if Role.AGENCY in roles else "user:amina"
+        person = Principal(id, "amina", frozenset(roles), frozenset({EVERY_OFFICE}))
         return suite.signer.issue(person, audience=service)
 
     found: Walkers = {"nobody": (None, frozenset()), "no role": (token(), frozenset())}

@@ -70,6 +70,7 @@ OWN: Mapping[str, Routes] = {
         "gates:read": ["GET /cases/{case_id}/gates"],
         "consent:read": ["GET /cases/{case_id}/consent"],
         "identities:read": ["POST /identities"],
+        "transfers:make": ["POST /identities/for-transfer"],
         "cases:search": ["GET /search"],
     },
     "travel": {
@@ -130,6 +131,29 @@ OWN: Mapping[str, Routes] = {
             "POST /cases/{case_id}/contact-lost",
         ],
         "cases:close": ["POST /cases/{case_id}/closure"],
+    },
+    "partners": {
+        "subjects:export": ["GET /subjects/{case_id}"],
+        "agencies:keep": [
+            *("POST /agencies", "POST /agencies/{agency_id}/keys", "POST /agencies/{agency_id}/keys/{key_id}/end"),
+            "POST /subscriptions/{subscription_id}/deliveries/retry",
+        ],
+        "agencies:read": [
+            *("GET /agencies", "GET /agreements", "GET /agreements/offers", "GET /agreements/{agreement_id}"),
+        ],
+        "agreements:enter": [
+            *("POST /agreements", "POST /agreements/{agreement_id}/signed-copy", "POST /agreements/{agreement_id}/end"),
+        ],
+        "agreements:approve": ["POST /agreements/{agreement_id}/approval"],
+        "subscriptions:keep": [
+            "POST /subscriptions",
+            *(f"POST /subscriptions/{{subscription_id}}/{step}" for step in ("pause", "resume", "end", "test")),
+            *(f"POST /subscriptions/{{subscription_id}}/{step}" for step in ("handshake", "secret")),
+        ],
+        "subscriptions:read": ["GET /subscriptions", "GET /subscriptions/{subscription_id}/deliveries"],
+        "events:receive": ["GET /feed"],
+        "transfers:preview": ["GET /agreements/{agreement_id}/preview/{case_id}"],
+        None: [*("GET /asyncapi.json", "GET /schemas/{type}.json"), *("GET /events-guide", "GET /events-guide.css")],
     },
     "gateway": {
         "subjects:export": ["GET /api/subjects/{case_id}"],

@@ -39,6 +39,10 @@ class Operator:
         headers = self._headers | {"Idempotency-Key": key or str(uuid4())} | more
         return await self._gateway.post(path, json=body, headers=headers)
 
+    async def upload(self, path: str, name: str, content: bytes) -> httpx.Response:
+        headers = self._headers | {"Idempotency-Key": str(uuid4())}
+        return await self._gateway.post(path, files={"file": (name, content)}, headers=headers)
+
 
 async def sign_in(suite: Any, role: str) -> Operator:
     """An operator with this role."""

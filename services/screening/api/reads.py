@@ -28,6 +28,7 @@ Caring = Annotated[PersonalReading, personal(Permission.FILES_READ)]
 Looking = Annotated[PersonalReading, personal(Permission.GATES_READ)]
 Boarding = Annotated[PersonalReading, personal(Permission.CONSENT_READ)]
 Naming = Annotated[PersonalReading, personal(Permission.IDENTITIES_READ)]
+Transferring = Annotated[PersonalReading, personal(Permission.TRANSFERS_MAKE)]
 Searching = Annotated[PersonalReading, personal(Permission.CASES_SEARCH)]
 Deciding = Annotated[PersonalReading, personal(Permission.DUPLICATES_READ)]
 
@@ -51,6 +52,13 @@ class Consent(BaseModel):
     recipients: list[Recipient]
     holds: int
     checked_at: datetime
+
+
+class AskForTransfer(Body):
+    """Whose identity is to go to whom."""
+
+    case_ids: Annotated[list[UUID], Field(max_length=1000)]
+    recipient: Recipient
 
 
 class AskIdentities(Body):
@@ -202,6 +210,15 @@ async def show_identities(body: AskIdentities, reading: Naming) -> dict[str, dic
             case.id: Told(**{**vars(case.identity), **hidden}, list_reference=listed[case.id]) for case in cases
         }
     }
+
+
+@router.post("/identities/for-transfer")
+async def show_for_transfer(body: AskForTransfer, reading: Transferring) -> dict[str, dict[UUID, IdentityBody]]:
+    """Who these people are, of those alone who agree that data go to the recipient."""
+    cases = await repository.cases_of(reading.connection, body.case_ids)
+    agreeing = [case for case in cases if case.erased_on is None and body.recipient in case.recipients]
+    _disclose(reading, agreeing)
+    return {"identities": {case.id: IdentityBody(**vars(case.identity)) for case in agreeing}}
 
 
 @router.get("/search")

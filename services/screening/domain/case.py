@@ -24,6 +24,7 @@ from services.screening.domain.events import (
     HoldPlaced,
     IdentityCorrected,
     PersonErased,
+    RecipientsChanged,
 )
 from services.screening.domain.gates import GATES, undoes_clearance
 from services.screening.domain.identity import NOBODY, Identity, search_key
@@ -207,15 +208,16 @@ class Case:
         self._advance(Action.DECLARE)
         self.declarations.append(declaration)
         self.ended_on = None
-        return [DeclarationSigned(self.id, declaration.at.date())]
+        return [DeclarationSigned(self.id, declaration.at.date(), tuple(self.recipients))]
 
-    def change_consent(self, recipient: Recipient, given: bool, reason: str, at: datetime, by: str) -> None:
+    def change_consent(self, recipient: Recipient, given: bool, reason: str, at: datetime, by: str) -> list[CaseEvent]:
         """Give or take back consent to one recipient; without some nobody can travel."""
         if not self.consents:
             raise rules.NotDeclared
         if not given and recipient in NEEDED:
             raise rules.NeededToTravel
         self.consent_changes.append(ConsentChange(recipient, given, reason, len(self.declarations), at, by))
+        return [RecipientsChanged(self.id, tuple(self.recipients))]
 
     def withdraw(self, withdrawal: Withdrawal) -> list[CaseEvent]:
         """End consent: at once, with no condition but that the person isn't on board yet."""

@@ -8,7 +8,7 @@ from uuid import UUID
 from services.screening.domain import rules
 from services.screening.domain.case import Case
 from services.screening.domain.consents import NEEDED, ConsentChange, Recipient
-from services.screening.domain.events import CaseEvent, DuplicateDecided
+from services.screening.domain.events import CaseEvent, DuplicateDecided, RecipientsChanged
 from services.screening.domain.lifecycle import TRANSITIONS
 from services.screening.domain.records import Hold, Suspicion, Withdrawal
 from services.screening.domain.vocabulary import Action, Status
@@ -145,6 +145,7 @@ def _take_back(kept: Case, ended: Case, at: datetime) -> list[CaseEvent]:
     What was given in the case that ends does not count: the person signs again.
     """
     events: list[CaseEvent] = []
+    changed = False
     if ended.status is Status.WITHDRAWN and kept.consents and not kept.boarded:
         withdrawal = ended.withdrawals[-1]
         if kept.declarations[-1].at <= withdrawal.at:
@@ -155,7 +156,8 @@ def _take_back(kept: Case, ended: Case, at: datetime) -> list[CaseEvent]:
         if taken and not too_late and kept.given_at(recipient) <= taken.at:
             change = ConsentChange(recipient, False, taken.reason, len(kept.declarations), at, taken.by)
             kept.consent_changes.append(change)
-    return events
+            changed = True
+    return [*events, RecipientsChanged(kept.id, tuple(kept.recipients))] if changed else events
 
 
 def _taken_back(case: Case, recipient: Recipient) -> ConsentChange | Withdrawal | None:

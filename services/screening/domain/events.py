@@ -58,6 +58,12 @@ class CareArranged(CaseEvent):
 @dataclass(frozen=True, slots=True)
 class DeclarationSigned(CaseEvent):
     signed_on: date
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientsChanged(CaseEvent):
+    recipients: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +133,7 @@ CaseScreeningEvent = (
     | CaseAssessed
     | CareArranged
     | DeclarationSigned
+    | RecipientsChanged
     | ConsentWithdrawn
     | HoldPlaced
     | HoldLifted

@@ -28,7 +28,7 @@ async def declare(uow: Unit, case_id: UUID, declaration: Declaration) -> dict[st
 async def change_consent(uow: Unit, case_id: UUID, recipient: Recipient, reason: str, *, given: bool) -> dict[str, Any]:
     """Give or take back consent to one recipient."""
     case = await _load(uow, case_id)
-    case.change_consent(recipient, given, reason, uow.clock.now(), uow.actor)
+    uow.record(*case.change_consent(recipient, given, reason, uow.clock.now(), uow.actor))
     return {"case_id": case.id, "recipients": case.recipients}
 
 

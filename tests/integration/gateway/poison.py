@@ -5,28 +5,28 @@ from typing import ClassVar, cast
 from uuid import UUID
 
 from shared.contracts.envelope import Contract, Part
-from shared.contracts.screening import DeclarationSigned
+from shared.contracts.screening import ClearanceRevoked, DeclarationSigned
 from shared.messaging.outbox import Outgoing, Recorded, append
 from tests.integration.gateway.suite import Suite
 
 SCREENING = "/homeward/screening"
-TYPE = DeclarationSigned.type
+TYPE = ClearanceRevoked.type
 
 
 async def poison(suite: Suite, subject: str) -> None:
     """Another event of the subject; its data does not fit its type."""
-    await _record(suite, subject, DeclarationSigned.model_construct(signed_on="never"))
+    await _record(suite, subject, ClearanceRevoked.model_construct(missing="never"))
 
 
 async def declare(suite: Suite, subject: str) -> None:
     """Another event of the subject, which can be handled."""
-    await _record(suite, subject, DeclarationSigned(signed_on=date(2026, 1, 6)))
+    await _record(suite, subject, ClearanceRevoked(missing=[]))
 
 
 class _Once(Part):
     """A declaration as a contract had it once: with a member that none has any more."""
 
-    type: ClassVar[str] = TYPE
+    type: ClassVar[str] = DeclarationSigned.type
     signed_on: date
     list_reference: str
 

@@ -22,7 +22,7 @@ from shared.protection.wrapping import first_keys
 from tests.support.bench import eventually
 from tests.support.purposes import usual_purpose
 
-SERVICES = ("screening", "travel", "reintegration", "monitoring")
+SERVICES = ("screening", "travel", "reintegration", "monitoring", "partners")
 
 
 class Suite:

@@ -54,7 +54,14 @@ async def test_a_suite_that_is_well_is_ready_and_alarms_nobody(suite: Suite, adm
         return bool(found["ready"]) and found["alarms"] == []
 
     await eventually(well)
-    assert set((await _health(admin))["services"]) == {"screening", "travel", "reintegration", "monitoring", "gateway"}
+    assert set((await _health(admin))["services"]) == {
+        "screening",
+        "travel",
+        "reintegration",
+        "monitoring",
+        "partners",
+        "gateway",
+    }
 
 
 async def test_a_dead_letter_and_what_could_not_be_read_alarm_and_leave_the_service_ready(

@@ -19,6 +19,7 @@ OPEN = {
     "travel": "/flights",
     "reintegration": "/funds",
     "monitoring": "/visits",
+    "partners": "/agencies",
     "gateway": "/api/figures",
 }
 

@@ -13,7 +13,7 @@ from tests.support.bench import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
-#: Who handles declarations.
+#: Who handles what becomes of clearances.
 FOLLOWERS = ["travel", "gateway"]
 REASON = "recorded by a rehearsal"
 
@@ -65,7 +65,7 @@ async def test_a_cases_dead_letters_are_replayed_in_every_service(suite: Suite, 
 
 
 def _each(events: int) -> dict[str, int]:
-    return {"screening": 0, "reintegration": 0, "monitoring": 0} | dict.fromkeys(FOLLOWERS, events)
+    return {"screening": 0, "reintegration": 0, "monitoring": 0, "partners": 0} | dict.fromkeys(FOLLOWERS, events)
 
 
 async def _are_back(admin: httpx.AsyncClient, case: str) -> bool:
@@ -128,7 +128,7 @@ async def test_one_is_shown_with_its_envelope_and_no_value_of_its_data(suite: Su
     case = await _poisoned(suite, admin)
     shown = (await admin.get(f"/api/gateway/dead-letters/screening/{case}/2")).json()
     assert (shown["envelope"]["source"], shown["type"], shown["waiting"]) == (SCREENING, TYPE, 1)
-    assert shown["faults"] == [{"member": "signed_on", "fault": "date_from_datetime_parsing"}]
+    assert shown["faults"] == [{"member": "missing", "fault": "list_type"}]
     assert "never" not in str(shown)
     missing = await admin.get(f"/api/gateway/dead-letters/screening/{case}/9")
     assert (missing.status_code, missing.json()["type"]) == (404, "/problems/no-dead-letter")
@@ -186,7 +186,7 @@ async def test_a_source_or_type_that_nobody_publishes_is_refused_with_the_known_
 
 @pytest.mark.parametrize(
     ("body", "status"),
-    [({}, 422), ({"source": SCREENING}, 422), ({"case": "x", "services": ["partners"]}, 422), ({"cases": "x"}, 422)],
+    [({}, 422), ({"source": SCREENING}, 422), ({"case": "x", "services": ["nowhere"]}, 422), ({"cases": "x"}, 422)],
 )
 async def test_a_decision_about_nothing_or_nobody_is_refused(
     admin: httpx.AsyncClient, body: dict[str, Any], status: int

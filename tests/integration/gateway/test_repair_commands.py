@@ -67,7 +67,7 @@ async def test_an_even_suite_reconciles_and_one_that_is_behind_does_not(
     await suite.at_rest(admin)
     even = await homeward("reconcile", "--wait", "10")
     assert even.exit_code == 0, even.output
-    assert len(even.stdout.splitlines()) == 1 + 2 + 1 + 2 + 2 + 4
+    assert len(even.stdout.splitlines()) == 1 + 2 + 1 + 2 + 2 + 4 + 4
     case = (await suite.register(admin, given_name="Behind"))["case_id"]
     await poison(suite, case)
     await eventually(lambda: _buried(admin, case))

@@ -30,11 +30,20 @@ UNREACHABLE = {
     "inbox_unreadable": "the inbox's",
     "idempotency": "a command claims its key and keeps its answer as the owner",
     "programme_clock": "the service reads the clock",
+    "agency_key": "digests of agencies' keys",
+    "signed_copy": "the service keeps it",
+    "webhook": "how far agencies' receivers are",
+    "webhook_stuck": "what an agency's receiver has not taken",
 }
 #: What somebody does or reads is written down in the same transaction, and seen by nobody there.
 ADDED_TO = "audit_deed"
 #: Tables of which every office reads every row.
-OPEN = {"reintegration_fund": "donors give to the programme: a fund belongs to no office and names no case"}
+OPEN = {
+    "reintegration_fund": "donors give to the programme: a fund belongs to no office and names no case"
+} | dict.fromkeys(
+    ("agency", "agreement", "subscription", "subscription_head", "partner_registry", "partner_flight"),
+    "agencies and what was agreed with them are the programme's",
+)
 
 _TABLES = f"""
     SELECT relname AS name, relrowsecurity AS secured, has_any_column_privilege('{ROLE}', oid, 'SELECT') AS reads,

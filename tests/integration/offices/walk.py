@@ -89,6 +89,8 @@ def paths(path: str, family: Family) -> Iterator[str]:
         "hold_id": family.hold_id,
         "flight_id": family.flight_id or str(new_id()),
         "fund_id": family.fund_id or str(new_id()),
+        **{f"{each}_id": str(new_id()) for each in ("agency", "agreement", "subscription", "key")},
+        "type": "org.homeward.travel.departed.v1",
         "source": "travel",
         "sequence": "1",
         "id": "1",

@@ -10,10 +10,13 @@ import pytest
 from shared.auth.roles import Role
 from shared.contracts import screening as told
 from shared.contracts import travel
-from shared.contracts.vocabulary import AgeGroup, Gate, VulnerabilityBand
+from shared.contracts.vocabulary import AgeGroup, Gate, Recipient, VulnerabilityBand
 from shared.ids import new_id
 from shared.web.access import unguarded_routes
 from tests.integration.screening.programme import DECLARATION, TODAY, Programme, household, member, person
+
+#: Without these nobody can travel.
+NEEDED = [Recipient.EMBASSY, Recipient.EXIT_AUTHORITY, Recipient.CARRIER, Recipient.RECEIVING_OFFICE]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -45,7 +48,7 @@ async def test_a_person_is_registered_screened_and_cleared(programme: Programme)
         registered_on=TODAY,
     )
     assert rest == [
-        told.DeclarationSigned(signed_on=TODAY),
+        told.DeclarationSigned(signed_on=TODAY, recipients=NEEDED),
         told.CaseAssessed(band=VulnerabilityBand.MEDIUM, assistance=[], escort_required=False, care_required=False),
         told.FitnessRecorded(
             fit=True,

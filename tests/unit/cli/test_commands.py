@@ -112,7 +112,10 @@ def test_what_takes_too_long_is_not_said_to_be_down(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("serve nosuch", "'nosuch' is not one of 'screening', 'travel', 'reintegration', 'monitoring', 'gateway'"),
+        (
+            "serve nosuch",
+            "'nosuch' is not one of 'screening', 'travel', 'reintegration', 'monitoring', 'partners', 'gateway'",
+        ),
         ("reconcile nosuch", "'nosuch' is not one of"),
         ("up --port abc", "Invalid value for '--port'"),
         ("dead-letters show travel", "Missing argument 'source'"),
@@ -174,7 +177,7 @@ def test_a_problem_of_the_gateway_is_told_as_its_sentence(gateway: dict[str, htt
 
 
 def test_events_are_told_in_order_of_time(gateway: dict[str, httpx.Response]) -> None:
-    for number, service in enumerate(("screening", "travel", "reintegration", "monitoring")):
+    for number, service in enumerate(("screening", "travel", "reintegration", "monitoring", "partners")):
         event = {
             "id": f"id-{number}",
             "time": f"2026-03-0{9 - number}T09:00:00.000000Z",

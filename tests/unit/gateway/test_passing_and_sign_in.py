@@ -23,7 +23,7 @@ def who(*roles: Role) -> Principal:
 @pytest.mark.parametrize(
     ("service", "path"),
     [
-        ("partners", "cases"),
+        ("elsewhere", "cases"),
         ("screening", ""),
         ("screening", "/events"),
         ("screening", "cases/../events"),

@@ -99,7 +99,7 @@ def test_consent_is_withdrawn_as_easily_as_given_and_ends_the_clearance() -> Non
 def test_who_has_withdrawn_may_declare_again_and_the_case_goes_on() -> None:
     one = screened(case())
     one.withdraw(withdrawal())
-    assert one.declare(declaration()) == [DeclarationSigned(one.id, NOW.date())]
+    assert one.declare(declaration()) == [DeclarationSigned(one.id, NOW.date(), tuple(one.recipients))]
     assert one.status is Status.OPEN
     assert one.missing(NOW) == ()
 

@@ -1,0 +1,34 @@
+"""What is held of a person: what decides who hears of the case, and what each agency was told."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from services.partners.tables import CASES
+from shared.errors import NotFound
+from shared.persistence.database import rows
+from shared.web.commands import PersonalReading
+from shared.web.subjects import FOR_THE_PERSON, Held, documents, held, look_everywhere
+
+router = APIRouter(tags=["subjects"])
+
+_TOLD = """
+    SELECT agency.name AS agency, delivery.type, delivery.time, delivery.data
+    FROM delivery JOIN subscription ON subscription.id = subscription_id JOIN agency ON agency.id = agency_id
+    WHERE case_id = :id ORDER BY at, agency.name, position"""
+
+
+@router.get("/subjects/{case_id}")
+async def show_subject(case_id: UUID, reading: Annotated[PersonalReading, FOR_THE_PERSON]) -> Held:
+    """What agencies were told of the person whose case it is."""
+    cases = await CASES.find(reading.connection, "id = :id", id=case_id)
+    if not cases:
+        raise NotFound(f"The partners' service has no case {case_id}.")
+    await look_everywhere(reading, [case_id], cases[0].office)
+    told = await rows(reading.connection, _TOLD, id=case_id)
+    records = {
+        "cases": await documents(reading.connection, CASES, "id = :id", id=case_id),
+        "told": [dict(row._mapping) for row in told],
+    }
+    return await held(reading.connection, case_id, [case_id], records)

@@ -1,0 +1,189 @@
+"""Subscriptions: made, paused, resumed and ended by the agency within its agreement, or by the partner liaison."""
+
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from services.partners.api.agencies import Country
+from services.partners.domain.agreement import Agreement
+from services.partners.domain.subscription import State, Subscription, Way
+from services.partners.keys import agency_of
+from services.partners.repository import Unit
+from services.partners.tables import SUBSCRIPTIONS
+from services.partners.webhooks.signatures import FIRST, Signature, first, shown
+from shared.auth.permissions import Permission
+from shared.auth.principal import Principal
+from shared.errors import Invalid, NotFound, RuleBroken
+from shared.ids import new_id
+from shared.persistence.database import rows
+from shared.web.bodies import Body
+from shared.web.commands import Command, Reading, command, reading
+
+router = APIRouter(tags=["subscriptions"])
+
+Subscriber = Annotated[Command[Unit], Depends(command(Permission.SUBSCRIPTIONS_KEEP))]
+Reader = Annotated[Reading, Depends(reading(Permission.SUBSCRIPTIONS_READ))]
+T = TypeVar("T", Agreement, Subscription)
+Type = Annotated[str, Field(max_length=200)]
+
+
+class NotInForce(RuleBroken):
+    """This agreement is not in force: nothing can be subscribed to under it."""
+
+
+class WebhookWithoutUrl(Invalid):
+    """Delivery by webhook needs the URL that is called, and the other ways have none."""
+
+
+class SubscriptionNew(Body):
+    """What part of an agreement is wanted, and how it is delivered. Without ``types``: all of it."""
+
+    agreement_id: UUID
+    way: Way
+    types: list[Type] = Field(default_factory=list, max_length=100)
+    countries: list[Country] = Field(default_factory=list, max_length=60)
+    #: Of a webhook: whom we call, and how that is signed.
+    url: Annotated[str, Field(max_length=2000, pattern=r"^[\x21-\x7e]+$")] | None = None
+    signature: Signature = Signature.SYMMETRIC
+
+
+class SubscriptionView(BaseModel):
+    """A subscription, and how far it is: ``waiting`` events were kept that the agency has not acknowledged."""
+
+    subscription_id: UUID
+    agreement_id: UUID
+    agency_id: UUID
+    way: Way
+    state: State
+    types: list[str]
+    countries: list[str]
+    position: int
+    acknowledged: int
+    waiting: int
+
+
+class SubscriptionMade(SubscriptionView):
+    """The new subscription; of a webhook, with what its signatures are checked with: it is not told again."""
+
+    secret: str | None = None
+
+
+@router.post("/subscriptions", status_code=201)
+async def subscribe(body: SubscriptionNew, command: Subscriber) -> SubscriptionMade:
+    """Subscribe under an agreement that is in force."""
+    if (body.way is Way.WEBHOOK) != (body.url is not None):
+        raise WebhookWithoutUrl
+    if body.url is not None:
+        command.request.app.state.sender.caller.guard.check(body.url)
+
+    async def make(uow: Unit) -> dict[str, Any]:
+        await uow.load(agreements=[body.agreement_id])
+        agreement = own(uow.agreements.find(body.agreement_id), command.principal, f"agreement {body.agreement_id}")
+        if not agreement.in_force(uow.clock.today()):
+            raise NotInForce
+        types = frozenset(body.types or agreement.terms.events)
+        subscription = Subscription(
+            new_id(), agreement.agency.id, agreement.id, body.way, types, frozenset(body.countries)
+        )
+        subscription.check(agreement)
+        if body.url is not None:
+            subscription.state, subscription.secrets = State.UNCONFIRMED, first(body.url, body.signature)
+            uow.insert("webhook", {"subscription_id": subscription.id})
+        uow.subscriptions.add(subscription)
+        uow.agreed_anew = True
+        uow.insert("subscription_head", {"subscription_id": subscription.id, "position": 0, "acknowledged": 0})
+        return _view(subscription, 0, 0).model_dump()
+
+    made = SubscriptionMade.model_validate(await command.run(make))
+    if made.way is Way.WEBHOOK:
+        made.secret = await secret_of(made.subscription_id, command, FIRST)
+    return made
+
+
+@router.get("/subscriptions")
+async def list_subscriptions(reading: Reader) -> dict[str, list[SubscriptionView]]:
+    """An agency's own subscriptions; everybody's for who looks after agencies."""
+    agency = agency_of(reading.principal)
+    found = await SUBSCRIPTIONS.find(
+        reading.connection, "(CAST(:agency AS uuid) IS NULL OR agency_id = :agency) ORDER BY id", agency=agency
+    )
+    heads = {row.subscription_id: row for row in await rows(reading.connection, "SELECT * FROM subscription_head")}
+    return {"subscriptions": [_view(each, heads[each.id].position, heads[each.id].acknowledged) for each in found]}
+
+
+@router.post("/subscriptions/{subscription_id}/pause")
+async def pause(subscription_id: UUID, command: Subscriber) -> dict[str, State]:
+    """Keep what happens, and deliver nothing until it is resumed."""
+    return await _change(subscription_id, command, lambda subscription, _: subscription.pause())
+
+
+@router.post("/subscriptions/{subscription_id}/resume")
+async def resume(subscription_id: UUID, command: Subscriber) -> dict[str, State]:
+    """Deliver again, first what was kept."""
+    return await _change(subscription_id, command, lambda subscription, _: subscription.resume())
+
+
+@router.post("/subscriptions/{subscription_id}/end")
+async def end_subscription(subscription_id: UUID, command: Subscriber) -> dict[str, State]:
+    """End it. What must be destroyed of what it was told is still told."""
+    return await _change(subscription_id, command, lambda subscription, uow: subscription.end(uow.clock.today()))
+
+
+@router.post("/subscriptions/{subscription_id}/test", status_code=202)
+async def send_test(subscription_id: UUID, command: Subscriber) -> dict[str, UUID]:
+    """Have an event delivered that tells of nobody."""
+
+    async def send(uow: Unit) -> dict[str, Any]:
+        subscription = await loaded(uow, subscription_id, command.principal)
+        return {"event_id": uow.try_out(subscription)}
+
+    sent = await command.run(send)
+    command.request.app.state.arrivals.wake()
+    return sent
+
+
+async def secret_of(id: UUID, command: Command[Unit], generation: str) -> str | None:
+    """What signatures are checked with, unless it is another by now: no stored answer holds it."""
+    async with command.looking() as connection:
+        [found] = await SUBSCRIPTIONS.find(connection, "id = :id", id=id)
+    return shown(found.secrets) if found.secrets["generation"] == generation else None
+
+
+async def _change(id: UUID, command: Command[Unit], change: Any) -> dict[str, State]:
+    async def work(uow: Unit) -> dict[str, State]:
+        subscription = await loaded(uow, id, command.principal)
+        change(subscription, uow)
+        uow.agreed_anew = True
+        return {"state": subscription.state}
+
+    return await command.run(work)
+
+
+async def loaded(uow: Unit, id: UUID, principal: Principal) -> Subscription:
+    """The subscription, locked. Raises NotFound of another agency's."""
+    await uow.load(subscriptions=[id])
+    return own(uow.subscriptions.find(id), principal, f"subscription {id}")
+
+
+def own(found: T | None, principal: Principal, what: str) -> T:
+    """What is there and the caller's: another agency's is as if there were none. Raises NotFound."""
+    if found is None or agency_of(principal) not in (None, found.agency_id):
+        raise NotFound(f"There is no {what}.")
+    return found
+
+
+def _view(subscription: Subscription, position: int, acknowledged: int) -> SubscriptionView:
+    return SubscriptionView(
+        subscription_id=subscription.id,
+        agreement_id=subscription.agreement_id,
+        agency_id=subscription.agency_id,
+        way=subscription.way,
+        state=subscription.state,
+        types=sorted(subscription.types),
+        countries=sorted(subscription.countries),
+        position=position,
+        acknowledged=acknowledged,
+        waiting=position - acknowledged,
+    )

@@ -1,0 +1,129 @@
+"""Delivery by webhook: the handshake, the secret, how delivery stands, and another try."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel
+
+from services.partners.api.agencies import Liaison
+from services.partners.api.subscriptions import Reader, Subscriber, loaded, own, secret_of
+from services.partners.domain.subscription import State, Subscription, Way
+from services.partners.repository import Unit
+from services.partners.tables import SUBSCRIPTIONS
+from services.partners.webhooks import signatures, state
+from services.partners.webhooks.handshake import shake_hands
+from services.partners.webhooks.sender import Sender
+from services.partners.webhooks.state import Deliveries
+from shared.errors import RuleBroken
+from shared.web.bodies import Body
+from shared.web.commands import Command, Desk
+
+router = APIRouter(tags=["webhooks"])
+
+
+class NoWebhook(RuleBroken):
+    """This subscription is not delivered by webhook."""
+
+
+class Confirmed(BaseModel):
+    """``rate``: calls a minute that the receiver allows; null for as many as there are."""
+
+    state: State
+    rate: int | None
+
+
+class SecretMade(BaseModel):
+    """What signatures are checked with from now on. Until then the one before is signed with too."""
+
+    secret: str | None
+    previous_valid_until: datetime
+
+
+class Again(Body):
+    """Without ``subject``: all that failed or is held."""
+
+    subject: UUID | None = None
+
+
+def _sender(request: Request) -> Sender:
+    sender: Sender = request.app.state.sender
+    return sender
+
+
+Sending = Annotated[Sender, Depends(_sender)]
+
+
+@router.post("/subscriptions/{subscription_id}/handshake")
+async def ask_for_handshake(subscription_id: UUID, command: Subscriber, sender: Sending) -> Confirmed:
+    """Ask the receiver whether it wants to be called; before it has said so, it isn't."""
+    kept = await _kept(subscription_id, command)
+    # Before the command, which must not keep a transaction open for so long.
+    rate = await shake_hands(sender.caller, kept.secrets["url"], sender.base)
+
+    async def confirm(uow: Unit) -> dict[str, Any]:
+        subscription = await loaded(uow, subscription_id, command.principal)
+        subscription.confirm()
+        uow.agreed_anew = True
+        now = sender.clock.now()
+        uow.write(lambda connection: state.confirm(connection, subscription.id, rate, now))
+        return {"state": subscription.state, "rate": rate}
+
+    confirmed = Confirmed.model_validate(await command.run(confirm))
+    sender.wake()
+    return confirmed
+
+
+@router.post("/subscriptions/{subscription_id}/secret")
+async def rotate_secret(subscription_id: UUID, command: Subscriber, sender: Sending) -> SecretMade:
+    """Sign with a new secret, and for some days with the present one too."""
+
+    async def rotate(uow: Unit) -> dict[str, str]:
+        subscription = await loaded(uow, subscription_id, command.principal)
+        _called(subscription)
+        subscription.secrets = signatures.rotated(subscription.secrets, sender.clock.now())
+        return {name: subscription.secrets[name] for name in ("generation", "previous_until")}
+
+    rotated = await command.run(rotate)
+    secret = await secret_of(subscription_id, command, rotated["generation"])
+    return SecretMade(secret=secret, previous_valid_until=datetime.fromisoformat(rotated["previous_until"]))
+
+
+@router.get("/subscriptions/{subscription_id}/deliveries")
+async def show_deliveries(request: Request, subscription_id: UUID, reading: Reader) -> Deliveries:
+    """How far delivery is, what fails and why, and what is held."""
+    found = await SUBSCRIPTIONS.find(reading.connection, "id = :id", id=subscription_id)
+    own(found[0] if found else None, reading.principal, f"subscription {subscription_id}")
+    desk: Desk = request.app.state.desk
+    shown = await state.deliveries(desk.database, subscription_id)
+    if shown is None:
+        raise NoWebhook
+    return shown
+
+
+@router.post("/subscriptions/{subscription_id}/deliveries/retry", status_code=202)
+async def retry_deliveries(subscription_id: UUID, body: Again, command: Liaison, sender: Sending) -> dict[str, UUID]:
+    """Try now what failed or is held, and go on with what waits for it."""
+
+    async def retry(uow: Unit) -> dict[str, UUID]:
+        _called(await loaded(uow, subscription_id, command.principal))
+        now = sender.clock.now()
+        uow.write(lambda connection: state.again(connection, subscription_id, body.subject, now))
+        return {"subscription_id": subscription_id}
+
+    retried = await command.run(retry)
+    sender.wake()
+    return retried
+
+
+async def _kept(id: UUID, command: Command[Unit]) -> Subscription:
+    async with command.looking() as connection:
+        found = await SUBSCRIPTIONS.find(connection, "id = :id", id=id)
+    return _called(own(found[0] if found else None, command.principal, f"subscription {id}"))
+
+
+def _called(subscription: Subscription) -> Subscription:
+    if subscription.way is not Way.WEBHOOK:
+        raise NoWebhook
+    return subscription

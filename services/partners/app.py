@@ -1,0 +1,67 @@
+"""The partners' service, put together."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.partners import registry
+from services.partners.api import agencies, agreements, contracts, feed, preview, subjects, subscriptions, webhooks
+from services.partners.arrivals import Arrivals
+from services.partners.handlers import FOLLOWS, HANDLERS
+from services.partners.keys import AgencyKeys
+from services.partners.repository import Unit
+from services.partners.settings import Settings
+from services.partners.webhooks.calls import Caller
+from services.partners.webhooks.sender import Sender
+from shared.clock import ProgrammeClock
+from shared.messaging.bus import Bus
+from shared.persistence.database import Database
+from shared.service import Service
+from shared.telemetry import Telemetry
+from shared.web.clients import Connect
+
+ROUTERS = (
+    agencies.router,
+    agreements.router,
+    subscriptions.router,
+    preview.router,
+    feed.router,
+    webhooks.router,
+    contracts.router,
+    subjects.router,
+)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    bus: Bus | None = None,
+    database: Database | None = None,
+    clock: ProgrammeClock | None = None,
+    connect: Connect | None = None,
+    telemetry: Telemetry | None = None,
+) -> FastAPI:
+    """The service as an application whose lifespan starts and stops it."""
+    service = Service(
+        name="partners",
+        settings=settings,
+        unit=Unit,
+        handlers=HANDLERS,
+        follows=FOLLOWS,
+        routers=ROUTERS,
+        migrations=Path(__file__).parent / "migrations",
+        bus=bus,
+        database=database,
+        clock=clock,
+        connect=connect,
+        telemetry=telemetry,
+    )
+    registry.equip(service.database)
+    state = service.app.state
+    state.arrivals = Arrivals()
+    state.provider = AgencyKeys(service.database, state.provider)
+    caller = Caller(settings.webhook_private_hosts)
+    state.sender = Sender(service, state.desk, state.arrivals, caller, settings.public_url.rstrip("/"))
+    service.also_run(state.sender.run)
+    service.consumer.after_commit(lambda events, _: state.arrivals.wake() if events else None)
+    return service.app

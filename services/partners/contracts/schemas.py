@@ -1,0 +1,126 @@
+"""The JSON Schema of what an agency may get of each type, and an example of it.
+
+No member is required, for an agreement may leave any out.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from services.partners import offers
+from services.partners.contracts.deprecations import CALENDAR, Deprecation, of_member, whole_type
+from services.partners.domain.agreement import Terms
+from services.partners.domain.fact import Fact
+from services.partners.domain.redaction import Pseudonyms, redact
+from services.partners.domain.vocabulary import PersonField, Scope
+from services.partners.kept import SOURCE, TEST, TOMBSTONE, WITHHELD, Gone
+from shared.contracts import registry
+from shared.contracts.envelope import REGISTRY
+
+Schema = dict[str, Any]
+
+#: What this service tells of itself: what it means, and the members of its data.
+OWN: Mapping[str, tuple[str, Schema]] = {
+    TOMBSTONE: (
+        "Destroy whatever you hold of this subject, and go on from there: asking the feed for what comes after, or "
+        "accepting the delivery, says that it was done.",
+        {"reason": {"type": "string", "enum": [each.value for each in Gone]}},
+    ),
+    WITHHELD: ("What stood under this number is not told any more. It keeps its id and its sequence.", {}),
+    TEST: ("The test that was asked for. It is about nobody.", {}),
+}
+
+_TEXT: Schema = {"type": ["string", "null"]}
+_PERSON: Mapping[PersonField, Schema] = {
+    PersonField.GIVEN_NAME: _TEXT,
+    PersonField.FAMILY_NAME: _TEXT,
+    PersonField.DATE_OF_BIRTH: {**_TEXT, "format": "date"},
+    PersonField.SEX: _TEXT,
+    PersonField.NATIONALITY: {**_TEXT, "description": "ISO 3166 alpha-2"},
+    PersonField.PHONE: {**_TEXT, "description": "E.164"},
+    PersonField.DOCUMENT_NUMBERS: {"type": ["array", "null"], "items": {"type": "string"}},
+}
+_SOMEBODY: Mapping[PersonField, Any] = {
+    PersonField.GIVEN_NAME: "Omar",
+    PersonField.FAMILY_NAME: "Testman",
+    PersonField.DATE_OF_BIRTH: "1991-02-03",
+    PersonField.SEX: "male",
+    PersonField.NATIONALITY: "PK",
+    PersonField.PHONE: "+923001234567",
+    PersonField.DOCUMENT_NUMBERS: ["AB1234567"],
+}
+_NOBODYS_KEY = Pseudonyms(bytes(32))
+
+
+def types() -> list[str]:
+    """Every type that an agency may get."""
+    return [*sorted(offers.OFFERED), *OWN]
+
+
+def meaning(type: str) -> str:
+    """What happened, as a sentence."""
+    return OWN[type][0] if type in OWN else " ".join((REGISTRY[type].__doc__ or "").split()).replace("``", "")
+
+
+def schema_of(type: str, calendar: Sequence[Deprecation] = CALENDAR) -> Schema:
+    """Of the data of this type. Raises KeyError for one that isn't offered."""
+    members = OWN[type][1] if type in OWN else _offered(type)
+    found: Schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"/schemas/{type}.json",
+        "title": type,
+        "description": meaning(type),
+        "type": "object",
+        "properties": {name: _marked(type, name, each, calendar) for name, each in members.items()},
+    }
+    return found | ({"deprecated": True} if whole_type(type, calendar) else {})
+
+
+def example_of(type: str, base: str) -> dict[str, Any]:
+    """The type's golden example as an agency with the widest agreement gets it."""
+    event = _own_example(type) if type in OWN else _golden(type)
+    return {"specversion": "1.0", **event, "sequence": "1", "datacontenttype": "application/json"} | {
+        "dataschema": f"{base}/schemas/{type}.json"
+    }
+
+
+def _offered(type: str) -> Schema:
+    full = registry.plain(REGISTRY[type].model_json_schema())["properties"]
+    members = {name: full[name] for name in full if name in offers.OFFERED[type]}
+    if type in offers.CASES:
+        person = {field.value: _PERSON[field] for field in PersonField}
+        members["person"] = {"description": "Who the person is.", "type": "object", "properties": person}
+    return members
+
+
+def _marked(type: str, member: str, schema: Schema, calendar: Sequence[Deprecation]) -> Schema:
+    found = of_member(type, member, calendar)
+    return {**schema, "deprecated": True, "description": found.sentence} if found else schema
+
+
+@cache
+def _examples() -> Mapping[str, Any]:
+    return registry.read_folder(registry.EXAMPLES)
+
+
+def _golden(type: str) -> dict[str, Any]:
+    golden = _examples()[type]
+    data = REGISTRY[type].model_validate(golden["data"]).model_dump()
+    time = datetime.fromisoformat(golden["time"])
+    fact = Fact(UUID(golden["id"]), golden["source"], type, UUID(golden["subject"]), time, data)
+    event = redact(fact, Terms(offers.OFFERED, Scope.OWN_NATIONALS), _NOBODYS_KEY)
+    assert event is not None, type
+    told = dict(event.data)
+    if type in offers.CASES:
+        told["person"] = {field.value: value for field, value in _SOMEBODY.items()}
+    head = {"id": str(event.id), "source": event.source, "type": type, "subject": str(event.subject)}
+    return head | {"time": event.time, "data": told}
+
+
+def _own_example(type: str) -> dict[str, Any]:
+    id, subject = "0199a1b2-0000-7000-9000-0000000000e1", "0199a1b2-0000-8000-8000-0000000000f1"
+    data = {"reason": Gone.CONSENT_WITHDRAWN.value} if type == TOMBSTONE else {}
+    head = {"id": id, "source": SOURCE, "type": type, "subject": subject}
+    return head | {"time": "2026-03-02T00:00:00Z", "data": data}

@@ -1,0 +1,98 @@
+"""What the services tell, as this one sees it: what happened to whom."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One event of another service. ``data``: Python's values, so that an id or a date is known for one."""
+
+    id: UUID
+    source: str
+    type: str
+    subject: UUID
+    time: datetime
+    data: Mapping[str, Any]
+
+
+class About(Protocol):
+    """What decides who hears of a case or of a flight."""
+
+    id: UUID
+    country_of_origin: str | None
+    carrier: str | None
+    referred_to: set[UUID]
+
+    @property
+    def gone(self) -> bool:
+        """Whether there is nothing more to tell of it."""
+
+    def consents_to(self, recipient: str) -> bool:
+        """Whether nobody's will is against that category of recipients hearing of it."""
+
+    def next_for(self, subscription: UUID) -> int:
+        """The number of the next event that the subscription gets of it: 1, 2, 3 … without holes."""
+
+
+@dataclass
+class Numbered:
+    """Counts what each subscription was given of one subject."""
+
+    id: UUID
+    given: dict[UUID, int] = field(default_factory=dict, kw_only=True)
+
+    def next_for(self, subscription: UUID) -> int:
+        """The number of the next event that the subscription gets: 1, 2, 3 … without holes."""
+        self.given[subscription] = self.given.get(subscription, 0) + 1
+        return self.given[subscription]
+
+
+@dataclass
+class Flight(Numbered):
+    """A flight; it is about nobody, and nobody need consent."""
+
+    country_of_origin: str | None = None
+    carrier: str | None = None
+    office: str | None = None
+    referred_to: set[UUID] = field(default_factory=set)
+    gone: bool = False
+
+    def schedule(self, carrier: str, office: str | None, country_of_origin: str | None) -> None:
+        """Learn who operates it, by the carrier's code."""
+        self.carrier, self.office, self.country_of_origin = carrier, office, country_of_origin
+
+    def consents_to(self, recipient: str) -> bool:
+        """Whether nobody's will is against it."""
+        return True
+
+
+@dataclass
+class Case(Numbered):
+    """What decides of a case who hears of it. No names are in here."""
+
+    office: str | None = None
+    country_of_origin: str | None = None
+    flight_id: UUID | None = None
+    #: Who flies the person, by the code in the flight's number.
+    carrier: str | None = None
+    #: The declaration is signed and not withdrawn.
+    declared: bool = False
+    #: The categories of recipients to whom the person consents.
+    recipients: set[str] = field(default_factory=set)
+    #: The agencies to whom the person was referred.
+    referred_to: set[UUID] = field(default_factory=set)
+    merged_into: UUID | None = None
+    erased_on: date | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Whether there is nothing more to tell of it."""
+        return self.merged_into is not None or self.erased_on is not None
+
+    def consents_to(self, recipient: str) -> bool:
+        """Whether the person agrees that this category of recipients hears of the case."""
+        return self.declared and recipient in self.recipients

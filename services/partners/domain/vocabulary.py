@@ -1,0 +1,80 @@
+"""The words of agreements."""
+
+from enum import StrEnum
+
+
+class AgencyKind(StrEnum):
+    """What an agency does for people who return. But for donors, it is also what people consent to as a recipient."""
+
+    #: Issues travel documents to its nationals.
+    EMBASSY = "embassy"
+    #: Issues exit visas, and checks who leaves.
+    EXIT_AUTHORITY = "exit_authority"
+    #: Flies people.
+    CARRIER = "carrier"
+    #: Meets people where they land.
+    RECEIVING_OFFICE = "receiving_office"
+    #: Examines and treats.
+    HEALTH_PARTNER = "health_partner"
+    #: Delivers what plans of reintegration say.
+    REINTEGRATION_PARTNER = "reintegration_partner"
+    #: Protects refugees.
+    UNHCR = "unhcr"
+    #: Pays, and hears of figures alone.
+    DONOR = "donor"
+
+
+class LegalBasis(StrEnum):
+    """Why a transfer is lawful. Whatever it is, nobody's data go without that person's consent to the recipient."""
+
+    CONSENT = "consent"
+    VITAL_INTERESTS = "vital_interests"
+    PUBLIC_INTEREST = "public_interest"
+    LEGAL_OBLIGATION = "legal_obligation"
+
+
+class Scope(StrEnum):
+    """Of whom an agency hears."""
+
+    #: Those who return to the agency's country.
+    OWN_NATIONALS = "own_nationals"
+    #: Those who have a seat on a flight that it operates, and these flights.
+    OWN_FLIGHTS = "own_flights"
+    #: Those who were referred to it.
+    OWN_REFERRALS = "own_referrals"
+    #: Nobody: figures alone.
+    FIGURES = "figures"
+
+
+class Precision(StrEnum):
+    """How exactly times and dates are told: two agencies with exact times could find each other's cases by them."""
+
+    EXACT = "exact"
+    DAY = "day"
+    MONTH = "month"
+
+
+class PersonField(StrEnum):
+    """What of who a person is may be agreed upon."""
+
+    GIVEN_NAME = "given_name"
+    FAMILY_NAME = "family_name"
+    DATE_OF_BIRTH = "date_of_birth"
+    SEX = "sex"
+    NATIONALITY = "nationality"
+    PHONE = "phone"
+    DOCUMENT_NUMBERS = "document_numbers"
+
+
+class Verdict(StrEnum):
+    """Whether a fact goes to an agency, or why it doesn't."""
+
+    SENT = "sent"
+    NOT_IN_FORCE = "agreement_not_in_force"
+    TYPE_NOT_AGREED = "type_not_agreed"
+    OTHER_COUNTRY = "country_not_agreed"
+    NOT_OWN_NATIONAL = "not_own_national"
+    NOT_OWN_FLIGHT = "not_own_flight"
+    NOT_REFERRED = "not_referred"
+    NO_CONSENT = "no_consent"
+    GONE = "erased_or_merged"

@@ -1,0 +1,66 @@
+"""What of the services' events may be agreed upon at all, member by member. What isn't here never leaves.
+
+Not here: holds, duplicates, households, fitness, care and assessments, whose occurrence alone tells of protection or
+health; erasures and withdrawals, of which agencies hear by tombstones; and what only the programme's own work needs.
+"""
+
+from collections.abc import Mapping
+
+from shared.contracts import monitoring, reintegration, screening, travel
+from shared.contracts.envelope import Contract
+
+Members = frozenset[str]
+
+
+def _of(contract: type[Contract], *members: str) -> tuple[str, Members]:
+    unknown = set(members) - contract.model_fields.keys()
+    if unknown:
+        raise TypeError(f"{contract.type} has no {', '.join(sorted(unknown))}")
+    return contract.type, frozenset(members)
+
+
+#: Of cases.
+CASES: Mapping[str, Members] = dict(
+    (
+        _of(screening.CaseRegistered, "reference", "country_of_origin", "age_group", "registered_on"),
+        _of(screening.CaseCleared, "cleared_on"),
+        _of(screening.CaseDeclined, "declined_on"),
+        _of(travel.DocumentRequested, "authority"),
+        _of(travel.DocumentIssued, "authority", "issued_on", "expires_on"),
+        _of(travel.DocumentRefused, "authority"),
+        _of(travel.DocumentLapsed, "expired_on"),
+        _of(travel.ExitVisaRequested, "authority"),
+        _of(travel.ExitVisaIssued, "authority", "issued_on", "expires_on"),
+        _of(travel.ExitVisaRefused, "authority"),
+        _of(travel.ExitVisaLapsed, "expired_on"),
+        _of(travel.SeatBooked, "flight_id", "provisional", "escorted"),
+        _of(travel.SeatReleased, "flight_id"),
+        _of(travel.Boarded, "flight_id", "boarded_at"),
+        _of(travel.NoShow, "flight_id"),
+        _of(travel.BoardingCorrected, "flight_id", "boarded"),
+        _of(travel.Departed, "flight_id", "departed_at"),
+        _of(travel.ArrivalConfirmed, "flight_id", "arrived_on"),
+        _of(travel.MissingAtArrival, "flight_id"),
+        _of(travel.ArrivalCorrected, "flight_id", "arrived", "corrected_on"),
+        _of(reintegration.PlanApproved, "amount", "currency"),
+        _of(reintegration.LineDelivered, "line", "amount", "currency"),
+        _of(reintegration.DeliveryCorrected, "line", "amount", "currency"),
+        _of(reintegration.ReintegrationCompleted, "spent", "currency", "completed_on"),
+        _of(monitoring.FollowUpCompleted),
+        _of(monitoring.CaseClosed),
+    )
+)
+#: Of flights.
+FLIGHTS: Mapping[str, Members] = dict(
+    (
+        _of(
+            travel.FlightScheduled,
+            *("carrier", "number", "origin", "destination", "departs_at", "capacity", "kind", "country_of_origin"),
+        ),
+        _of(travel.FlightRescheduled, "departs_at"),
+        _of(travel.FlightCancelled, "cancelled_on"),
+        _of(travel.ManifestLocked, "passengers", "escorts"),
+        _of(travel.FlightDeparted, "departed_at", "passengers"),
+    )
+)
+OFFERED: Mapping[str, Members] = {**CASES, **FLIGHTS}

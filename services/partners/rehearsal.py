@@ -1,0 +1,84 @@
+"""What an agency would have received of a case under an agreement, and why not the rest: the service's own handlers, on
+events from the logs, with nothing kept.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from services.partners.domain.agreement import Agreement
+from services.partners.domain.fact import About, Case, Fact, Flight
+from services.partners.domain.redaction import Pseudonyms, Redacted, redact
+from services.partners.domain.vocabulary import Verdict
+from services.partners.handlers import HANDLERS
+from services.partners.kept import Gone
+from shared.contracts.envelope import Event
+from shared.messaging.handlers import NotYet, receive
+
+A = TypeVar("A", Case, Flight)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One event: whether it is sent, or the first reason why not, and what leaves."""
+
+    type: str
+    time: Any
+    verdict: Verdict | Gone
+    event: Redacted | None
+
+
+@dataclass
+class _Shelf(Generic[A]):
+    """Stands for a unit's collection."""
+
+    present: dict[UUID, A] = field(default_factory=dict)
+
+    def find(self, id: UUID) -> A | None:
+        return self.present.get(id)
+
+    def add(self, aggregate: A) -> None:
+        self.present[aggregate.id] = aggregate
+
+
+class Rehearsal:
+    """Stands for the unit of work that handlers get."""
+
+    def __init__(self, agreement: Agreement, pseudonyms: Pseudonyms, flights: Iterable[Flight]) -> None:
+        self.cases: _Shelf[Case] = _Shelf()
+        self.flights: _Shelf[Flight] = _Shelf({flight.id: flight for flight in flights})
+        self.lines: list[Line] = []
+        self._agreement, self._pseudonyms = agreement, pseudonyms
+
+    def tell(self, fact: Fact, about: About) -> None:
+        """Write down whether it would have been sent."""
+        verdict = self._agreement.verdict(fact, about, fact.time.date())
+        event = redact(fact, self._agreement.terms, self._pseudonyms) if verdict is Verdict.SENT else None
+        self.lines.append(Line(fact.type, fact.time, verdict, event))
+
+    def bury(self, case: Case, why: Gone, *, of: str | None = None) -> None:
+        """Write down that a tombstone would have been sent, if anything had been."""
+        sent = any(line.verdict is Verdict.SENT for line in self.lines)
+        if sent and of in (None, self._agreement.agency.kind):
+            last = self.lines[-1]
+            self.lines.append(Line("tombstone", last.time, why, None))
+
+    def hear(self, events: Sequence[Event]) -> None:
+        """All that happened to one case, in the order of its times."""
+        for event in sorted(events, key=lambda each: (each.time, each.sequence)):
+            handler = HANDLERS.get(event.type)
+            if handler is not None:
+                try:
+                    handler.function(receive(event), self)
+                except NotYet:
+                    continue
+
+
+def unheard(events: Sequence[Event]) -> Mapping[str, int]:
+    """How many events there are of types of which no agency ever hears."""
+    found: dict[str, int] = {}
+    for event in events:
+        if event.type not in HANDLERS:
+            found[event.type] = found.get(event.type, 0) + 1
+    return found

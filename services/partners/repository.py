@@ -1,0 +1,128 @@
+"""The unit of work: what happened is told to whom it concerns, in the transaction that learns of it."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.partners.domain.agreement import Agency, Agreement
+from services.partners.domain.fact import About, Case, Fact, Flight
+from services.partners.domain.redaction import Redacted, redact, stated
+from services.partners.domain.subscription import Subscription
+from services.partners.domain.vocabulary import Precision, Verdict
+from services.partners.kept import SOURCE, TEST, TOMBSTONE, Gone, Kept, keep, withhold
+from services.partners.registry import Registry, registry_of
+from services.partners.tables import AGENCIES, AGREEMENTS, CASES, FLIGHTS, SUBSCRIPTIONS
+from shared.ids import new_id
+from shared.persistence.database import run
+from shared.persistence.store import Collection, Store
+from shared.persistence.unit_of_work import UnitOfWork
+
+#: Days in which an agency must have said that it has destroyed what a tombstone names.
+ACKNOWLEDGED_WITHIN = timedelta(days=7)
+Write = Callable[[AsyncConnection], Awaitable[None]]
+
+
+class Unit(UnitOfWork):
+    """One transaction of the partners' service."""
+
+    STORES: ClassVar[tuple[Store[Any], ...]] = (FLIGHTS, CASES, AGENCIES, AGREEMENTS, SUBSCRIPTIONS)
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._kept: list[Kept] = []
+        self._withheld: list[tuple[UUID, tuple[UUID, ...], bool]] = []
+        self._writes: list[Write] = []
+        #: Whether what was agreed upon has changed.
+        self.agreed_anew = False
+
+    @property
+    def flights(self) -> Collection[Flight]:
+        """The loaded flights."""
+        return self.collection(FLIGHTS)
+
+    @property
+    def cases(self) -> Collection[Case]:
+        """The loaded cases."""
+        return self.collection(CASES)
+
+    @property
+    def agencies(self) -> Collection[Agency]:
+        """The loaded agencies."""
+        return self.collection(AGENCIES)
+
+    @property
+    def agreements(self) -> Collection[Agreement]:
+        """The loaded agreements."""
+        return self.collection(AGREEMENTS)
+
+    @property
+    def subscriptions(self) -> Collection[Subscription]:
+        """The loaded subscriptions."""
+        return self.collection(SUBSCRIPTIONS)
+
+    @property
+    def registry(self) -> Registry:
+        """What is in force."""
+        return registry_of(self.connection)
+
+    async def load(self, **ids: Iterable[UUID]) -> None:
+        """Lock and load; who hears of what is known from then on."""
+        async with self.across_offices():
+            await self.registry.refresh(self.connection)
+        await super().load(**ids)
+
+    def tell(self, fact: Fact, about: About) -> None:
+        """Keep the fact for each subscription that it concerns, as its agreement lets it be told."""
+        today = self.clock.today()
+        for standing in self.registry.concerned(fact, about):
+            subscription, agreement = standing.subscription, standing.agreement
+            if subscription.wants(fact, about) and agreement.verdict(fact, about, today) is Verdict.SENT:
+                event = redact(fact, agreement.terms, standing.pseudonyms)
+                if event is not None:
+                    self._keep(subscription.id, about, event, case=isinstance(about, Case))
+
+    def bury(self, case: Case, why: Gone, *, of: str | None = None) -> None:
+        """Tell those who were told of the case to destroy what they hold. ``of``: agencies of this kind alone."""
+        told = [each for each in sorted(case.given) if of is None or self.registry.kinds.get(each) == of]
+        if not told:
+            return
+        self._withheld.append((case.id, tuple(told), why is Gone.ERASED))
+        now = self.clock.now()
+        due = now.date() + ACKNOWLEDGED_WITHIN
+        for each in told:
+            subject = self.registry.pseudonyms[each].of(case.id)
+            event = Redacted(new_id(), SOURCE, TOMBSTONE, subject, stated(now, Precision.DAY), {"reason": why.value})
+            sequence = case.next_for(each)
+            kept_for = None if why is Gone.ERASED else case.id
+            self._kept.append(Kept(each, kept_for, sequence, event, now, due))
+
+    def try_out(self, subscription: Subscription) -> UUID:
+        """Have an event delivered that tells of nobody; its id."""
+        now, id = self.clock.now(), new_id()
+        event = Redacted(id, SOURCE, TEST, id, stated(now, Precision.EXACT), {})
+        self._kept.append(Kept(subscription.id, None, 1, event, now))
+        return id
+
+    def write(self, work: Write) -> None:
+        """Have this written when the unit ends, as the tables' owner."""
+        self._writes.append(work)
+
+    async def flush(self) -> None:
+        """Write everything; what is kept comes last, for positions are locked after all else."""
+        for case, subscriptions, forget in self._withheld:
+            await withhold(self.connection, case, subscriptions, forget=forget)
+        await super().flush()
+        for work in self._writes:
+            await work(self.connection)
+        if self._kept:
+            await keep(self.connection, self._kept)
+            self._kept = []
+        if self.agreed_anew:
+            await run(self.connection, "UPDATE partner_registry SET version = version + 1")
+
+    def _keep(self, subscription: UUID, about: About, event: Redacted, *, case: bool) -> None:
+        sequence = about.next_for(subscription)
+        self._kept.append(Kept(subscription, about.id if case else None, sequence, event, self.clock.now()))

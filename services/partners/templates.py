@@ -1,0 +1,70 @@
+"""What is proposed for each kind of agency: what its work needs, and nothing that its work doesn't need."""
+
+from collections.abc import Mapping
+
+from services.partners.domain.agreement import Terms
+from services.partners.domain.vocabulary import AgencyKind, PersonField, Precision, Scope
+from services.partners.offers import OFFERED
+from shared.contracts import reintegration, travel
+from shared.contracts.envelope import Contract
+
+_NAMES = frozenset({PersonField.GIVEN_NAME, PersonField.FAMILY_NAME})
+_BORN = _NAMES | {PersonField.DATE_OF_BIRTH}
+_PAPERS = _BORN | {PersonField.DOCUMENT_NUMBERS}
+_FLYING = (travel.FlightScheduled, travel.FlightRescheduled, travel.FlightCancelled)
+
+
+def _all_of(*contracts: type[Contract]) -> dict[str, frozenset[str]]:
+    return {contract.type: OFFERED[contract.type] for contract in contracts}
+
+
+#: By ``facts`` of who needs what: an embassy hears nothing of health or asylum, an airline nothing of reasons.
+TEMPLATES: Mapping[AgencyKind, Terms] = {
+    AgencyKind.EMBASSY: Terms(
+        _all_of(
+            travel.DocumentRequested, travel.DocumentIssued, travel.DocumentRefused, travel.DocumentLapsed, *_FLYING,
+            travel.Departed,
+        ),
+        Scope.OWN_NATIONALS,
+        person=_PAPERS | {PersonField.SEX},
+    ),
+    AgencyKind.EXIT_AUTHORITY: Terms(
+        _all_of(
+            travel.ExitVisaRequested, travel.ExitVisaIssued, travel.ExitVisaRefused, travel.SeatBooked,
+            travel.SeatReleased, travel.Boarded,
+        ),
+        Scope.OWN_REFERRALS,
+        person=_PAPERS | {PersonField.NATIONALITY},
+    ),
+    AgencyKind.CARRIER: Terms(
+        _all_of(
+            *_FLYING, travel.SeatBooked, travel.SeatReleased, travel.ManifestLocked, travel.FlightDeparted,
+            travel.Boarded, travel.NoShow,
+        ),
+        Scope.OWN_FLIGHTS,
+        person=_PAPERS | {PersonField.SEX},
+    ),
+    AgencyKind.RECEIVING_OFFICE: Terms(
+        _all_of(
+            *_FLYING, travel.SeatBooked, travel.SeatReleased, travel.Departed, travel.ArrivalConfirmed,
+            travel.MissingAtArrival, travel.ArrivalCorrected,
+        ),
+        Scope.OWN_NATIONALS,
+        person=_BORN | {PersonField.SEX, PersonField.PHONE},
+    ),
+    AgencyKind.HEALTH_PARTNER: Terms(
+        _all_of(travel.ArrivalConfirmed), Scope.OWN_REFERRALS, person=_BORN | {PersonField.PHONE}
+    ),
+    AgencyKind.REINTEGRATION_PARTNER: Terms(
+        _all_of(
+            travel.ArrivalConfirmed, reintegration.PlanApproved, reintegration.LineDelivered,
+            reintegration.ReintegrationCompleted,
+        ),
+        Scope.OWN_REFERRALS,
+        person=_NAMES | {PersonField.PHONE},
+    ),
+    AgencyKind.UNHCR: Terms(
+        _all_of(travel.Departed), Scope.OWN_REFERRALS, person=_BORN | {PersonField.NATIONALITY}
+    ),
+    AgencyKind.DONOR: Terms({}, Scope.FIGURES, precision=Precision.MONTH),
+}  # fmt: skip

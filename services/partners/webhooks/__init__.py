@@ -1,0 +1,1 @@
+"""Delivery by webhook: agencies are called with what was kept for them."""

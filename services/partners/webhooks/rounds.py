@@ -1,0 +1,253 @@
+"""Which events a receiver is given next, and what is kept of how that went. All of it is in the database: another
+process goes on where this one was.
+
+Up to ``looked`` everything was given to the receiver, but for the subjects that are stuck: of these, everything from
+their first event on that it hasn't got.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.partners.delivering import Waiting, kept_after, kept_of
+from services.partners.domain.agreement import Agreement
+from services.partners.domain.subscription import Subscription
+from services.partners.tables import AGREEMENTS, SUBSCRIPTIONS
+from services.partners.webhooks.schedule import TRIED_FOR, Meaning, Outcome, pause
+from shared.ids import new_id
+from shared.persistence.database import rows, run, scalar
+
+#: Events in one round: a receiver that was away begins again with one, and gets twice as many after each good round.
+MOST = 32
+#: Seconds for which a subscription is one process's, and seconds from the beginning in which an attempt may start.
+LEASE, STARTING = 60, 40
+
+#: Subscriptions that are to be called, and for which there is something to give.
+_DUE = """
+    confirmed_at IS NOT NULL AND gone_at IS NULL AND (next_at IS NULL OR next_at <= :now)
+    AND (leased_until IS NULL OR leased_until < now())
+    AND EXISTS (SELECT FROM subscription WHERE id = subscription_id AND state_name IN ('active', 'ended'))
+    AND (looked < (SELECT position FROM subscription_head AS head WHERE head.subscription_id = webhook.subscription_id)
+         OR EXISTS (SELECT FROM webhook_stuck AS stuck WHERE stuck.subscription_id = webhook.subscription_id
+                    AND NOT held AND stuck.next_at <= :now))"""
+
+
+class LeaseLost(Exception):
+    """Another process has taken the subscription over: it gives the receiver the same events again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """How often a subject's first event was tried."""
+
+    attempts: int
+    since: datetime | None
+
+
+@dataclass
+class Given:
+    """What became of one subject's events in a round."""
+
+    events: list[Waiting]
+    sent: int = 0
+    failure: Outcome | None = None
+
+
+@dataclass
+class Round:
+    """One process's turn with one receiver."""
+
+    id: UUID
+    subscription: Subscription
+    agreement: Agreement
+    looked: int
+    upto: int
+    pace: int
+    failures: int
+    rate: int | None
+    stuck: Mapping[UUID, Stuck]
+    subjects: dict[UUID, Given] = field(default_factory=dict)
+    #: Why nothing more is given in this round.
+    halt: Outcome | None = None
+
+    @property
+    def events(self) -> list[Waiting]:
+        """All that is to be given."""
+        return [each for given in self.subjects.values() for each in given.events]
+
+
+async def due(connection: AsyncConnection, now: datetime) -> list[UUID]:
+    """The subscriptions whose receivers are to be called now."""
+    found = await rows(connection, f"SELECT subscription_id FROM webhook WHERE {_DUE}", now=now)
+    return [row.subscription_id for row in found]
+
+
+async def begin(connection: AsyncConnection, id: UUID, now: datetime) -> Round | None:
+    """Take the subscription's turn, unless another process has it or nothing is due."""
+    lease = new_id()
+    taken = await rows(
+        connection,
+        f"""UPDATE webhook SET leased_by = :lease, leased_until = now() + make_interval(secs => {LEASE})
+            WHERE subscription_id = (SELECT subscription_id FROM webhook WHERE subscription_id = :id AND {_DUE}
+                                     FOR UPDATE SKIP LOCKED)
+            RETURNING looked, pace, failures, rate""",
+        lease=lease,
+        id=id,
+        now=now,
+    )
+    if not taken:
+        return None
+    [row] = taken
+    [subscription] = await SUBSCRIPTIONS.find(connection, "id = :id", id=id)
+    [agreement] = await AGREEMENTS.find(connection, "id = :id", id=subscription.agreement_id)
+    round = Round(lease, subscription, agreement, row.looked, row.looked, row.pace, row.failures, row.rate, {})
+    await _fill(connection, round, now)
+    return round
+
+
+async def _fill(connection: AsyncConnection, round: Round, now: datetime) -> None:
+    id, most = round.subscription.id, _most(round)
+    again = await kept_of(
+        connection,
+        """FROM webhook_stuck AS stuck JOIN delivery USING (subscription_id, subject)
+           WHERE subscription_id = :id AND NOT held AND next_at <= :now
+               AND delivery.position BETWEEN stuck.position AND :looked
+           ORDER BY delivery.position LIMIT :most""",
+        id=id,
+        now=now,
+        looked=round.looked,
+        most=most,
+    )
+    stuck = await rows(connection, "SELECT * FROM webhook_stuck WHERE subscription_id = :id", id=id)
+    round.stuck = {row.subject: Stuck(row.attempts, row.since) for row in stuck}
+    new = await kept_after(connection, id, round.looked, most - len(again)) if len(again) < most else []
+    for each in [*again, *(each for each in new if each.subject not in round.stuck)]:
+        round.subjects.setdefault(each.subject, Given([])).events.append(each)
+    round.upto = new[-1].position if new else round.looked
+
+
+def _most(round: Round) -> int:
+    """A receiver that allows so many a minute gets a second's worth at once."""
+    return min(round.pace, max(1, round.rate // 60)) if round.rate else round.pace
+
+
+async def settle(connection: AsyncConnection, round: Round, now: datetime) -> None:
+    """Keep how it went. Raises LeaseLost."""
+    id = round.subscription.id
+    if not await run(connection, _SETTLE, **_paced(round, now)):
+        raise LeaseLost
+    for subject, given in round.subjects.items():
+        await _settle_subject(connection, round, subject, given, now)
+    sent = [each.position for given in round.subjects.values() for each in given.events[: given.sent]]
+    await run(
+        connection,
+        """UPDATE delivery SET acknowledged_at = now() WHERE subscription_id = :id AND position = ANY(:sent)
+           AND due_on IS NOT NULL AND acknowledged_at IS NULL""",
+        id=id,
+        sent=sent,
+    )
+    await run(
+        connection,
+        """UPDATE subscription_head SET acknowledged = greatest(acknowledged, coalesce(
+               (SELECT min(position) - 1 FROM webhook_stuck WHERE subscription_id = :id), :upto))
+           WHERE subscription_id = :id""",
+        id=id,
+        upto=round.upto,
+    )
+
+
+_SETTLE = """
+    UPDATE webhook SET looked = :upto, pace = :pace, failures = :failures, next_at = :next_at, cause = :cause,
+        last_success_at = CASE WHEN :success THEN :now ELSE last_success_at END,
+        gone_at = CASE WHEN :gone THEN :now ELSE gone_at END, leased_by = NULL, leased_until = NULL
+    WHERE subscription_id = :id AND leased_by = :lease"""
+
+
+def _paced(round: Round, now: datetime) -> dict[str, Any]:
+    sent = sum(given.sent for given in round.subjects.values())
+    resting = round.halt is not None
+    failures = round.failures + 1 if resting else 0
+    wait = pause(failures, round.halt.wait) if round.halt else timedelta()
+    if round.rate:
+        wait = max(wait, timedelta(minutes=1) * len(round.events) / round.rate)
+    return {
+        "upto": round.upto,
+        "pace": 1 if resting else min(MOST, 2 * round.pace),
+        "failures": failures,
+        "next_at": now + wait if wait else None,
+        "cause": round.halt.cause if round.halt else None,
+        "success": sent > 0,
+        "gone": round.halt is not None and round.halt.meaning is Meaning.GONE,
+        "now": now,
+        "id": round.subscription.id,
+        "lease": round.id,
+    }
+
+
+async def _settle_subject(
+    connection: AsyncConnection, round: Round, subject: UUID, given: Given, now: datetime
+) -> None:
+    """The subject is stuck at its first event that was not taken, if there is one among those that were looked at."""
+    last = given.events[given.sent - 1].position if given.sent else given.events[0].position - 1
+    key = {"id": round.subscription.id, "subject": subject}
+    first = await scalar(
+        connection,
+        """SELECT min(position) FROM delivery
+           WHERE subscription_id = :id AND subject = :subject AND position > :last AND position <= :upto""",
+        **key,
+        last=last,
+        upto=round.upto,
+    )
+    if first is None:
+        await run(connection, "DELETE FROM webhook_stuck WHERE subscription_id = :id AND subject = :subject", **key)
+        return
+    await run(connection, _STICK, **key, position=first, **_tried(round, subject, given, now))
+
+
+_STICK = """
+    INSERT INTO webhook_stuck (subscription_id, subject, position, attempts, since, next_at, cause, held)
+    VALUES (:id, :subject, :position, :attempts, :since, :next_at, :cause, :held)
+    ON CONFLICT (subscription_id, subject) DO UPDATE SET position = excluded.position, attempts = excluded.attempts,
+        since = excluded.since, next_at = excluded.next_at, cause = excluded.cause, held = excluded.held"""
+
+
+def _tried(round: Round, subject: UUID, given: Given, now: datetime) -> dict[str, Any]:
+    before = round.stuck.get(subject) if not given.sent else None
+    before = before or Stuck(0, None)
+    if given.failure is None:
+        # There was no time left for it, or the receiver is away.
+        return {"attempts": before.attempts, "since": before.since, "next_at": now, "cause": None, "held": False}
+    attempts, since = before.attempts + 1, before.since or now
+    return {
+        "attempts": attempts,
+        "since": since,
+        "next_at": now + pause(attempts, given.failure.wait),
+        "cause": given.failure.cause,
+        "held": now - since >= TRIED_FOR,
+    }
+
+
+async def give_back(connection: AsyncConnection, round: Round) -> None:
+    """Leave the turn to others, with nothing done."""
+    await run(
+        connection,
+        "UPDATE webhook SET leased_by = NULL, leased_until = NULL WHERE subscription_id = :id AND leased_by = :lease",
+        id=round.subscription.id,
+        lease=round.id,
+    )
+
+
+async def postpone(connection: AsyncConnection, round: Round, now: datetime) -> None:
+    """The receiver isn't to blame: it goes on shortly."""
+    await run(
+        connection,
+        """UPDATE webhook SET leased_by = NULL, leased_until = NULL, next_at = :at
+           WHERE subscription_id = :id AND leased_by = :lease""",
+        id=round.subscription.id,
+        lease=round.id,
+        at=now + pause(1),
+    )

@@ -1,0 +1,74 @@
+"""An agency gets what its agreement says of its own nationals, by asking for it, and nothing else."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from services.embedded import EmbeddedSuite
+from tests.integration.screening.programme import DECLARATION
+from tests.support.liaison import Liaison
+from tests.support.suite import OMAR, REGISTRATION, at_rest, embedded, sign_in
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+TRAVEL = "org.homeward.travel"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedSuite]:
+    folder: Path = tmp_path_factory.mktemp("partners")
+    folder.chmod(0o711)
+    async with embedded(folder / "data") as running:
+        yield running
+
+
+async def test_an_embassy_hears_of_its_nationals_who_consent(suite: EmbeddedSuite) -> None:
+    officer, movements, admin, liaison, manager = [
+        await sign_in(suite, role) for role in ("caseworker", "movements", "admin", "partner_liaison", "manager")
+    ]
+    keeper = Liaison(suite, liaison, manager)
+    agency, embassy = await keeper.agency("Embassy of Pakistan", "embassy")
+    agreement = await keeper.agreement(agency)
+    early = await embassy.post("/subscriptions", json={"agreement_id": agreement, "way": "feed"}, headers=_key())
+    assert early.json()["type"] == "/problems/not-in-force"
+    base = f"/api/partners/agreements/{agreement}"
+    unsigned = await manager.post(f"{base}/approval", {})
+    assert unsigned.json()["type"] == "/problems/agreement-without-copy"
+    signed = await liaison.upload(f"{base}/signed-copy", "signed.pdf", b"%PDF-1.7 signed")
+    assert signed.is_success, signed.text
+    assert (await manager.post(f"{base}/approval", {})).json()["in_force"]
+    made = await embassy.post("/subscriptions", json={"agreement_id": agreement, "way": "feed"}, headers=_key())
+    assert made.is_success, made.text
+    subscription = made.json()["subscription_id"]
+
+    case_id = (await officer.post("/api/screening/cases", REGISTRATION)).json()["case_id"]
+    await officer.post(f"/api/screening/cases/{case_id}/declaration", DECLARATION)
+    await at_rest(admin)
+    asked = await movements.post(
+        f"/api/travel/cases/{case_id}/document/request", {"authority": "embassy-pk", "kind": "laissez_passer"}
+    )
+    assert asked.is_success, asked.text
+    await at_rest(admin)
+    feed = (await embassy.get("/feed", params={"subscription": subscription})).json()
+    [event] = feed["events"]
+    assert event["type"] == f"{TRAVEL}.document-requested.v1"
+    assert event["sequence"] == "1"
+    assert event["subject"] != case_id
+    assert event["data"]["authority"] == "embassy-pk"
+    assert event["data"]["person"]["given_name"] == OMAR["given_name"]
+    assert "phone" not in event["data"]["person"]
+
+    withdrawal = {"place": "office", "reason": "stays"}
+    await officer.post(f"/api/screening/cases/{case_id}/consent/withdrawal", withdrawal)
+    await at_rest(admin)
+    [withheld, tombstone] = (await embassy.get("/feed", params={"subscription": subscription})).json()["events"]
+    assert (withheld["id"], withheld["type"]) == (event["id"], "org.homeward.partners.withheld.v1")
+    assert (tombstone["subject"], tombstone["sequence"]) == (event["subject"], "2")
+    assert tombstone["data"] == {"reason": "consent_withdrawn"}
+
+
+def _key() -> dict[str, str]:
+    _key.count = getattr(_key, "count", 0) + 1  # type: ignore[attr-defined]
+    return {"Idempotency-Key": f"agency-{_key.count}"}  # type: ignore[attr-defined]

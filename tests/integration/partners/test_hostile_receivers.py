@@ -1,0 +1,146 @@
+"""Whatever a receiver answers, and wherever it says that it is: nothing of ours is reached or kept busy by it."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from services.embedded import EmbeddedSuite
+from tests.integration.partners.world import Airline, airline
+from tests.support.receivers import Call, Receiver, answer, receiving
+from tests.support.suite import embedded
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+#: Ways to write addresses of this machine, of a private network, of a cloud's own service.
+INWARD = (
+    "https://localhost:{port}/events",
+    "https://127.1:{port}/events",
+    "https://2130706433:{port}/events",
+    "https://0x7f.0.0.1:{port}/events",
+    "https://0.0.0.0:{port}/events",
+    "https://[::1]:{port}/events",
+    "https://[::]:{port}/events",
+    "https://[::ffff:127.0.0.1]:{port}/events",
+    "https://[::ffff:7f00:1]:{port}/events",
+    "https://[64:ff9b::7f00:1]:{port}/events",
+    "https://[2002:7f00:1::]:{port}/events",
+    "https://[fe80::1]:{port}/events",
+    "https://[fd00:ec2::254]:{port}/events",
+    "https://10.0.0.1:{port}/events",
+    "https://172.16.0.1:{port}/events",
+    "https://192.168.0.1:{port}/events",
+    "https://100.64.0.1:{port}/events",
+    "https://169.254.169.254:{port}/latest/meta-data/",
+    "https://168.63.129.16:{port}/machine",
+    "https://224.0.0.1:{port}/events",
+    "https://255.255.255.255:{port}/events",
+)
+#: These aren't even asked whether they want to be called.
+ILLFORMED = (
+    "http://agency.example/events",
+    "http://localhost:{port}/events",
+    "ftp://127.0.0.1:{port}/events",
+    "file:///etc/passwd",
+    "https://user:secret@agency.example/events",
+    "https://agency.example:99999/events",
+    "https:///events",
+    "https://agency.example/events#fragment",
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedSuite]:
+    folder: Path = tmp_path_factory.mktemp("hostile")
+    folder.chmod(0o711)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", '["127.0.0.1"]')
+        async with embedded(folder / "data") as running:
+            yield running
+
+
+async def test_no_address_of_our_own_network_is_called(suite: EmbeddedSuite) -> None:
+    async with receiving() as receiver:
+        agency = await airline(suite, receiver)
+        for number, url in enumerate(INWARD):
+            answered = await _subscribe(agency, url.format(port=receiver.port), f"inward-{number}")
+            assert answered.is_success, answered.text
+            agency.subscription = answered.json()["subscription_id"]
+            refused = await agency.shake_hands()
+            assert refused.json()["type"] == "/problems/address-refused", url
+        assert receiver.calls == []
+
+
+async def test_an_address_that_is_none_is_refused_at_once(suite: EmbeddedSuite) -> None:
+    async with receiving() as receiver:
+        agency = await airline(suite, receiver)
+        for number, url in enumerate(ILLFORMED):
+            answered = await _subscribe(agency, url.format(port=receiver.port), f"illformed-{number}")
+            assert answered.json()["type"] == "/problems/address-refused", url
+
+
+async def test_redirects_are_not_followed(suite: EmbeddedSuite) -> None:
+    async with receiving() as inside, receiving() as receiver:
+        receiver.reply = lambda _: answer(307, location=inside.url)
+        agency = await airline(suite, receiver)
+        await agency.shake_hands()
+        await agency.post("test")
+        await agency.until_failing("307")
+        assert inside.calls == []
+
+
+async def test_huge_headers_are_refused(suite: EmbeddedSuite) -> None:
+    sent = 0
+
+    def huge(_: Call) -> Iterator[bytes]:
+        nonlocal sent
+        yield b"HTTP/1.1 200 OK\r\n"
+        for number in range(100_000):
+            sent = number
+            yield b"X-%d: %s\r\n" % (number, b"x" * 1000)
+
+    async with receiving(reply=huge) as receiver:
+        await _fails(suite, receiver, "no connection or no HTTP: RemoteProtocolError")
+        assert 100 <= sent < 50_000
+
+
+async def test_an_answer_that_is_no_http_is_refused(suite: EmbeddedSuite) -> None:
+    async with receiving(reply=lambda _: b"220 smtp.example ESMTP\r\n") as receiver:
+        await _fails(suite, receiver, "no connection or no HTTP: RemoteProtocolError")
+
+
+async def test_an_endless_body_is_dropped_and_its_status_counts(suite: EmbeddedSuite) -> None:
+    sent = 0
+
+    def endless(_: Call) -> Iterator[bytes]:
+        nonlocal sent
+        yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        while True:
+            sent += 1
+            yield b"10000\r\n" + b"x" * 65536 + b"\r\n"
+
+    async with receiving(reply=endless) as receiver:
+        agency = await airline(suite, receiver)
+        await agency.shake_hands()
+        await agency.post("test")
+        await receiver.got(1)
+        await agency.until(waiting=0)
+        # What the system's own buffers have taken is no more than some megabytes.
+        assert sent < 500
+
+
+async def _fails(suite: EmbeddedSuite, receiver: Receiver, reason: str) -> None:
+    agency = await airline(suite, receiver)
+    await agency.shake_hands()
+    await agency.post("test")
+    await agency.until_failing(reason)
+    assert len(receiver.posted) == 1
+
+
+async def _subscribe(agency: Airline, url: str, key: str) -> httpx.Response:
+    found = (await agency.client.get("/subscriptions")).json()["subscriptions"]
+    body = {"agreement_id": found[0]["agreement_id"], "way": "webhook", "url": url}
+    headers = {"Idempotency-Key": f"{agency.carrier}-{key}"}
+    return await agency.client.post("/subscriptions", json=body, headers=headers)

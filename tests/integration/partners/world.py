@@ -1,0 +1,125 @@
+"""An airline that is called with what happens to its flights: events of nobody, and many of one subject."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from services.embedded import EmbeddedSuite
+from shared.auth.roles import Role
+from tests.support.bench import eventually
+from tests.support.liaison import Liaison
+from tests.support.receivers import Receiver
+from tests.support.suite import Operator, sign_in
+
+FLIGHT = {
+    "origin": "MJI",
+    "destination": "ISB",
+    "departs_at": "2026-02-01T09:00:00Z",
+    "capacity": 150,
+    "kind": "commercial",
+    "office": "tripoli",
+    "country_of_origin": "PK",
+}
+_NUMBERS = itertools.count(100)
+#: Carriers' codes, one for each test.
+_CODES = (f"{letter}{digit}" for letter in "QZ" for digit in range(10))
+
+
+@dataclass
+class Airline:
+    """An airline with a subscription, and those who plan its flights."""
+
+    suite: EmbeddedSuite
+    client: httpx.AsyncClient
+    carrier: str
+    subscription: str
+    secret: str
+    operators: Mapping[str, Operator]
+    _keys: Any = field(default_factory=itertools.count)
+
+    async def post(self, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
+        """A command of the airline's own."""
+        key = {"Idempotency-Key": f"{self.carrier}-{next(self._keys):08}"}
+        return await self.client.post(f"/subscriptions/{self.subscription}/{path}", json=body or {}, headers=key)
+
+    async def shake_hands(self) -> httpx.Response:
+        return await self.post("handshake")
+
+    async def retry(self) -> None:
+        """The liaison has it tried now, however long it rests."""
+        path = f"/api/partners/subscriptions/{self.subscription}/deliveries/retry"
+        assert (await self.operators["partner_liaison"].post(path, {})).is_success
+
+    async def deliveries(self) -> dict[str, Any]:
+        answer = await self.client.get(f"/subscriptions/{self.subscription}/deliveries")
+        assert answer.is_success, answer.text
+        return dict(answer.json())
+
+    async def until(self, **expected: Any) -> dict[str, Any]:
+        """How delivery stands, once it is as expected."""
+
+        async def so() -> dict[str, Any] | None:
+            found = await self.deliveries()
+            return found if all(found[name] == value for name, value in expected.items()) else None
+
+        return dict(await eventually(so, seconds=60))
+
+    async def until_failing(self, *reasons: str) -> list[dict[str, Any]]:
+        """What fails, once that is for these reasons."""
+
+        async def so() -> list[dict[str, Any]] | None:
+            failures = (await self.deliveries())["failures"]
+            return failures if sorted(each["cause"] or "" for each in failures) == sorted(reasons) else None
+
+        return list(await eventually(so, seconds=60))
+
+    async def until_attempted(self, times: int) -> None:
+        """Once its only failure was tried so often."""
+
+        async def so() -> bool:
+            return [each["attempts"] for each in (await self.deliveries())["failures"]] == [times]
+
+        await eventually(so, seconds=60)
+
+    async def flight(self) -> str:
+        """A new flight of the airline's."""
+        body = FLIGHT | {"carrier": self.carrier, "number": str(next(_NUMBERS))}
+        planned = await self.operators["movements"].post("/api/travel/flights", body)
+        assert planned.is_success, planned.text
+        return str(planned.json()["flight_id"])
+
+    async def moved(self, flight: str, *, times: int = 1) -> None:
+        """The flight leaves at other times."""
+        for hours in range(1, times + 1):
+            at = datetime(2026, 2, 2, tzinfo=UTC) + timedelta(hours=hours)
+            path = f"/api/travel/flights/{flight}/reschedule"
+            answer = await self.operators["movements"].post(path, {"departs_at": at.isoformat()})
+            assert answer.is_success, answer.text
+
+
+async def airline(suite: EmbeddedSuite, receiver: Receiver, *, kind: str = "carrier", **changes: Any) -> Airline:
+    """An airline, or another agency, that has subscribed; nobody has shaken hands yet."""
+    roles = (Role.MOVEMENTS, Role.PARTNER_LIAISON, Role.MANAGER, Role.ADMIN)
+    operators = {role.value: await sign_in(suite, role) for role in roles}
+    liaison = Liaison(suite, operators["partner_liaison"], operators["manager"])
+    carrier = next(_CODES)
+    agency, client = await liaison.agency(f"Agency {carrier}", kind, carrier=carrier)
+    agreement = await liaison.approved(agency, purpose="flying people home")
+    body = {"agreement_id": agreement, "way": "webhook", "url": receiver.url} | changes
+    made = await client.post("/subscriptions", json=body, headers={"Idempotency-Key": f"subscribe-{carrier}"})
+    assert made.status_code == 201, made.text
+    found = made.json()
+    assert found["state"] == "unconfirmed"
+    return Airline(suite, client, carrier, found["subscription_id"], found["secret"], operators)
+
+
+def by_subject(receiver: Receiver) -> dict[str, list[int]]:
+    """The sequences that the receiver was sent, by subject."""
+    found: dict[str, list[int]] = {}
+    for call in receiver.posted:
+        found.setdefault(call.event["subject"], []).append(int(call.event["sequence"]))
+    return found

@@ -1,0 +1,48 @@
+"""Who looks after agencies, for tests of what these get."""
+
+from typing import Any
+
+import httpx
+
+from services.embedded import EmbeddedSuite
+
+
+class Liaison:
+    """Who looks after agencies, and the manager who puts agreements in force."""
+
+    def __init__(self, suite: EmbeddedSuite, liaison: Any, manager: Any) -> None:
+        self.suite, self.liaison, self.manager = suite, liaison, manager
+
+    async def agency(self, name: str, kind: str, country: str = "PK", **changes: Any) -> tuple[str, httpx.AsyncClient]:
+        """An agency's id, and a client that has its key."""
+        agency = {"name": name, "kind": kind, "country": country, **changes}
+        made = await self.liaison.post("/api/partners/agencies", agency)
+        assert made.is_success, made.text
+        id = made.json()["agency_id"]
+        key = (await self.liaison.post(f"/api/partners/agencies/{id}/keys", {})).json()["key"]
+        client = self.suite._client("partners")
+        client.headers["Authorization"] = f"Bearer {key}"
+        return id, client
+
+    async def agreement(self, agency: str, **changes: Any) -> str:
+        """An agreement in force."""
+        said = {
+            "agency_id": agency,
+            "legal_basis": "consent",
+            "purpose": "issuing travel documents",
+            "retention_days": 90,
+            "contact": "the consul",
+            "valid_from": "2026-01-01",
+            "valid_until": "2026-12-31",
+        }
+        made = await self.liaison.post("/api/partners/agreements", said | changes)
+        assert made.is_success, made.text
+        return str(made.json()["agreement_id"])
+
+    async def approved(self, agency: str, **changes: Any) -> str:
+        """An agreement that is signed and in force."""
+        agreement = await self.agreement(agency, **changes)
+        base = f"/api/partners/agreements/{agreement}"
+        await self.liaison.upload(f"{base}/signed-copy", "signed.pdf", b"%PDF-1.7 signed")
+        assert (await self.manager.post(f"{base}/approval", {})).json()["in_force"]
+        return agreement

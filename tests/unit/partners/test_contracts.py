@@ -1,0 +1,90 @@
+"""What agencies' receivers read stays as it is, or goes on a day that they were told."""
+
+import copy
+from datetime import date
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from services.partners import offers
+from services.partners.contracts import asyncapi, guide, published
+from services.partners.contracts.deprecations import Deprecation
+from services.partners.contracts.schemas import example_of, schema_of, types
+
+ISSUED = "org.homeward.travel.document-issued.v1"
+BASE = "https://partners.example"
+TODAY, LATER = date(2026, 6, 1), date(2026, 12, 1)
+GOING = Deprecation(ISSUED, "authority", date(2026, 1, 1), LATER, "issued_by")
+
+
+def schemas() -> dict[str, Any]:
+    return {ISSUED: copy.deepcopy(schema_of(ISSUED))}
+
+
+def without_authority() -> dict[str, Any]:
+    changed = schemas()
+    del changed[ISSUED]["properties"]["authority"]
+    return changed
+
+
+@pytest.mark.parametrize("type", types())
+def test_an_example_fits_its_schema_and_has_everything_that_is_offered(type: str) -> None:
+    example = example_of(type, BASE)
+    schema = schema_of(type)
+    jsonschema_rs.validator_for(schema, validate_formats=True).validate(example["data"])
+    assert example["data"].keys() == schema["properties"].keys()
+    assert example["dataschema"] == BASE + schema["$id"]
+
+
+@pytest.mark.parametrize("message", [*types(), "page"])
+def test_an_example_of_a_message_fits_its_payload(message: str) -> None:
+    document = asyncapi.document(BASE)
+    [example] = document["components"]["messages"][message]["examples"]
+    schema = {"$ref": f"#/components/messages/{message}/payload", "components": document["components"]}
+    jsonschema_rs.validator_for(schema, validate_formats=True).validate(example["payload"])
+
+
+@pytest.mark.parametrize("type", types())
+def test_a_schema_has_what_is_offered_and_wants_none_of_it(type: str) -> None:
+    schema = schema_of(type)
+    assert "required" not in schema
+    if type in offers.OFFERED:
+        person = {"person"} if type in offers.CASES else set()
+        assert schema["properties"].keys() == offers.OFFERED[type] | person
+
+
+def test_a_member_that_goes_unannounced_is_told_by_its_name() -> None:
+    [problem] = published.breaking(schemas(), without_authority(), [], TODAY)
+    assert problem == f"agencies: {ISSUED}: authority was removed or renamed, but no deprecation's day for it has come"
+
+
+def test_a_member_of_another_kind_breaks_receivers() -> None:
+    changed = schemas()
+    changed[ISSUED]["properties"]["issued_on"] = {"type": "integer"}
+    [problem] = published.breaking(schemas(), changed, [], TODAY)
+    assert "issued_on is another kind of value" in problem
+
+
+def test_a_type_that_goes_breaks_receivers() -> None:
+    [problem] = published.breaking(schemas(), {}, [GOING], LATER)
+    assert problem.startswith(f"agencies: {ISSUED}: the type is gone")
+
+
+def test_a_member_may_go_on_the_day_that_was_announced_and_not_before() -> None:
+    assert list(published.breaking(schemas(), without_authority(), [GOING], TODAY))
+    assert not list(published.breaking(schemas(), without_authority(), [GOING], LATER))
+
+
+def test_a_member_that_is_new_breaks_nobody() -> None:
+    assert not list(published.breaking(without_authority(), schemas(), [], TODAY))
+
+
+def test_what_goes_is_marked_wherever_a_developer_looks() -> None:
+    whole = Deprecation(ISSUED, None, date(2026, 1, 1), LATER, "document-issued.v2")
+    document = asyncapi.document(BASE, [whole])
+    assert document["components"]["messages"][ISSUED]["x-deprecated"] == whole.sentence
+    assert document["components"]["schemas"][ISSUED]["properties"]["authority"]["deprecated"] is True
+    assert document["info"]["x-deprecations"][0]["removed_on"] == "2026-12-01"
+    page = guide.page(BASE, [whole])
+    assert whole.sentence in page and "document-issued.v2" in page
