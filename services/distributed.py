@@ -53,6 +53,8 @@ def environment_of(
     if simulated:
         values["CLOCK_START"] = simulated.isoformat()
     values |= {"KEY_FILE": str(accounts.keys_file), "ERASURES": str(data / "erasures" / f"{name}.jsonl")}
+    if name == "partners":
+        values["PUBLIC_URL"] = urls["partners"]
     if name == "gateway":
         # As in the embedded suite: the simulator plays everybody at once.
         values |= {"REQUESTS_PER_SECOND": "2000", "BURST": "20000"} if simulated else {}

@@ -24,8 +24,12 @@ from shared.telemetry import Telemetry
 SERVICES = ("screening", "travel", "reintegration", "monitoring", "partners", "gateway")
 
 
+#: Reached from outside: the gateway by operators, the partners' service by agencies.
+_PUBLIC = ("gateway", "partners")
+
+
 class PortTaken(Exception):
-    """The port is in use: give another with --port."""
+    """The port is in use: give another with --port or --agencies-port."""
 
 
 class EmbeddedSuite:
@@ -36,14 +40,17 @@ class EmbeddedSuite:
         data: Path,
         *,
         port: int | None = None,
+        agencies_port: int | None = None,
         simulated: datetime | None = None,
         progress: Callable[[str], None] = lambda _: None,
         telemetry: Callable[[str], Telemetry] = Telemetry,
     ) -> None:
-        self.data, self.port, self.simulated, self.progress = data, port, simulated, progress
+        self.data, self.simulated, self.progress = data, simulated, progress
+        ports = zip(_PUBLIC, (port, agencies_port), strict=True)
+        self._ports = {name: number for name, number in ports if number is not None}
         self.apps: dict[str, FastAPI] = {}
         self.credentials: dict[str, tuple[str, str]] = {}
-        self.url = f"http://127.0.0.1:{port}" if port else "http://gateway"
+        self.url, self.agencies_url = self._url("gateway"), self._url("partners")
         self._telemetry = telemetry
         self._stack = AsyncExitStack()
 
@@ -61,7 +68,7 @@ class EmbeddedSuite:
         await self._stack.aclose()
 
     async def _start(self) -> None:
-        listening = _listen(self.port) if self.port else None
+        listening = {name: self._listen(port) for name, port in self._ports.items()}
         postgres = await self._stack.enter_async_context(
             EmbeddedPostgres(self.data / "postgres", on_progress=self.progress)
         )
@@ -77,8 +84,8 @@ class EmbeddedSuite:
             await self._stack.enter_async_context(self.apps[name].router.lifespan_context(self.apps[name]))
         self.gateway = await self._stack.enter_async_context(self._client("gateway"))
         collect_rarely()
-        if listening:
-            await self._serve(listening)
+        for name, taken in listening.items():
+            await self._serve(name, taken)
 
     def _create(self, name: str, database_url: str) -> FastAPI:
         package = importlib.import_module(f"services.{name}.app")
@@ -95,6 +102,8 @@ class EmbeddedSuite:
             "audit_export": self.accounts.audit_export,
         }
         values |= {"key_file": self.accounts.keys_file, "erasures": self.data / "erasures" / f"{name}.jsonl"}
+        if name == "partners":
+            values["public_url"] = self.agencies_url
         if name == "gateway":
             # The simulator plays everybody at once, by one account for each role.
             values |= {"requests_per_second": 2000, "burst": 20_000} if self.simulated else {}
@@ -117,9 +126,23 @@ class EmbeddedSuite:
             timeout=60,
         )
 
-    async def _serve(self, listening: socket.socket) -> None:
-        gateway = self.apps["gateway"]
-        server = Server(gateway, gateway.state.service.leave, lifespan="off")
+    def _url(self, name: str) -> str:
+        port = self._ports.get(name)
+        return f"http://127.0.0.1:{port}" if port else f"http://{name}"
+
+    def _listen(self, port: int) -> socket.socket:
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._stack.callback(listening.close)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind(("127.0.0.1", port))
+        except OSError:
+            raise PortTaken(f"port {port} is in use: give another with --port or --agencies-port") from None
+        return listening
+
+    async def _serve(self, name: str, listening: socket.socket) -> None:
+        app = self.apps[name]
+        server = Server(app, app.state.service.leave, lifespan="off")
         # The command line decides about them.
         server.leave_signals_alone()
         serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -143,14 +166,3 @@ class _InProcess(httpx.AsyncBaseTransport):
             raise httpx.ConnectError(f"{self._name} is not there", request=request)
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         return await transport.handle_async_request(request)
-
-
-def _listen(port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(("127.0.0.1", port))
-    except OSError:
-        listening.close()
-        raise PortTaken(f"port {port} is in use: give another with --port") from None
-    return listening

@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import signal
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -22,11 +23,14 @@ app = typer.Typer()
 @app.command()
 def up(
     data: Data = DEFAULT_DATA,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the gateway listens.")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65534, help="Where the gateway listens.")] = 8000,
+    agencies_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Where agencies ask.", show_default="the next port")
+    ] = None,
 ) -> None:
     """Run the whole suite in one process until it is told to stop; its data are kept between runs."""
     configure_logging("homeward")
-    uvloop.run(_up(data, port))
+    uvloop.run(_up(data, port, agencies_port or port + 1))
 
 
 @app.command()
@@ -37,11 +41,12 @@ def serve(service: Annotated[Service, typer.Argument(help="Which service.")]) ->
     serve_service(package.create_app, settings)
 
 
-async def _up(data: Data, port: int) -> None:
+async def _up(data: Data, port: int, agencies_port: int) -> None:
     console = Console(highlight=False, soft_wrap=True)
     stopped = _stop_signal()
     data = data.expanduser()
-    suite = EmbeddedSuite(data, port=port, progress=lambda line: console.print(line, style="dim", markup=False))
+    progress = partial(console.print, style="dim", markup=False)
+    suite = EmbeddedSuite(data, port=port, agencies_port=agencies_port, progress=progress)
     starting = asyncio.create_task(suite.__aenter__())
     stopping = asyncio.create_task(stopped.wait())
     await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -53,6 +58,7 @@ async def _up(data: Data, port: int) -> None:
         return
     try:
         console.print(f"Homeward is up: {suite.url}")
+        console.print(f"Agencies ask at {suite.agencies_url}: see {suite.agencies_url}/events-guide.")
         clock = suite.apps["gateway"].state.service.clock
         if clock.simulated:
             console.print(

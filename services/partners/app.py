@@ -9,6 +9,7 @@ from services.partners.api import agencies, agreements, contracts, feed, preview
 from services.partners.arrivals import Arrivals
 from services.partners.handlers import FOLLOWS, HANDLERS
 from services.partners.keys import AgencyKeys
+from services.partners.names import Names
 from services.partners.repository import Unit
 from services.partners.settings import Settings
 from services.partners.webhooks.calls import Caller
@@ -58,10 +59,12 @@ def create_app(
     )
     registry.equip(service.database)
     state = service.app.state
-    state.arrivals = Arrivals()
+    state.arrivals = Arrivals(service.database)
+    service.also_run(state.arrivals.run)
+    state.names = Names(lambda: service.client("screening"))
     state.provider = AgencyKeys(service.database, state.provider)
     caller = Caller(settings.webhook_private_hosts)
-    state.sender = Sender(service, state.desk, state.arrivals, caller, settings.public_url.rstrip("/"))
+    state.sender = Sender(state.desk, state.arrivals, state.names, caller, settings.public_url.rstrip("/"))
     service.also_run(state.sender.run)
     service.consumer.after_commit(lambda events, _: state.arrivals.wake() if events else None)
     return service.app

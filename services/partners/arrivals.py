@@ -1,19 +1,65 @@
-"""Wakes who waits for something to deliver."""
+"""Wakes who waits for something to deliver, as soon as something was kept for that subscription, by any process."""
 
 import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.persistence.database import Database, rows
+
+log = structlog.get_logger()
+
+#: Seconds between looks: at least so many, lest every commit be one; at most so many, for what another process keeps.
+_SHORTEST, _LONGEST = 0.05, 1.0
 
 
 class Arrivals:
     """``app.state.arrivals``."""
 
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._heads: dict[UUID, int] = {}
+        self._waiting: dict[UUID, asyncio.Event] = {}
+        self._kept = asyncio.Event()
+        self._listeners: list[Callable[[Iterable[UUID]], None]] = []
 
     def wake(self) -> None:
         """Something was kept."""
-        self._event.set()
-        self._event = asyncio.Event()
+        self._kept.set()
 
-    def next(self) -> asyncio.Event:
-        """What is set when something new is kept."""
-        return self._event
+    def next(self, subscription: UUID) -> asyncio.Event:
+        """What is set when something new is kept for the subscription."""
+        return self._waiting.setdefault(subscription, asyncio.Event())
+
+    def tell(self, listener: Callable[[Iterable[UUID]], None]) -> None:
+        """Have it called with the subscriptions for which something new is kept."""
+        self._listeners.append(listener)
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            self._kept.clear()
+            try:
+                await self._look()
+            except (OSError, SQLAlchemyError) as error:
+                log.warning("looking for what is kept failed", error=type(error).__name__)
+            await asyncio.sleep(_SHORTEST)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LONGEST - _SHORTEST):
+                    await self._kept.wait()
+
+    async def _look(self) -> None:
+        async with self._database.statement() as connection:
+            found = await rows(connection, "SELECT subscription_id, position FROM subscription_head")
+        heads = {row.subscription_id: int(row.position) for row in found}
+        moved = [id for id, position in heads.items() if position != self._heads.get(id, 0)]
+        self._heads = heads
+        if moved:
+            for listener in self._listeners:
+                listener(moved)
+        for id in moved:
+            if waiting := self._waiting.pop(id, None):
+                waiting.set()

@@ -9,24 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import httpx
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.domain.agreement import Agreement
 from services.partners.domain.redaction import person
 from services.partners.domain.subscription import Subscription
 from services.partners.kept import SOURCE, WITHHELD
-from shared.auth.purposes import Purpose
-from shared.errors import Unavailable
+from services.partners.names import Names
 from shared.persistence.database import rows
 
-#: Cases in one question to screening.
-_ASKED = 500
 _COLUMNS = "delivery.position, case_id, subject, sequence, id, source, type, time, data"
-
-
-class NamesUnavailable(Unavailable):
-    """Who these events are about can't be looked up at the moment: ask again shortly."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +44,13 @@ async def kept_of(connection: AsyncConnection, which: str, **parameters: Any) ->
 
 
 async def delivered(
-    waiting: Sequence[Waiting], agreement: Agreement, *, in_force: bool, screening: httpx.AsyncClient, base: str
+    waiting: Sequence[Waiting], agreement: Agreement, *, in_force: bool, names: Names, base: str
 ) -> list[dict[str, Any]]:
     """The events as they leave. Raises NamesUnavailable when screening can't say who they are about."""
     terms = agreement.terms
     named = terms.person and in_force
-    wanted = {each.case for each in waiting if each.case and named and each.envelope["source"] != SOURCE}
-    known = await _identities(screening, wanted, agreement.agency.kind) if wanted else {}
+    wanted = {str(each.case) for each in waiting if each.case and named and each.envelope["source"] != SOURCE}
+    known = await names.of(agreement.agency.kind, wanted)
     return [_leaving(each, agreement, known, base, in_force=in_force) for each in waiting]
 
 
@@ -74,23 +66,6 @@ def _leaving(
     elif identity is not None and not told_always:
         event["data"] = event["data"] | {"person": person(identity, agreement.terms)}
     return event | {"dataschema": f"{base}/schemas/{event['type']}.json"}
-
-
-async def _identities(screening: httpx.AsyncClient, cases: Iterable[UUID], recipient: str) -> Mapping[str, Any]:
-    ids = sorted(map(str, cases))
-    found: dict[str, Any] = {}
-    for start in range(0, len(ids), _ASKED):
-        try:
-            response = await screening.post(
-                "/identities/for-transfer",
-                json={"case_ids": ids[start : start + _ASKED], "recipient": recipient},
-                headers={"Purpose": Purpose.TRANSFER},
-            )
-            response.raise_for_status()
-        except httpx.HTTPError as error:
-            raise NamesUnavailable from error
-        found |= response.json()["identities"]
-    return found
 
 
 def _envelope(row: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
-from tests.benchmark import catch_up, exactly_once, growth, inprocess, latency, scale_out
+from tests.benchmark import agencies, catch_up, exactly_once, growth, inprocess, latency, scale_out
 from tests.benchmark.consuming import Figures
 from tests.benchmark.contest import ENVIRONMENT
 from tests.benchmark.lab import Lab
@@ -28,6 +28,7 @@ GROUPS: dict[str, Measure] = {
     "growth": growth.run,
     "catch_up": catch_up.run,
     "inprocess": inprocess.run,
+    "agencies": agencies.run,
 }
 #: What is measured in the quick form, unless groups are named.
 QUICK = ("exactly_once", "latency")

@@ -174,7 +174,13 @@ class Lab:
         return usage(*self.postgres_pids), usage(*self.broker_pids)
 
     def service(
-        self, module: str, name: str, database_url: str, *arguments: str, urls: Mapping[str, str] | None = None
+        self,
+        module: str,
+        name: str,
+        database_url: str,
+        *arguments: str,
+        urls: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> "Process":
         """Start ``python -m module`` as a service of this name; ``urls`` are where the others' logs are read."""
         port = free_ports(1)[0]
@@ -187,6 +193,7 @@ class Lab:
             "DATABASE_URL": database_url,
             "AMQP_URL": self.amqp_url,
             **{f"{other.upper()}_URL": url for other, url in (urls or {}).items()},
+            **(settings or {}),
         }
         environment = {f"HOMEWARD_{name.upper()}_{key}": value for key, value in values.items()}
         return self.start([sys.executable, "-m", module, *arguments], environment, port)

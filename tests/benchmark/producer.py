@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 
@@ -29,11 +30,12 @@ COMMITS = 200
 
 
 class Offer(Body):
-    """How many events a second, and for how long."""
+    """How many events a second, and for how long; with ``subjects``, papers of these cases."""
 
     rate: float
     seconds: float
     seed: int = 11
+    subjects: tuple[UUID, ...] = ()
 
 
 @router.post("/offer", dependencies=[Depends(open_to_all)])
@@ -41,7 +43,8 @@ async def offer(request: Request, wanted: Offer) -> dict[str, Any]:
     """Commit events at this rate, whatever becomes of them (an open loop); answers when all are committed."""
     service: Service = request.app.state.service
     loop = asyncio.get_running_loop()
-    told = story.screening(round(wanted.rate * wanted.seconds), wanted.seed)
+    count = round(wanted.rate * wanted.seconds)
+    told = story.papers(count, wanted.seed, wanted.subjects) if wanted.subjects else story.screening(count, wanted.seed)
     group = max(1, round(wanted.rate / COMMITS))
     begun, work, turn = loop.time(), [], asyncio.Lock()
     for start in range(0, len(told), group):

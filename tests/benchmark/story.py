@@ -3,7 +3,7 @@
 The shares (families, holds, care, withdrawals) are those of a middling corridor; a seed makes them the same each time.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -59,6 +59,16 @@ def screening(count: int, seed: int = 1) -> list[Told]:
 def whole_journeys(count: int, seed: int = 1) -> list[Told]:
     """What all four producers tell, up to the last visit at home."""
     return _told(count, seed, lambda random: _unit(random, _returned))
+
+
+def papers(count: int, seed: int, cases: Sequence[UUID]) -> list[Told]:
+    """What travel tells of these cases' papers, of each as often as of the others."""
+    random, day = Random(seed), _today()
+    issued = travel.DocumentIssued(authority="embassy", issued_on=day, expires_on=day + timedelta(180))
+    lapsed = travel.DocumentLapsed(expired_on=day)
+    told = [cases[number % len(cases)] for number in range(count)]
+    random.shuffle(told)
+    return [Told(travel.SOURCE, case, random.choice((issued, lapsed))) for case in told]
 
 
 def _told(count: int, seed: int, unit: Callable[[Random], Script]) -> list[Told]:

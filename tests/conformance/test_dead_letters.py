@@ -121,7 +121,7 @@ async def test_a_dead_letter_is_shown_without_a_value_of_its_data(bench: Bench) 
     await bench.consumer.handle([event])
     shown = await bench.letters.show(PRODUCER, event.subject, 1)
     assert shown["faults"] == [{"member": "signed_on", "fault": "date_from_datetime_parsing"}]
-    assert (shown["members"], shown["unknown_members"]) == ({"signed_on": True}, 1)
+    assert (shown["members"], shown["unknown_members"]) == ({"recipients": False, "signed_on": True}, 1)
     assert shown["envelope"]["id"] == str(event.id)
     assert "Test" not in str(shown)
 

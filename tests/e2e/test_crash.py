@@ -8,7 +8,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from services.cli.accounting import account
-from tests.support.homeward import Client, Homeward, free_port, wait_for
+from tests.support.homeward import Client, Homeward, free_port, up, wait_for
 from tests.support.suite import OMAR, REGISTRATION
 
 
@@ -52,7 +52,7 @@ def test_a_kill_in_mid_demo_loses_no_case_and_no_event(data: Path, tmp_path: Pat
         acknowledged[key] = (person, caseworker.post("/api/screening/cases", person, key).json())
     demo.kill()
 
-    again = Homeward(tmp_path / "up", "up", "--data", str(data), "--port", str(port))
+    again = Homeward(tmp_path / "up", *up(data, port))
     started.append(again)
     wait_for(lambda: admin.get("/api/rest")["at_rest"], seconds=90, process=again)
     found = account(admin.get("/api/accounting"))
@@ -67,10 +67,10 @@ def test_a_kill_in_mid_demo_loses_no_case_and_no_event(data: Path, tmp_path: Pat
 
 def test_a_second_suite_on_the_same_data_says_who_has_it(data: Path, tmp_path: Path, started: list[Homeward]) -> None:
     port = free_port()
-    first = Homeward(tmp_path / "first", "up", "--data", str(data), "--port", str(port))
+    first = Homeward(tmp_path / "first", *up(data, port))
     started.append(first)
     wait_for(lambda: "Homeward is up" in first.text(), seconds=60, process=first)
-    second = Homeward(tmp_path / "second", "up", "--data", str(data), "--port", str(free_port()))
+    second = Homeward(tmp_path / "second", *up(data, free_port()))
     assert second.process.wait(30) == 1
     assert str(first.process.pid) in second.text()
     assert "Traceback" not in second.text()

@@ -22,7 +22,7 @@ class Planted:
     spoilt: Sequence[tuple[str, str]] = ()
 
     #: Who follows screening, and so has a dead letter of each.
-    consumers = ("travel", "reintegration", "monitoring", "gateway")
+    consumers = ("travel", "reintegration", "monitoring", "partners", "gateway")
 
     @property
     def poisons(self) -> set[Letter]:

@@ -25,6 +25,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def up(data: Path, port: int) -> list[str]:
+    """The arguments of a suite in one process: the port beside may be anybody's."""
+    return ["up", "--data", str(data), "--port", str(port), "--agencies-port", str(free_port())]
+
+
 class Homeward:
     """A running command; its output is kept in a file."""
 

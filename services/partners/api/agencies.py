@@ -99,12 +99,14 @@ async def enter_agency(body: AgencyNew, command: Liaison) -> AgencyKept:
 
 
 @router.get("/agencies")
-async def list_agencies(reading: Reader) -> dict[str, list[AgencyView]]:
+async def list_agencies(request: Request, reading: Reader) -> dict[str, list[AgencyView]]:
     """All agencies, by name."""
     agencies = await AGENCIES.find(reading.connection, "true ORDER BY name")
+    desk: Desk = request.app.state.desk
+    async with desk.database.statement() as connection:
+        found = await rows(connection, "SELECT agency_id, id FROM agency_key WHERE ended_at IS NULL ORDER BY id")
     keys: dict[UUID, list[UUID]] = {}
-    statement = "SELECT agency_id, id FROM agency_key WHERE ended_at IS NULL ORDER BY id"
-    for row in await rows(reading.connection, statement):
+    for row in found:
         keys.setdefault(row.agency_id, []).append(row.id)
     return {"agencies": [_view(agency, keys.get(agency.id, [])) for agency in agencies]}
 

@@ -49,7 +49,7 @@ async def feed(
     wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT)] = 0,
 ) -> Feed:
     """The events after a number; with ``wait``, up to so many seconds until there is one."""
-    arrived = request.app.state.arrivals.next()
+    arrived = request.app.state.arrivals.next(subscription)
     found = await _look(request, principal, subscription, after, limit)
     if not found.events and wait:
         try:
@@ -73,7 +73,7 @@ async def _look(request: Request, principal: Principal, id: UUID, after: int, li
         waiting,
         agreement,
         in_force=in_force(agreement, subscription, desk.clock.today()),
-        screening=service.client("screening"),
+        names=request.app.state.names,
         base=service.settings.public_url.rstrip("/"),
     )
     if told := told_of(waiting, agreement):

@@ -80,9 +80,11 @@ class Round:
         return [each for given in self.subjects.values() for each in given.events]
 
 
-async def due(connection: AsyncConnection, now: datetime) -> list[UUID]:
-    """The subscriptions whose receivers are to be called now."""
-    found = await rows(connection, f"SELECT subscription_id FROM webhook WHERE {_DUE}", now=now)
+async def due(connection: AsyncConnection, now: datetime, among: list[UUID] | None) -> list[UUID]:
+    """The subscriptions whose receivers are to be called now; of all of them, or among these."""
+    these = "" if among is None else "AND subscription_id = ANY(:among)"
+    parameters = {} if among is None else {"among": among}
+    found = await rows(connection, f"SELECT subscription_id FROM webhook WHERE {_DUE} {these}", now=now, **parameters)
     return [row.subscription_id for row in found]
 
 
@@ -141,7 +143,9 @@ async def settle(connection: AsyncConnection, round: Round, now: datetime) -> No
     if not await run(connection, _SETTLE, **_paced(round, now)):
         raise LeaseLost
     for subject, given in round.subjects.items():
-        await _settle_subject(connection, round, subject, given, now)
+        # Of whom nothing was stuck, everything up to ``upto`` was in this round.
+        if subject in round.stuck or given.sent < len(given.events):
+            await _settle_subject(connection, round, subject, given, now)
     sent = [each.position for given in round.subjects.values() for each in given.events[: given.sent]]
     await run(
         connection,

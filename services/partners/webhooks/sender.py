@@ -1,8 +1,7 @@
 """Gives receivers what was kept for them: each has its own task and its own turn, so that none waits for another."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -14,8 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.arrivals import Arrivals
-from services.partners.delivering import NamesUnavailable, delivered, in_force, told_of
+from services.partners.delivering import delivered, in_force, told_of
 from services.partners.keys import principal_of
+from services.partners.names import Names, NamesUnavailable
 from services.partners.webhooks import rounds, signatures
 from services.partners.webhooks.addresses import AddressRefused
 from services.partners.webhooks.calls import Caller, Unreachable
@@ -23,7 +23,6 @@ from services.partners.webhooks.rounds import Given, LeaseLost, Round
 from services.partners.webhooks.schedule import Meaning, Outcome, outcome
 from shared.audit.trail import Deed
 from shared.clock import Clock, SystemClock
-from shared.service import Service
 from shared.web.commands import Desk
 
 log = structlog.get_logger()
@@ -39,27 +38,38 @@ _TYPE = "application/cloudevents+json"
 class Sender:
     """Runs as long as its service."""
 
-    def __init__(self, service: Service, desk: Desk, arrivals: Arrivals, caller: Caller, base: str) -> None:
-        self._service, self._desk, self._arrivals = service, desk, arrivals
+    def __init__(self, desk: Desk, arrivals: Arrivals, names: Names, caller: Caller, base: str) -> None:
+        self._desk, self._names = desk, names
+        self._changed: set[UUID] = set()
+        self._woken = asyncio.Event()
+        arrivals.tell(self._look_at)
         self.caller, self.base = caller, base
         #: Real time, whatever the programme's is.
         self.clock: Clock = SystemClock()
         self._database = asyncio.Semaphore(_DATABASE)
+        #: Whether all are looked at next, and when they are in any case.
+        self._all, self._all_at = True, 0.0
         self._busy: dict[UUID, asyncio.Task[None]] = {}
 
     def wake(self) -> None:
-        """Look now."""
-        self._arrivals.wake()
+        """Look at all of them now."""
+        self._all = True
+        self._woken.set()
+
+    def _look_at(self, kept_for: Iterable[UUID]) -> None:
+        self._changed.update(kept_for)
+        self._woken.set()
 
     async def run(self) -> None:
         """Call receivers until cancelled."""
         try:
             while True:
-                arrived = self._arrivals.next()
                 await self._look()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_LOOK):
-                        await arrived.wait()
+                try:
+                    async with asyncio.timeout_at(self._all_at):
+                        await self._woken.wait()
+                except TimeoutError:
+                    self._all = True
         finally:
             for task in self._busy.values():
                 task.cancel()
@@ -67,9 +77,14 @@ class Sender:
             await self.caller.close()
 
     async def _look(self) -> None:
+        self._woken.clear()
+        among = None if self._all else list(self._changed)
+        self._changed.clear()
+        if self._all:
+            self._all, self._all_at = False, asyncio.get_running_loop().time() + _LOOK
         try:
             async with self._database, self._desk.database.transaction() as connection:
-                found = await rounds.due(connection, self.clock.now())
+                found = await rounds.due(connection, self.clock.now(), among)
         except (OSError, SQLAlchemyError) as error:
             log.warning("looking for webhooks failed", error=type(error).__name__)
             return
@@ -118,7 +133,7 @@ class Sender:
             waiting,
             round.agreement,
             in_force=in_force(round.agreement, round.subscription, self._desk.clock.today()),
-            screening=self._service.client("screening"),
+            names=self._names,
             base=self.base,
         )
         events = {each.position: event for each, event in zip(waiting, leaving, strict=True)}

@@ -217,7 +217,7 @@ async def show_for_transfer(body: AskForTransfer, reading: Transferring) -> dict
     """Who these people are, of those alone who agree that data go to the recipient."""
     cases = await repository.cases_of(reading.connection, body.case_ids)
     agreeing = [case for case in cases if case.erased_on is None and body.recipient in case.recipients]
-    _disclose(reading, agreeing)
+    reading.disclose_each((case.id, case.office) for case in agreeing)
     return {"identities": {case.id: IdentityBody(**vars(case.identity)) for case in agreeing}}
 
 

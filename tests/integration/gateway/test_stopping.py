@@ -24,7 +24,7 @@ from shared.auth.tokens import Signer
 from shared.persistence.database import Database, run
 from shared.serving import GRACE
 from tests.support.bench import eventually
-from tests.support.homeward import Client, Homeward, free_port, wait_for
+from tests.support.homeward import Client, Homeward, free_port, up, wait_for
 
 MANAGER = Principal("user:amina", "amina", frozenset({Role.MANAGER}), frozenset({EVERY_OFFICE}))
 #: Seconds. Nobody answers at the broker's port, so nothing is drained.
@@ -124,24 +124,24 @@ async def _waits(database: Database) -> bool:
 @contextmanager
 def suite_in_one_process(folder: Path) -> Iterator[tuple[Homeward, int]]:
     port = free_port()
-    up = Homeward(folder / "up.log", "up", "--data", str(folder / "data"), "--port", str(port))
+    suite = Homeward(folder / "up.log", *up(folder / "data", port))
     try:
-        wait_for(lambda: "Homeward is up" in up.text(), seconds=120, process=up)
-        yield up, port
+        wait_for(lambda: "Homeward is up" in suite.text(), seconds=120, process=suite)
+        yield suite, port
     finally:
-        up.stop()
+        suite.stop()
 
 
 async def test_a_suite_in_one_process_with_an_open_stream_stops_at_once_too(tmp_path: Path) -> None:
-    with suite_in_one_process(tmp_path) as (up, port):
+    with suite_in_one_process(tmp_path) as (suite, port):
         token = Client(port, tmp_path / "data", "manager").token
         headers = {"Authorization": f"Bearer {token}", "Purpose": "supervision"}
         client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30)
         async with client, followed(client) as reading:
             begun = time.monotonic()
-            code = await asyncio.to_thread(up.stop)
+            code = await asyncio.to_thread(suite.stop)
             await asyncio.wait_for(reading, 1)
         assert code == 0
         # The database's own end included.
         assert time.monotonic() - begun < 2 * SOON
-        assert "Traceback" not in up.text()
+        assert "Traceback" not in suite.text()

@@ -16,8 +16,12 @@ from tests.integration.offices.journey import Family
 ENDLESS = "/api/stream"
 #: These are walked as the routes of the services behind them.
 _PASSED_ON = "/api/{service}/{path:path}"
+#: Of what belongs to no office, and isn't there.
+_OF_NOBODY = str(new_id())
 #: What a read may be asked for; a route takes what it knows.
-_QUERY = {"limit": "100", "names": "true", "parts": "true", "before": "2099-12-31", "state": "due"}
+_QUERY = {"limit": "100", "names": "true", "parts": "true", "before": "2099-12-31", "state": "due"} | {
+    "subscription": _OF_NOBODY
+}
 
 
 #: An officer with every role may claim it.
@@ -64,7 +68,7 @@ def requests(suite: Suite, family: Family, *methods: str, q: str | None = None) 
             for method in sorted(set(methods) & set(route.methods or ())):
                 made = schema["paths"].get(re.sub(r":path}", "}", path), {}).get(method.lower(), {})
                 query = _QUERY | ({"q": q} if q or _needs(made, "q") else {})
-                body = body_of(made, schema, family)
+                body = body_of(path, made, schema, family)
                 for filled in paths(path, family):
                     yield Request(service, method, path, filled, _set(query, family), body)
 
@@ -89,7 +93,7 @@ def paths(path: str, family: Family) -> Iterator[str]:
         "hold_id": family.hold_id,
         "flight_id": family.flight_id or str(new_id()),
         "fund_id": family.fund_id or str(new_id()),
-        **{f"{each}_id": str(new_id()) for each in ("agency", "agreement", "subscription", "key")},
+        **dict.fromkeys(("agency_id", "agreement_id", "subscription_id", "key_id"), _OF_NOBODY),
         "type": "org.homeward.travel.departed.v1",
         "source": "travel",
         "sequence": "1",
@@ -110,9 +114,11 @@ def _filled(path: str, ids: dict[str, str]) -> str:
     return re.sub(r"{(\w+)(?::\w+)?}", lambda found: ids[found[1]], path)
 
 
-def body_of(operation: dict[str, Any], schema: dict[str, Any], family: Family) -> dict[str, Any]:
+def body_of(path: str, operation: dict[str, Any], schema: dict[str, Any], family: Family) -> dict[str, Any]:
     """A body that the route takes, made from its schema."""
     content = operation.get("requestBody", {}).get("content", {})
+    if path.endswith("/signed-copy"):
+        return {"files": {"file": ("signed.pdf", b"%PDF-1.7")}}
     if "multipart/form-data" in content:
         return {"files": {"file": ("list.csv", b"given_name,family_name\n")}, "data": {"office": family.office}}
     if "application/x-www-form-urlencoded" in content:
@@ -125,6 +131,10 @@ def body_of(operation: dict[str, Any], schema: dict[str, Any], family: Family) -
 #: What can't be guessed from a schema, by the field's name.
 _FIELDS = {
     "nationality": "PK",
+    "country": "PK",
+    "countries": [],
+    "types": [],
+    "url": None,
     "carrier": "YL",
     "number": "6402",
     "origin": "MJI",

@@ -43,11 +43,11 @@ async def test_a_receiver_is_called_once_it_has_said_that_it_wants_that(suite: E
         await agency.flight()
         assert (await agency.post("resume")).json()["type"] == "/problems/subscription-unconfirmed"
         await agency.until(waiting=1, confirmed_at=None)
-        receiver.handshake = lambda _: answer(200, webhook_allowed_origin="127.0.0.1", webhook_allowed_rate="6000")
+        receiver.handshake = lambda _: answer(200, webhook_allowed_origin="partners", webhook_allowed_rate="6000")
         assert (await agency.shake_hands()).json() == {"state": "active", "rate": 6000}
         [call] = await receiver.got(1)
         assert [each.method for each in receiver.calls] == ["OPTIONS", "OPTIONS", "POST"]
-        assert receiver.calls[0].headers["webhook-request-origin"] == "127.0.0.1"
+        assert receiver.calls[0].headers["webhook-request-origin"] == "partners"
         assert call.headers["content-type"] == "application/cloudevents+json"
         assert call.event["type"] == "org.homeward.travel.flight-scheduled.v1"
         assert call.event["id"] == call.headers["webhook-id"]
@@ -220,7 +220,7 @@ async def test_another_process_goes_on_where_this_one_was(suite: EmbeddedSuite) 
         await agency.flight()
         await agency.until(waiting=1)
         async with database.transaction() as connection:
-            assert id not in await rounds.due(connection, sender.clock.now())
+            assert id not in await rounds.due(connection, sender.clock.now(), None)
             assert await rounds.begin(connection, id, sender.clock.now()) is None
         assert receiver.posted == []
         async with database.transaction() as connection:
