@@ -129,7 +129,7 @@ def body_of(path: str, operation: dict[str, Any], schema: dict[str, Any], family
 
 
 #: What can't be guessed from a schema, by the field's name.
-_FIELDS = {
+_FIELDS: dict[str, Any] = {
     "nationality": "PK",
     "country": "PK",
     "countries": [],
