@@ -1,19 +1,30 @@
 """Wakes who waits for something to deliver, as soon as something was kept for that subscription, by any process."""
 
 import asyncio
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared.errors import HomewardError
 from shared.persistence.database import Database, rows
+
+#: Requests that may wait for one subscription at once: an agency's client may have given up an earlier one.
+_POLLS = 4
 
 log = structlog.get_logger()
 
 #: Seconds between looks: at least so many, lest every commit be one; at most so many, for what another process keeps.
 _SHORTEST, _LONGEST = 0.05, 1.0
+
+
+class TooManyPolls(HomewardError):
+    """This subscription's feed is waited for several times already: one request at a time is enough."""
+
+    status = 429
 
 
 class Arrivals:
@@ -23,6 +34,7 @@ class Arrivals:
         self._database = database
         self._heads: dict[UUID, int] = {}
         self._waiting: dict[UUID, asyncio.Event] = {}
+        self._polls: Counter[UUID] = Counter()
         self._kept = asyncio.Event()
         self._listeners: list[Callable[[Iterable[UUID]], None]] = []
 
@@ -33,6 +45,21 @@ class Arrivals:
     def next(self, subscription: UUID) -> asyncio.Event:
         """What is set when something new is kept for the subscription."""
         return self._waiting.setdefault(subscription, asyncio.Event())
+
+    @contextmanager
+    def polled(self, subscription: UUID) -> Iterator[None]:
+        """One more waits for the subscription in the block. Raises TooManyPolls."""
+        if self._polls[subscription] >= _POLLS:
+            raise TooManyPolls(retry_after=1)
+        self._polls[subscription] += 1
+        try:
+            yield
+        finally:
+            self._polls[subscription] -= 1
+
+    def head(self, subscription: UUID) -> int:
+        """How many events were kept for the subscription when it was looked last."""
+        return self._heads.get(subscription, 0)
 
     def tell(self, listener: Callable[[Iterable[UUID]], None]) -> None:
         """Have it called with the subscriptions for which something new is kept."""

@@ -10,7 +10,7 @@ from services.partners.domain.agreement import Agreement
 from services.partners.domain.fact import About, Fact
 from services.partners.domain.redaction import Pseudonyms
 from services.partners.domain.subscription import State, Subscription
-from services.partners.domain.vocabulary import AgencyKind, Scope
+from services.partners.domain.vocabulary import Scope
 from services.partners.tables import AGREEMENTS, SUBSCRIPTIONS
 from shared.persistence.database import Database, scalar
 from shared.protection.vault import Vault, vault_of
@@ -30,11 +30,14 @@ class Registry:
     """What is in force, found by event type and by whom it is about."""
 
     version: int = -1
-    #: Of every subscription, also of those that have ended.
-    pseudonyms: dict[UUID, Pseudonyms] = field(default_factory=dict)
-    #: Of every subscription, what its agency is.
-    kinds: dict[UUID, AgencyKind] = field(default_factory=dict)
+    #: Every subscription, also those that have ended.
+    every: dict[UUID, Standing] = field(default_factory=dict)
     _standing: dict[tuple[str, str, object], list[Standing]] = field(default_factory=dict)
+
+    async def standing(self, connection: AsyncConnection, subscription: UUID) -> Standing | None:
+        """A subscription as it stands now. What is handed out is read, and never changed."""
+        await self.refresh(connection)
+        return self.every.get(subscription)
 
     async def refresh(self, connection: AsyncConnection) -> None:
         """Read it anew if anybody has changed anything."""
@@ -43,16 +46,17 @@ class Registry:
             return
         agreements = {each.id: each for each in await AGREEMENTS.find(connection, "true")}
         vault = vault_of(connection)
-        self._standing, self.pseudonyms, self.kinds = {}, {}, {}
+        every: dict[UUID, Standing] = {}
+        found: dict[tuple[str, str, object], list[Standing]] = {}
         for subscription in await SUBSCRIPTIONS.find(connection, "true ORDER BY id"):
             agreement = agreements[subscription.agreement_id]
-            names = self.pseudonyms[subscription.id] = pseudonyms_of(vault, subscription.agency_id)
-            self.kinds[subscription.id] = agreement.agency.kind
+            standing = Standing(subscription, agreement, pseudonyms_of(vault, subscription.agency_id))
+            every[subscription.id] = standing
             if subscription.state is not State.ENDED:
                 for type in subscription.types:
-                    key = (type, *_whose(agreement))
-                    self._standing.setdefault(key, []).append(Standing(subscription, agreement, names))
-        self.version = version
+                    found.setdefault((type, *_whose(agreement)), []).append(standing)
+        # At once: others read while this one is waiting for the database.
+        self.version, self.every, self._standing = version, every, found
 
     def concerned(self, fact: Fact, about: About) -> Iterator[Standing]:
         """Those that may hear of it: the agreement has the last word."""

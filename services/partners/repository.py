@@ -86,14 +86,15 @@ class Unit(UnitOfWork):
 
     def bury(self, case: Case, why: Gone, *, of: str | None = None) -> None:
         """Tell those who were told of the case to destroy what they hold. ``of``: agencies of this kind alone."""
-        told = [each for each in sorted(case.given) if of is None or self.registry.kinds.get(each) == of]
+        standing = self.registry.every
+        told = [each for each in sorted(case.given) if of is None or standing[each].agreement.agency.kind == of]
         if not told:
             return
         self._withheld.append((case.id, tuple(told), why is Gone.ERASED))
         now = self.clock.now()
         due = now.date() + ACKNOWLEDGED_WITHIN
         for each in told:
-            subject = self.registry.pseudonyms[each].of(case.id)
+            subject = standing[each].pseudonyms.of(case.id)
             event = Redacted(new_id(), SOURCE, TOMBSTONE, subject, stated(now, Precision.DAY), {"reason": why.value})
             sequence = case.next_for(each)
             kept_for = None if why is Gone.ERASED else case.id

@@ -1,12 +1,15 @@
 """What one request may take of a service: bytes, seconds, and a place among the requests under way."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import HomewardError, Unavailable
 
+_LIMITS = "homeward.limits"
 #: Asked by whoever keeps the process alive: a crowd of other requests must not look like a death.
 PROBES = frozenset({"/healthz", "/readyz"})
 
@@ -41,6 +44,12 @@ class Allowed:
         return self.upload if path in self.uploads else self.body
 
 
+def limits_of(scope: Scope) -> "Limits":
+    """The limits under which a request is answered."""
+    found: Limits = scope[_LIMITS]
+    return found
+
+
 class Limits:
     """ASGI middleware. An answer that has begun, such as a live stream, has neither time limit nor place any more."""
 
@@ -57,10 +66,20 @@ class Limits:
         request = _Request(self.allowed.largest(scope["path"]), receive, send)
         request.check_length(scope)
         self._under_way += 1
+        scope[_LIMITS] = self
         try:
             await self._in_time(scope, request)
         finally:
             self._under_way -= 1
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """While the block waits for something to happen, another request may have this one's place."""
+        self._under_way -= 1
+        try:
+            yield
+        finally:
+            self._under_way += 1
 
     async def _in_time(self, scope: Scope, request: "_Request") -> None:
         seconds = None if scope["path"] in self.allowed.unhurried else self.allowed.seconds

@@ -1,17 +1,19 @@
 """The pull feed, for agencies with nothing but an HTTP client: what comes after what they have."""
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.partners.arrivals import Arrivals
 from services.partners.delivering import delivered, in_force, kept_after, told_of
-from services.partners.domain.agreement import Agreement
-from services.partners.domain.subscription import State, Subscription
+from services.partners.domain.subscription import State
 from services.partners.keys import agency_of
-from services.partners.tables import AGREEMENTS, SUBSCRIPTIONS
+from services.partners.registry import Standing, registry_of
 from shared.audit.trail import Deed
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
@@ -20,6 +22,7 @@ from shared.persistence.database import run
 from shared.web.access import require
 from shared.web.bodies import Position
 from shared.web.commands import Desk, action_of
+from shared.web.limits import limits_of
 
 router = APIRouter(tags=["feed"])
 
@@ -49,60 +52,53 @@ async def feed(
     wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT)] = 0,
 ) -> Feed:
     """The events after a number; with ``wait``, up to so many seconds until there is one."""
-    arrived = request.app.state.arrivals.next(subscription)
-    found = await _look(request, principal, subscription, after, limit)
-    if not found.events and wait:
-        try:
+    desk: Desk = request.app.state.desk
+    arrivals: Arrivals = request.app.state.arrivals
+    arrived = arrivals.next(subscription)
+    if wait and arrivals.head(subscription) <= after:
+        async with desk.database.statement() as connection:
+            await _standing(connection, subscription, principal)
+            await _acknowledge(connection, subscription, after)
+        with suppress(TimeoutError), limits_of(request.scope).waiting(), arrivals.polled(subscription):
             async with asyncio.timeout(wait):
                 await arrived.wait()
-        except TimeoutError:
-            return found
-        found = await _look(request, principal, subscription, after, limit)
-    return found
+    return await _look(request, principal, subscription, after, limit)
 
 
 async def _look(request: Request, principal: Principal, id: UUID, after: int, limit: int) -> Feed:
     """Acknowledges what was had, in a transaction that is over before screening is asked."""
-    desk: Desk = request.app.state.desk
-    service = request.app.state.service
+    state = request.app.state
+    desk: Desk = state.desk
     async with desk.database.transaction() as connection:
-        subscription, agreement = await _standing(connection, id, principal)
-        await _acknowledge(connection, id, after)
+        standing = await _standing(connection, id, principal)
+        subscription, agreement = standing.subscription, standing.agreement
         waiting = await kept_after(connection, id, after, limit) if subscription.state is not State.PAUSED else []
-    events = await delivered(
-        waiting,
-        agreement,
-        in_force=in_force(agreement, subscription, desk.clock.today()),
-        names=request.app.state.names,
-        base=service.settings.public_url.rstrip("/"),
-    )
-    if told := told_of(waiting, agreement):
-        async with desk.database.transaction() as connection:
+        if told := told_of(waiting, agreement):
             await desk.trail.append(connection, Deed(principal, action_of(request), None, {None: told}))
+        await _acknowledge(connection, id, after)
+    base = state.service.settings.public_url.rstrip("/")
+    flows = in_force(agreement, subscription, desk.clock.today())
+    events = await delivered(waiting, agreement, in_force=flows, names=state.names, base=base)
     return Feed(events=events, next=waiting[-1].position if waiting else after)
 
 
-async def _standing(connection: Any, id: UUID, principal: Principal) -> tuple[Subscription, Agreement]:
-    found = await SUBSCRIPTIONS.find(connection, "id = :id AND agency_id = :agency", id=id, agency=agency_of(principal))
-    if not found:
+async def _standing(connection: AsyncConnection, id: UUID, principal: Principal) -> Standing:
+    found = await registry_of(connection).standing(connection, id)
+    if found is None or found.agreement.agency.id != agency_of(principal):
         raise NotFound(f"There is no subscription {id}.")
-    [agreement] = await AGREEMENTS.find(connection, "id = :id", id=found[0].agreement_id)
-    return found[0], agreement
+    return found
 
 
-async def _acknowledge(connection: Any, id: UUID, position: int) -> None:
-    await run(
-        connection,
-        """UPDATE subscription_head
-           SET asked_at = now(), acknowledged = greatest(acknowledged, least(:position, position))
-           WHERE subscription_id = :id""",
-        id=id,
-        position=position,
-    )
-    await run(
-        connection,
-        """UPDATE delivery SET acknowledged_at = now() WHERE subscription_id = :id AND position <= :position
-           AND due_on IS NOT NULL AND acknowledged_at IS NULL""",
-        id=id,
-        position=position,
-    )
+#: ``asked_at`` is exact to a minute: who polls all the time need not write all the time.
+_ACKNOWLEDGE = """
+    WITH acknowledged AS (
+        UPDATE subscription_head
+        SET asked_at = now(), acknowledged = greatest(acknowledged, least(:position, position))
+        WHERE subscription_id = :id AND (acknowledged < least(:position, position)
+            OR asked_at IS NULL OR asked_at < now() - interval '1 minute'))
+    UPDATE delivery SET acknowledged_at = now() WHERE subscription_id = :id AND position <= :position
+        AND due_on IS NOT NULL AND acknowledged_at IS NULL"""
+
+
+async def _acknowledge(connection: AsyncConnection, id: UUID, position: int) -> None:
+    await run(connection, _ACKNOWLEDGE, id=id, position=position)

@@ -83,6 +83,7 @@ async def rotate_secret(subscription_id: UUID, command: Subscriber, sender: Send
         subscription = await loaded(uow, subscription_id, command.principal)
         _called(subscription)
         subscription.secrets = signatures.rotated(subscription.secrets, sender.clock.now())
+        uow.agreed_anew = True
         return {name: subscription.secrets[name] for name in ("generation", "previous_until")}
 
     rotated = await command.run(rotate)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.partners.delivering import Waiting, kept_after, kept_of
 from services.partners.domain.agreement import Agreement
 from services.partners.domain.subscription import Subscription
-from services.partners.tables import AGREEMENTS, SUBSCRIPTIONS
+from services.partners.registry import registry_of
 from services.partners.webhooks.schedule import TRIED_FOR, Meaning, Outcome, pause
 from shared.ids import new_id
 from shared.persistence.database import rows, run, scalar
@@ -104,8 +104,10 @@ async def begin(connection: AsyncConnection, id: UUID, now: datetime) -> Round |
     if not taken:
         return None
     [row] = taken
-    [subscription] = await SUBSCRIPTIONS.find(connection, "id = :id", id=id)
-    [agreement] = await AGREEMENTS.find(connection, "id = :id", id=subscription.agreement_id)
+    standing = await registry_of(connection).standing(connection, id)
+    if standing is None:
+        raise LeaseLost
+    subscription, agreement = standing.subscription, standing.agreement
     round = Round(lease, subscription, agreement, row.looked, row.looked, row.pace, row.failures, row.rate, {})
     await _fill(connection, round, now)
     return round
@@ -113,23 +115,22 @@ async def begin(connection: AsyncConnection, id: UUID, now: datetime) -> Round |
 
 async def _fill(connection: AsyncConnection, round: Round, now: datetime) -> None:
     id, most = round.subscription.id, _most(round)
-    again = await kept_of(
-        connection,
-        """FROM webhook_stuck AS stuck JOIN delivery USING (subscription_id, subject)
-           WHERE subscription_id = :id AND NOT held AND next_at <= :now
-               AND delivery.position BETWEEN stuck.position AND :looked
-           ORDER BY delivery.position LIMIT :most""",
-        id=id,
-        now=now,
-        looked=round.looked,
-        most=most,
-    )
     stuck = await rows(connection, "SELECT * FROM webhook_stuck WHERE subscription_id = :id", id=id)
     round.stuck = {row.subject: Stuck(row.attempts, row.since) for row in stuck}
+    again: list[Waiting] = []
+    if stuck:
+        again = await kept_of(connection, _AGAIN, id=id, now=now, looked=round.looked, most=most)
     new = await kept_after(connection, id, round.looked, most - len(again)) if len(again) < most else []
     for each in [*again, *(each for each in new if each.subject not in round.stuck)]:
         round.subjects.setdefault(each.subject, Given([])).events.append(each)
     round.upto = new[-1].position if new else round.looked
+
+
+_AGAIN = """
+    FROM webhook_stuck AS stuck JOIN delivery USING (subscription_id, subject)
+    WHERE subscription_id = :id AND NOT held AND next_at <= :now
+        AND delivery.position BETWEEN stuck.position AND :looked
+    ORDER BY delivery.position LIMIT :most"""
 
 
 def _most(round: Round) -> int:
@@ -147,23 +148,16 @@ async def settle(connection: AsyncConnection, round: Round, now: datetime) -> No
         if subject in round.stuck or given.sent < len(given.events):
             await _settle_subject(connection, round, subject, given, now)
     sent = [each.position for given in round.subjects.values() for each in given.events[: given.sent]]
-    await run(
-        connection,
-        """UPDATE delivery SET acknowledged_at = now() WHERE subscription_id = :id AND position = ANY(:sent)
-           AND due_on IS NOT NULL AND acknowledged_at IS NULL""",
-        id=id,
-        sent=sent,
-    )
-    await run(
-        connection,
-        """UPDATE subscription_head SET acknowledged = greatest(acknowledged, coalesce(
-               (SELECT min(position) - 1 FROM webhook_stuck WHERE subscription_id = :id), :upto))
-           WHERE subscription_id = :id""",
-        id=id,
-        upto=round.upto,
-    )
+    await run(connection, _ACKNOWLEDGE, id=id, sent=sent, upto=round.upto)
 
 
+_ACKNOWLEDGE = """
+    WITH acknowledged AS (
+        UPDATE delivery SET acknowledged_at = now() WHERE subscription_id = :id AND position = ANY(:sent)
+            AND due_on IS NOT NULL AND acknowledged_at IS NULL)
+    UPDATE subscription_head SET acknowledged = greatest(acknowledged, coalesce(
+        (SELECT min(position) - 1 FROM webhook_stuck WHERE subscription_id = :id), :upto))
+    WHERE subscription_id = :id"""
 _SETTLE = """
     UPDATE webhook SET looked = :upto, pace = :pace, failures = :failures, next_at = :next_at, cause = :cause,
         last_success_at = CASE WHEN :success THEN :now ELSE last_success_at END,

@@ -109,6 +109,8 @@ class Sender:
         """One round; whether there was one."""
         async with self._database, self._desk.database.transaction() as connection:
             round = await rounds.begin(connection, id, self.clock.now())
+            if round and (told := told_of(round.events, round.agreement)):
+                await self._write_down(connection, round, told)
         if round is None:
             return False
         try:
@@ -137,8 +139,6 @@ class Sender:
             base=self.base,
         )
         events = {each.position: event for each, event in zip(waiting, leaving, strict=True)}
-        if told := told_of(waiting, round.agreement):
-            await self._in_one(lambda connection: self._write_down(connection, round, told))
         turn = asyncio.Semaphore(_AT_ONCE)
 
         async def give(given: Given) -> None:

@@ -63,7 +63,8 @@ _STATEMENTS = (
         PRIMARY KEY (subscription_id, subject))""",
     "CREATE UNIQUE INDEX delivery_subject ON delivery (subscription_id, subject, sequence)",
     "CREATE INDEX delivery_case ON delivery (case_id) WHERE case_id IS NOT NULL",
-    "CREATE INDEX delivery_due ON delivery (due_on) WHERE due_on IS NOT NULL AND acknowledged_at IS NULL",
+    """CREATE INDEX delivery_due ON delivery (subscription_id, position)
+        WHERE due_on IS NOT NULL AND acknowledged_at IS NULL""",
 )
 
 _PROGRAMMES = ("agency", "agreement", "subscription", "subscription_head", "partner_registry", "partner_flight")
