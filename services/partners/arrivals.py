@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from time import monotonic
 from uuid import UUID
 
 import structlog
@@ -17,8 +18,10 @@ _POLLS = 4
 
 log = structlog.get_logger()
 
-#: Seconds between looks: at least so many, lest every commit be one; at most so many, for what another process keeps.
-_SHORTEST, _LONGEST = 0.05, 1.0
+#: Seconds between looks: at most so many, for what another process keeps.
+_LONGEST = 1.0
+#: A look is followed by a pause that is so many times as long: under load looks take longer, and find more at once.
+_PAUSE = 20
 
 
 class TooManyPolls(HomewardError):
@@ -69,13 +72,15 @@ class Arrivals:
         """Look until cancelled."""
         while True:
             self._kept.clear()
+            begun = monotonic()
             try:
                 await self._look()
             except (OSError, SQLAlchemyError) as error:
                 log.warning("looking for what is kept failed", error=type(error).__name__)
-            await asyncio.sleep(_SHORTEST)
+            pause = min(_LONGEST, _PAUSE * (monotonic() - begun))
+            await asyncio.sleep(pause)
             with suppress(TimeoutError):
-                async with asyncio.timeout(_LONGEST - _SHORTEST):
+                async with asyncio.timeout(_LONGEST - pause):
                     await self._kept.wait()
 
     async def _look(self) -> None:

@@ -135,16 +135,24 @@ class Agencies:
 
     async def _onboard(self, countries: Sequence[str]) -> None:
         self.session.tell(f"{len(countries)} agencies subscribe")
-        port, dead = free_ports(2)
-        self.dead_url = f"http://127.0.0.1:{dead}/events"
         self.subscriptions: dict[int, str] = {}
         self.keys: dict[int, str] = {}
         url = httpx.URL(self.processes["partners"].url)
         webhooks = [number for number in range(len(countries)) if number % 10 < WEBHOOKS]
+        port, dead, *called = free_ports(2 + len(webhooks))
+        self.dead_url = f"http://127.0.0.1:{dead}/events"
+        ports = dict(zip(webhooks, called, strict=True))
         polled = [number for number in range(len(countries)) if number % 10 >= WEBHOOKS]
         await self._each(polled, lambda number: self._subscribe(number, countries[number], {"way": "feed"}))
         feeds = [(each, f"/feed?subscription={self.subscriptions[each]}", self.keys[each]) for each in polled]
-        spec = {"port": port, "dead_port": dead, "feed_host": url.host, "feed_port": url.port, "feeds": feeds}
+        spec = {
+            "port": port,
+            "webhooks": ports,
+            "dead_port": dead,
+            "feed_host": url.host,
+            "feed_port": url.port,
+            "feeds": feeds,
+        }
         file = self.lab.folder / "listeners.json"
         file.write_text(json.dumps(spec))
         self.listeners = self.lab.start([sys.executable, "-m", "tests.benchmark.listeners", str(file)], {})
@@ -158,10 +166,11 @@ class Agencies:
                 break
             except httpx.TransportError:
                 await asyncio.sleep(0.05)
-        base = str(self.notes.base_url)
         await self._each(
             webhooks,
-            lambda number: self._subscribe(number, countries[number], {"way": "webhook", "url": f"{base}/{number}"}),
+            lambda number: self._subscribe(
+                number, countries[number], {"way": "webhook", "url": f"http://127.0.0.1:{ports[number]}/events"}
+            ),
         )
 
     async def _subscribe(self, number: int, country: str, wanted: Mapping[str, str]) -> None:
@@ -235,6 +244,7 @@ class Agencies:
             "offered_in_s": round(offered["seconds"], 1),
             "offered_per_second": round(offered["events"] / offered["seconds"]),
             "delivered_per_second": round(len(came) / (last - first)),
+            "answers": len({(number, at) for number, *_, at in came}),
             **percentiles([note[4] for note in came]),
             "ways": {way: percentiles(found) for way, found in by_way.items()},
             "cpu": {**spent, "postgres": round(postgres, 1), "broker": round(broker, 1)},

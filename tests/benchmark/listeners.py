@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,11 @@ _TEST = "org.homeward.partners.test.v1"
 
 @dataclass(frozen=True)
 class Spec:
-    """Where to listen, and which feeds to poll: (number, path with its query, key)."""
+    """Where to listen and give the notes, and which feeds to poll: (number, path with its query, key)."""
 
     port: int
+    #: By listener: where its webhook is called.
+    webhooks: dict[str, int]
     dead_port: int
     feed_host: str
     feed_port: int
@@ -38,11 +41,15 @@ class Notes:
 
     events: list[tuple[int, str, str, int, float, float]] = field(default_factory=list)
 
-    def note(self, listener: int, event: dict[str, Any]) -> None:
-        """One event has come."""
+    def note(self, listener: int, events: list[dict[str, Any]]) -> None:
+        """These have come at once."""
+        now = time.time()
+        for event in events:
+            self._note(listener, event, now)
+
+    def _note(self, listener: int, event: dict[str, Any], now: float) -> None:
         if event["type"] == _TEST:
             return
-        now = time.time()
         late = 1000 * (now - datetime.fromisoformat(event["time"]).timestamp())
         self.events.append((listener, event["id"], event["subject"], int(event["sequence"]), late, now))
 
@@ -56,11 +63,11 @@ class Listeners:
 
     async def run(self) -> None:
         """Until the process is ended."""
-        async with (
-            await asyncio.start_server(self._answer, "127.0.0.1", self.spec.port),
-            await asyncio.start_server(self._say_nothing, "127.0.0.1", self.spec.dead_port),
-            asyncio.TaskGroup() as group,
-        ):
+        await asyncio.start_server(partial(self._answer, -1), "127.0.0.1", self.spec.port)
+        await asyncio.start_server(self._say_nothing, "127.0.0.1", self.spec.dead_port)
+        for listener, port in self.spec.webhooks.items():
+            await asyncio.start_server(partial(self._answer, int(listener)), "127.0.0.1", port)
+        async with asyncio.TaskGroup() as group:
             for number, path, key in self.spec.feeds:
                 group.create_task(self._poll(number, path, key))
             await asyncio.Event().wait()
@@ -72,21 +79,21 @@ class Listeners:
         else:
             self._dying.append(writer)
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, listener: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-                method, path, _ = head.split(" ", 2)
+                method = head.split(" ", 1)[0]
                 body = await reader.readexactly(_length(head))
-                writer.write(self._said(method, path, body))
+                writer.write(self._said(listener, method, body))
         except (asyncio.IncompleteReadError, OSError):
             writer.close()
 
-    def _said(self, method: str, path: str, body: bytes) -> bytes:
+    def _said(self, listener: int, method: str, body: bytes) -> bytes:
         if method == "options":
             return _AGREES
         if method == "post":
-            self.notes.note(int(path.strip("/")), orjson.loads(body))
+            self.notes.note(listener, [orjson.loads(body)])
             return _NO_CONTENT
         told = orjson.dumps(self.notes.events)
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(told) + told
@@ -103,8 +110,7 @@ class Listeners:
                 print(f"feed {number}: {head.splitlines()[0]} {found}", flush=True)
                 await asyncio.sleep(1)
                 continue
-            for event in found["events"]:
-                self.notes.note(number, event)
+            self.notes.note(number, found["events"])
             after = found["next"]
 
 

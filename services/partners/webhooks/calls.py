@@ -3,9 +3,11 @@
 import asyncio
 import re
 import ssl
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import httpcore
 
@@ -17,6 +19,8 @@ _WHOLE = 15.0
 _BODY_SECONDS, _BODY = 1.0, 64 * 1024
 #: At once, to all receivers.
 _CONNECTIONS = 256
+#: Receivers to which connections are kept open.
+_ORIGINS = 512
 _SHOWN = 120
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 
@@ -40,13 +44,9 @@ class Caller:
     def __init__(self, private_hosts: Iterable[str]) -> None:
         self.guard = Guarded(private_hosts)
         self._turn = asyncio.Semaphore(_CONNECTIONS)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl.create_default_context(),
-            max_connections=2 * _CONNECTIONS,
-            max_keepalive_connections=_CONNECTIONS,
-            keepalive_expiry=20,
-            network_backend=self.guard,
-        )
+        self._tls = ssl.create_default_context()
+        #: By origin, who was called last at the end: a pool looks at all its connections for each call.
+        self._pools: OrderedDict[str, httpcore.AsyncConnectionPool] = OrderedDict()
 
     async def call(self, method: str, url: str, headers: Mapping[str, str], content: bytes = b"") -> Answer:
         """The receiver's answer; redirects are answers like others. Raises Unreachable and AddressRefused."""
@@ -64,11 +64,31 @@ class Caller:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._pool.aclose()
+        for pool in self._pools.values():
+            await pool.aclose()
+
+    async def _pool(self, url: str) -> httpcore.AsyncConnectionPool:
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        if origin not in self._pools:
+            await self._forget()
+            self._pools[origin] = httpcore.AsyncConnectionPool(
+                ssl_context=self._tls, keepalive_expiry=20, network_backend=self.guard
+            )
+        self._pools.move_to_end(origin)
+        return self._pools[origin]
+
+    async def _forget(self) -> None:
+        """Close what has not been used for longest, but for what is in use."""
+        for origin, pool in list(self._pools.items())[: max(0, len(self._pools) - _ORIGINS)]:
+            if all(each.is_idle() for each in pool.connections):
+                del self._pools[origin]
+                await pool.aclose()
 
     async def _call(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Answer:
         timeout = {"connect": _CONNECT, "read": _WHOLE, "write": _WHOLE, "pool": _WHOLE}
-        async with self._pool.stream(
+        pool = await self._pool(url)
+        async with pool.stream(
             method,
             url,
             headers=list((dict(headers) | {"User-Agent": "Homeward", "Accept-Encoding": "identity"}).items()),

@@ -75,6 +75,11 @@ class Round:
     halt: Outcome | None = None
 
     @property
+    def full(self) -> bool:
+        """Whether it holds as much as it may."""
+        return len(self.events) >= _most(self)
+
+    @property
     def events(self) -> list[Waiting]:
         """All that is to be given."""
         return [each for given in self.subjects.values() for each in given.events]

@@ -50,6 +50,8 @@ class Sender:
         #: Whether all are looked at next, and when they are in any case.
         self._all, self._all_at = True, 0.0
         self._busy: dict[UUID, asyncio.Task[None]] = {}
+        #: For whom something was kept while they were busy.
+        self._again: set[UUID] = set()
 
     def wake(self) -> None:
         """Look at all of them now."""
@@ -78,7 +80,8 @@ class Sender:
 
     async def _look(self) -> None:
         self._woken.clear()
-        among = None if self._all else list(self._changed)
+        self._again |= self._changed & self._busy.keys()
+        among = None if self._all else list(self._changed - self._again)
         self._changed.clear()
         if self._all:
             self._all, self._all_at = False, asyncio.get_running_loop().time() + _LOOK
@@ -95,6 +98,9 @@ class Sender:
 
     def _over(self, id: UUID, _: asyncio.Task[None]) -> None:
         self._busy.pop(id, None)
+        if id in self._again:
+            self._again.discard(id)
+            self._look_at([id])
 
     async def _serve(self, id: UUID) -> None:
         try:
@@ -106,7 +112,7 @@ class Sender:
             log.exception("a webhook's turn failed", subscription=str(id), error=type(error).__name__)
 
     async def _turn(self, id: UUID) -> bool:
-        """One round; whether there was one."""
+        """One round; whether there is likely to be more: what comes meanwhile is another look's."""
         async with self._database, self._desk.database.transaction() as connection:
             round = await rounds.begin(connection, id, self.clock.now())
             if round and (told := told_of(round.events, round.agreement)):
@@ -122,7 +128,7 @@ class Sender:
             await self._in_one(lambda connection: rounds.give_back(connection, round))
             raise
         await self._in_one(lambda connection: self._settle(connection, round))
-        return True
+        return round.full
 
     async def _in_one(self, work: Any) -> None:
         async with self._database:
