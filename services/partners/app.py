@@ -5,9 +5,21 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.partners import registry
-from services.partners.api import agencies, agreements, contracts, feed, preview, subjects, subscriptions, webhooks
+from services.partners.api import (
+    agencies,
+    agreements,
+    contracts,
+    deliveries,
+    feed,
+    preview,
+    subjects,
+    subscriptions,
+    webhooks,
+)
 from services.partners.arrivals import Arrivals
 from services.partners.handlers import FOLLOWS, HANDLERS
+from services.partners.health.gauges import Gauges
+from services.partners.health.tombstones import ESCALATIONS
 from services.partners.keys import AgencyKeys
 from services.partners.names import Names
 from services.partners.repository import Unit
@@ -28,6 +40,7 @@ ROUTERS = (
     preview.router,
     feed.router,
     webhooks.router,
+    deliveries.router,
     contracts.router,
     subjects.router,
 )
@@ -49,6 +62,7 @@ def create_app(
         unit=Unit,
         handlers=HANDLERS,
         follows=FOLLOWS,
+        scheduled=ESCALATIONS,
         routers=ROUTERS,
         migrations=Path(__file__).parent / "migrations",
         bus=bus,
@@ -66,5 +80,6 @@ def create_app(
     caller = Caller(settings.webhook_private_hosts)
     state.sender = Sender(state.desk, state.arrivals, state.names, caller, settings.public_url.rstrip("/"))
     service.also_run(state.sender.run)
+    service.also_run(Gauges(state.desk, state.sender, service.telemetry.metrics).run)
     service.consumer.after_commit(lambda events, _: state.arrivals.wake() if events else None)
     return service.app

@@ -44,7 +44,7 @@ NO_CASE: Mapping[str, Sequence[str]] = {
     "agencies, and what was agreed with them": [
         *("GET /agencies", "POST /agencies/{agency_id}/keys", "POST /agencies/{agency_id}/keys/{key_id}/end"),
         *("GET /agreements", "GET /agreements/offers", "GET /agreements/{agreement_id}", "GET /subscriptions"),
-        "GET /subscriptions/{subscription_id}/deliveries",
+        *("GET /subscriptions/{subscription_id}/deliveries", "GET /deliveries"),
     ],
     "what an agency's developer reads": [
         *("GET /asyncapi.json", "GET /schemas/{type}.json", "GET /events-guide", "GET /events-guide.css"),

@@ -137,6 +137,7 @@ OWN: Mapping[str, Routes] = {
         "agencies:keep": [
             *("POST /agencies", "POST /agencies/{agency_id}/keys", "POST /agencies/{agency_id}/keys/{key_id}/end"),
             "POST /subscriptions/{subscription_id}/deliveries/retry",
+            "POST /subscriptions/{subscription_id}/tombstones/acknowledge",
         ],
         "agencies:read": [
             *("GET /agencies", "GET /agreements", "GET /agreements/offers", "GET /agreements/{agreement_id}"),
@@ -148,9 +149,11 @@ OWN: Mapping[str, Routes] = {
         "subscriptions:keep": [
             "POST /subscriptions",
             *(f"POST /subscriptions/{{subscription_id}}/{step}" for step in ("pause", "resume", "end", "test")),
-            *(f"POST /subscriptions/{{subscription_id}}/{step}" for step in ("handshake", "secret")),
+            *(f"POST /subscriptions/{{subscription_id}}/{step}" for step in ("handshake", "secret", "replay")),
         ],
-        "subscriptions:read": ["GET /subscriptions", "GET /subscriptions/{subscription_id}/deliveries"],
+        "subscriptions:read": [
+            *("GET /subscriptions", "GET /subscriptions/{subscription_id}/deliveries", "GET /deliveries"),
+        ],
         "events:receive": ["GET /feed"],
         "transfers:preview": ["GET /agreements/{agreement_id}/preview/{case_id}"],
         None: [*("GET /asyncapi.json", "GET /schemas/{type}.json"), *("GET /events-guide", "GET /events-guide.css")],

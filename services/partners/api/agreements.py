@@ -1,11 +1,12 @@
 """Agreements: entered, signed, put in force by somebody else, ended."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, UploadFile
+from fastapi import APIRouter, Depends, Request, UploadFile
 from pydantic import BaseModel, Field
 
 from services.partners import offers
@@ -13,6 +14,7 @@ from services.partners.api.agencies import Country, Words
 from services.partners.domain.agreement import Agreement, Terms
 from services.partners.domain.rules import OutsideAgreement
 from services.partners.domain.vocabulary import LegalBasis, PersonField, Precision, Scope
+from services.partners.health.tombstones import overdue_by_agency
 from services.partners.repository import Unit
 from services.partners.tables import AGREEMENTS
 from services.partners.templates import TEMPLATES
@@ -20,7 +22,7 @@ from shared.auth.permissions import Permission
 from shared.errors import Invalid, NotFound
 from shared.ids import new_id
 from shared.web.bodies import Body
-from shared.web.commands import Command, Reading, command, reading
+from shared.web.commands import Command, Desk, Reading, command, reading
 
 router = APIRouter(tags=["agreements"])
 
@@ -84,6 +86,12 @@ class AgreementKept(BaseModel):
     in_force: bool
 
 
+class AgreementApproved(AgreementKept):
+    """The same, and how many tombstones the agency has not acknowledged in time."""
+
+    tombstones_overdue: int
+
+
 class AgreementView(BaseModel):
     """An agreement."""
 
@@ -106,6 +114,8 @@ class AgreementView(BaseModel):
     signed_copy: str | None
     ended_on: date | None
     in_force: bool
+    #: Tombstones of whatever agreement that the agency has not acknowledged in time: think of them before it gets more.
+    tombstones_overdue: int
 
 
 @router.post("/agreements", status_code=201)
@@ -152,15 +162,17 @@ async def attach_signed_copy(agreement_id: UUID, file: UploadFile, command: Liai
 
 
 @router.post("/agreements/{agreement_id}/approval")
-async def approve_agreement(agreement_id: UUID, command: Approver) -> AgreementKept:
+async def approve_agreement(agreement_id: UUID, command: Approver) -> AgreementApproved:
     """Put an agreement in force that somebody else has entered."""
 
     async def approve(uow: Unit) -> dict[str, Any]:
         agreement = await _loaded(uow, agreement_id)
         agreement.approve(uow.actor)
-        return _kept(agreement, uow)
+        async with uow.across_offices():
+            overdue = await overdue_by_agency(uow.connection, uow.clock.today())
+        return _kept(agreement, uow) | {"tombstones_overdue": overdue.get(agreement.agency.id, 0)}
 
-    return AgreementKept.model_validate(await command.run(approve))
+    return AgreementApproved.model_validate(await command.run(approve))
 
 
 @router.post("/agreements/{agreement_id}/end")
@@ -176,11 +188,10 @@ async def end_agreement(agreement_id: UUID, command: Liaison) -> AgreementKept:
 
 
 @router.get("/agreements")
-async def list_agreements(reading: Reader) -> dict[str, list[AgreementView]]:
+async def list_agreements(request: Request, reading: Reader) -> dict[str, list[AgreementView]]:
     """All agreements, the latest first."""
-    today = reading.clock.today()
     found = await AGREEMENTS.find(reading.connection, "true ORDER BY id DESC")
-    return {"agreements": [_view(agreement, today) for agreement in found]}
+    return {"agreements": await _views(request, found)}
 
 
 @router.get("/agreements/offers")
@@ -194,12 +205,12 @@ async def show_offers(reading: Reader) -> dict[str, Any]:
 
 
 @router.get("/agreements/{agreement_id}")
-async def show_agreement(agreement_id: UUID, reading: Reader) -> AgreementView:
+async def show_agreement(request: Request, agreement_id: UUID, reading: Reader) -> AgreementView:
     """One agreement."""
     found = await AGREEMENTS.find(reading.connection, "id = :id", id=agreement_id)
     if not found:
         raise NotFound(f"There is no agreement {agreement_id}.")
-    return _view(found[0], reading.clock.today())
+    return (await _views(request, found))[0]
 
 
 async def _loaded(uow: Unit, id: UUID) -> Agreement:
@@ -222,7 +233,15 @@ def _terms(terms: Terms) -> dict[str, Any]:
     }
 
 
-def _view(agreement: Agreement, today: date) -> AgreementView:
+async def _views(request: Request, agreements: Sequence[Agreement]) -> list[AgreementView]:
+    desk: Desk = request.app.state.desk
+    today = desk.clock.today()
+    async with desk.database.transaction() as connection:
+        overdue = await overdue_by_agency(connection, today)
+    return [_view(each, today, overdue.get(each.agency.id, 0)) for each in agreements]
+
+
+def _view(agreement: Agreement, today: date, overdue: int) -> AgreementView:
     same = ("legal_basis", "purpose", "retention_days", "contact", "valid_from", "valid_until", "entered_by")
     return AgreementView(
         agreement_id=agreement.id,
@@ -232,6 +251,7 @@ def _view(agreement: Agreement, today: date) -> AgreementView:
         signed_copy=agreement.signed_copy,
         ended_on=agreement.ended_on,
         in_force=agreement.in_force(today),
+        tombstones_overdue=overdue,
         **{name: getattr(agreement, name) for name in same},
         **_terms(agreement.terms),
     )

@@ -116,7 +116,7 @@ async def list_subscriptions(reading: Reader) -> dict[str, list[SubscriptionView
 @router.post("/subscriptions/{subscription_id}/pause")
 async def pause(subscription_id: UUID, command: Subscriber) -> dict[str, State]:
     """Keep what happens, and deliver nothing until it is resumed."""
-    return await _change(subscription_id, command, lambda subscription, _: subscription.pause())
+    return await _change(subscription_id, command, lambda subscription, uow: subscription.pause(uow.clock.today()))
 
 
 @router.post("/subscriptions/{subscription_id}/resume")

@@ -1,4 +1,4 @@
-"""Delivery by webhook: the handshake, the secret, how delivery stands, and another try."""
+"""Delivery by webhook: the handshake, the secret, and another try."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -8,17 +8,16 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
 from services.partners.api.agencies import Liaison
-from services.partners.api.subscriptions import Reader, Subscriber, loaded, own, secret_of
+from services.partners.api.subscriptions import Subscriber, loaded, own, secret_of
 from services.partners.domain.subscription import State, Subscription, Way
 from services.partners.repository import Unit
 from services.partners.tables import SUBSCRIPTIONS
 from services.partners.webhooks import signatures, state
 from services.partners.webhooks.handshake import shake_hands
 from services.partners.webhooks.sender import Sender
-from services.partners.webhooks.state import Deliveries
 from shared.errors import RuleBroken
 from shared.web.bodies import Body
-from shared.web.commands import Command, Desk
+from shared.web.commands import Command
 
 router = APIRouter(tags=["webhooks"])
 
@@ -89,18 +88,6 @@ async def rotate_secret(subscription_id: UUID, command: Subscriber, sender: Send
     rotated = await command.run(rotate)
     secret = await secret_of(subscription_id, command, rotated["generation"])
     return SecretMade(secret=secret, previous_valid_until=datetime.fromisoformat(rotated["previous_until"]))
-
-
-@router.get("/subscriptions/{subscription_id}/deliveries")
-async def show_deliveries(request: Request, subscription_id: UUID, reading: Reader) -> Deliveries:
-    """How far delivery is, what fails and why, and what is held."""
-    found = await SUBSCRIPTIONS.find(reading.connection, "id = :id", id=subscription_id)
-    own(found[0] if found else None, reading.principal, f"subscription {subscription_id}")
-    desk: Desk = request.app.state.desk
-    shown = await state.deliveries(desk.database, subscription_id)
-    if shown is None:
-        raise NoWebhook
-    return shown
 
 
 @router.post("/subscriptions/{subscription_id}/deliveries/retry", status_code=202)

@@ -1,7 +1,7 @@
 """Written agreements: what an agency gets, of whom, what for and until when."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
@@ -74,7 +74,6 @@ class Agreement:
     signed_copy: str | None = None
     approved_by: str | None = None
     ended_on: date | None = None
-    history: list[str] = field(default_factory=list)
 
     @property
     def agency_id(self) -> UUID:

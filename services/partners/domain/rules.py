@@ -49,5 +49,9 @@ class SubscriptionUnconfirmed(RuleBroken):
     """The receiver hasn't said yet that it wants these events: ask for the handshake first."""
 
 
+class ReplayBeforeAgreement(RuleBroken):
+    """Nothing was told before the agreement: name its first day, which stands here, or a later one."""
+
+
 class CarrierWithoutCode(RuleBroken):
     """Of an airline the two characters are needed with which its flights' numbers begin."""

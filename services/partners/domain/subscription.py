@@ -7,7 +7,12 @@ from uuid import UUID
 
 from services.partners.domain.agreement import Agreement
 from services.partners.domain.fact import About, Fact
-from services.partners.domain.rules import OutsideAgreement, SubscriptionEnded, SubscriptionUnconfirmed
+from services.partners.domain.rules import (
+    OutsideAgreement,
+    ReplayBeforeAgreement,
+    SubscriptionEnded,
+    SubscriptionUnconfirmed,
+)
 
 
 class Way(StrEnum):
@@ -46,8 +51,8 @@ class Subscription:
     state: State = State.ACTIVE
     #: With what is delivered: addresses and signing secrets.
     secrets: dict[str, str] = field(default_factory=dict)
+    paused_on: date | None = None
     ended_on: date | None = None
-    history: list[str] = field(default_factory=list)
 
     def check(self, agreement: Agreement) -> None:
         """Raises OutsideAgreement."""
@@ -61,13 +66,21 @@ class Subscription:
         """Whether the fact passes the subscription's own filters."""
         return fact.type in self.types and (not self.countries or about.country_of_origin in self.countries)
 
-    def pause(self) -> None:
+    def pause(self, on: date) -> None:
         """Keep what happens and deliver nothing."""
         self._go_on(State.PAUSED)
+        self.paused_on = self.paused_on or on
 
     def resume(self) -> None:
         """Deliver, first what was kept."""
         self._go_on(State.ACTIVE)
+        self.paused_on = None
+
+    def check_replay(self, agreement: Agreement, since: date) -> None:
+        """Raises what forbids that all from a day on is delivered again."""
+        self._check_confirmed()
+        if since < agreement.valid_from:
+            raise ReplayBeforeAgreement(valid_from=agreement.valid_from.isoformat())
 
     def confirm(self) -> None:
         """Whoever is to be called wants it."""
@@ -81,8 +94,11 @@ class Subscription:
         self.state, self.ended_on = State.ENDED, self.ended_on or on
 
     def _go_on(self, state: State) -> None:
+        self._check_confirmed()
+        self.state = state
+
+    def _check_confirmed(self) -> None:
         if self.state is State.ENDED:
             raise SubscriptionEnded
         if self.state is State.UNCONFIRMED:
             raise SubscriptionUnconfirmed
-        self.state = state

@@ -193,6 +193,5 @@ class Sender:
         await unit.load(subscriptions=[round.subscription.id])
         subscription = unit.subscriptions.get(round.subscription.id)
         subscription.end(unit.clock.today())
-        subscription.history.append("the receiver has answered 410")
         unit.agreed_anew = True
         await unit.flush()

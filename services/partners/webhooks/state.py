@@ -1,5 +1,6 @@
-"""How delivery by webhook stands, as the agency and the partner liaison see it."""
+"""How delivery by webhook stands, and how it begins again."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -7,7 +8,8 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.persistence.database import Database, rows, run
+from services.partners.domain.concern import Progress
+from shared.persistence.database import rows, run
 
 #: Of failing subjects the oldest ones are shown.
 _MOST = 200
@@ -28,27 +30,23 @@ class Failure(BaseModel):
     waiting: int
 
 
-class Deliveries(BaseModel):
-    """How far delivery is. ``resting_until``: nothing is sent before; ``rate``: calls a minute that are allowed."""
-
-    confirmed_at: datetime | None
-    gone_at: datetime | None
-    rate: int | None
-    last_success_at: datetime | None
-    resting_until: datetime | None
-    cause: str | None
-    waiting: int
-    #: By the programme's clock: when the oldest of these was kept.
-    oldest_at: datetime | None
-    held: int
-    failures: list[Failure]
-
-
-#: What was not looked at yet, and of stuck subjects what was.
-_WAITING = """
-    SELECT count(*) AS waiting, min(at) AS oldest_at FROM delivery
-    JOIN webhook USING (subscription_id) LEFT JOIN webhook_stuck AS stuck USING (subscription_id, subject)
-    WHERE subscription_id = :id AND (delivery.position > looked OR delivery.position >= stuck.position)"""
+#: What was not looked at yet waits, and of stuck subjects what was. Which of these fails, is the oldest of those tried.
+_PROGRESS = """
+    SELECT webhook.subscription_id, head.position - looked + stuck.waiting AS waiting,
+        least(stuck.oldest_at, (SELECT at FROM delivery WHERE delivery.subscription_id = webhook.subscription_id
+                                    AND delivery.position > looked ORDER BY delivery.position LIMIT 1)) AS oldest_at,
+        last_success_at, tried.since AS failing_since, coalesce(tried.cause, webhook.cause) AS cause, gone_at,
+        coalesce(webhook.next_at, tried.next_at) AS next_attempt_at, tried.held
+    FROM webhook JOIN subscription_head AS head USING (subscription_id),
+    LATERAL (SELECT count(*) AS waiting, min(at) AS oldest_at
+             FROM webhook_stuck JOIN delivery USING (subscription_id, subject)
+             WHERE webhook_stuck.subscription_id = webhook.subscription_id
+                 AND delivery.position BETWEEN webhook_stuck.position AND looked) AS stuck,
+    LATERAL (SELECT count(*) FILTER (WHERE held) AS held, min(next_at) FILTER (WHERE NOT held) AS next_at,
+                 min(since) FILTER (WHERE cause IS NOT NULL) AS since,
+                 (array_agg(cause ORDER BY since) FILTER (WHERE cause IS NOT NULL))[1] AS cause
+             FROM webhook_stuck WHERE webhook_stuck.subscription_id = webhook.subscription_id) AS tried
+    WHERE webhook.subscription_id = ANY(:ids)"""
 _FAILURES = """
     SELECT first.id AS event_id, subject, first.sequence, first.type, attempts, since, next_at, cause, held,
         (SELECT count(*) FROM delivery AS later WHERE later.subscription_id = :id AND later.subject = stuck.subject
@@ -61,22 +59,23 @@ _AGAIN = """
     WHERE subscription_id = :id AND (CAST(:subject AS uuid) IS NULL OR subject = :subject)"""
 
 
-async def deliveries(database: Database, id: UUID) -> Deliveries | None:
-    """How delivery stands; None of a subscription whose agency isn't called."""
-    async with database.transaction() as connection:
-        statement = "SELECT *, next_at AS resting_until FROM webhook WHERE subscription_id = :id"
-        found = await rows(connection, statement, id=id)
-        if not found:
-            return None
-        [waiting] = await rows(connection, _WAITING, id=id)
-        failures = await rows(connection, _FAILURES, id=id, most=_MOST)
-        [held] = await rows(
-            connection, "SELECT count(*) AS held FROM webhook_stuck WHERE subscription_id = :id AND held", id=id
-        )
-    shown: dict[str, Any] = {}
-    for row in (found[0], waiting, held):
-        shown |= row._mapping
-    return Deliveries.model_validate(shown | {"failures": [dict(row._mapping) for row in failures]})
+async def progress(connection: AsyncConnection, ids: Sequence[UUID]) -> Mapping[UUID, Progress]:
+    """Of those of these subscriptions whose agencies are called: how far each is."""
+    found = [dict(row._mapping) for row in await rows(connection, _PROGRESS, ids=list(ids))]
+    return {row.pop("subscription_id"): Progress(**row) for row in found}
+
+
+async def receiver(connection: AsyncConnection, id: UUID) -> dict[str, Any]:
+    """Since when the receiver wants to be called, since when no more, and how often a minute."""
+    statement = "SELECT confirmed_at, gone_at, rate FROM webhook WHERE subscription_id = :id"
+    [found] = await rows(connection, statement, id=id)
+    return dict(found._mapping)
+
+
+async def failures(connection: AsyncConnection, id: UUID) -> list[Failure]:
+    """What was not taken, and why."""
+    found = await rows(connection, _FAILURES, id=id, most=_MOST)
+    return [Failure.model_validate(row, from_attributes=True) for row in found]
 
 
 async def confirm(connection: AsyncConnection, id: UUID, rate: int | None, now: datetime) -> None:
@@ -95,3 +94,25 @@ async def again(connection: AsyncConnection, id: UUID, subject: UUID | None, now
     """Have what failed or is held tried now, of one subject or of all."""
     await run(connection, _AGAIN, id=id, subject=subject, now=now)
     await run(connection, "UPDATE webhook SET next_at = NULL WHERE subscription_id = :id", id=id)
+
+
+async def replay(connection: AsyncConnection, id: UUID, position: int) -> None:
+    """Have everything from this position on sent once more.
+
+    A process that has the turn loses it: what it kept afterwards of how far it is would undo this.
+    """
+    await run(
+        connection,
+        """UPDATE webhook SET looked = least(looked, :position - 1), next_at = NULL, leased_by = NULL,
+               leased_until = NULL
+           WHERE subscription_id = :id""",
+        id=id,
+        position=position,
+    )
+    # These subjects begin anew too. One that is stuck before it goes on from there, and meets the rest in its order.
+    await run(
+        connection,
+        "DELETE FROM webhook_stuck WHERE subscription_id = :id AND position >= :position",
+        id=id,
+        position=position,
+    )

@@ -34,6 +34,7 @@ UNREACHABLE = {
     "signed_copy": "the service keeps it",
     "webhook": "how far agencies' receivers are",
     "webhook_stuck": "what an agency's receiver has not taken",
+    "escalation": "who was told that an agency is late",
 }
 #: What somebody does or reads is written down in the same transaction, and seen by nobody there.
 ADDED_TO = "audit_deed"

@@ -136,7 +136,7 @@ async def test_a_receiver_that_asks_for_time_gets_it(suite: EmbeddedSuite) -> No
         for _ in range(3):
             await agency.post("test")
         found = await agency.until(waiting=3, cause="429")
-        confirmed, resting = [datetime.fromisoformat(found[name]) for name in ("confirmed_at", "resting_until")]
+        confirmed, resting = [datetime.fromisoformat(found[name]) for name in ("confirmed_at", "next_attempt_at")]
         assert resting - confirmed >= timedelta(hours=1)
         assert len(receiver.posted) == 1
         receiver.reply = lambda _: answer(204)

@@ -37,7 +37,7 @@ class Airline:
     client: httpx.AsyncClient
     carrier: str
     subscription: str
-    secret: str
+    secret: str | None
     operators: Mapping[str, Operator]
     _keys: Any = field(default_factory=itertools.count)
 
@@ -53,6 +53,19 @@ class Airline:
         """The liaison has it tried now, however long it rests."""
         path = f"/api/partners/subscriptions/{self.subscription}/deliveries/retry"
         assert (await self.operators["partner_liaison"].post(path, {})).is_success
+
+    async def asks(self, after: int = 0) -> list[dict[str, Any]]:
+        """What the feed has after a number."""
+        answer = await self.client.get("/feed", params={"subscription": self.subscription, "after": after})
+        assert answer.is_success, answer.text
+        return list(answer.json()["events"])
+
+    async def line(self) -> dict[str, Any]:
+        """How the liaison sees it in the list of all."""
+        answer = await self.operators["partner_liaison"].get("/api/partners/deliveries")
+        assert answer.is_success, answer.text
+        [found] = [each for each in answer.json()["deliveries"] if each["subscription_id"] == self.subscription]
+        return dict(found)
 
     async def deliveries(self) -> dict[str, Any]:
         answer = await self.client.get(f"/subscriptions/{self.subscription}/deliveries")
@@ -101,19 +114,20 @@ class Airline:
             assert answer.is_success, answer.text
 
 
-async def airline(suite: EmbeddedSuite, receiver: Receiver, *, kind: str = "carrier", **changes: Any) -> Airline:
-    """An airline, or another agency, that has subscribed; nobody has shaken hands yet."""
+async def airline(suite: EmbeddedSuite, receiver: Receiver | None, *, kind: str = "carrier", **changes: Any) -> Airline:
+    """An airline, or another agency, that has subscribed; nobody has shaken hands yet. Without a receiver it asks."""
     roles = (Role.MOVEMENTS, Role.PARTNER_LIAISON, Role.MANAGER, Role.ADMIN)
     operators = {role.value: await sign_in(suite, role) for role in roles}
     liaison = Liaison(suite, operators["partner_liaison"], operators["manager"])
     carrier = next(_CODES)
     agency, client = await liaison.agency(f"Agency {carrier}", kind, carrier=carrier)
     agreement = await liaison.approved(agency, purpose="flying people home")
-    body = {"agreement_id": agreement, "way": "webhook", "url": receiver.url} | changes
+    way = {"way": "webhook", "url": receiver.url} if receiver else {"way": "feed"}
+    body = {"agreement_id": agreement} | way | changes
     made = await client.post("/subscriptions", json=body, headers={"Idempotency-Key": f"subscribe-{carrier}"})
     assert made.status_code == 201, made.text
     found = made.json()
-    assert found["state"] == "unconfirmed"
+    assert found["state"] == ("unconfirmed" if receiver else "active")
     return Airline(suite, client, carrier, found["subscription_id"], found["secret"], operators)
 
 

@@ -1,0 +1,162 @@
+"""How delivery to each subscription stands, as the agency and who looks after it see it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.partners.domain.concern import Concern, Kind, Owed, Progress, Standing, Times, Told, concerns
+from services.partners.domain.subscription import State, Subscription, Way
+from services.partners.health.tombstones import Tombstone, escalated, owed, tombstones
+from services.partners.health.ways import means_of, progress_of
+from services.partners.tables import AGREEMENTS
+from services.partners.webhooks.state import Failure
+from shared.persistence.database import rows
+
+#: Days of which it is shown how much was kept.
+_DAYS = 14
+
+
+class Line(BaseModel):
+    """One subscription. What is said in words is said of the agency; ``concern`` is the worst of ``concerns``.
+
+    ``lag_seconds``: by the programme's clock, since the first of what waits was kept. ``last_success_at``: of the feed,
+    when it was asked. ``acknowledged``: up to which position the agency has said that it has everything.
+    """
+
+    subscription_id: UUID
+    agency_id: UUID
+    agency: str
+    contact: str
+    agreement_id: UUID
+    in_force: bool
+    valid_until: date
+    way: Way
+    state: State
+    position: int
+    acknowledged: int
+    waiting: int
+    oldest_at: datetime | None
+    lag_seconds: float | None
+    last_success_at: datetime | None
+    failing_since: datetime | None
+    cause: str | None
+    next_attempt_at: datetime | None
+    held: int
+    tombstones_due: int
+    tombstones_overdue: int
+    #: Who was told that an acknowledgement is late.
+    escalated_to: list[Told]
+    concern: str | None
+    concerns: list[Concern]
+
+
+class Day(BaseModel):
+    """How many events were kept on it, by the programme's clock."""
+
+    on: date
+    events: int
+
+
+class Deliveries(Line):
+    """The same with what fails and why, what must still be destroyed, and the last days."""
+
+    #: Of a webhook: since when the receiver wants to be called, since when no more, and how often a minute.
+    confirmed_at: datetime | None = None
+    gone_at: datetime | None = None
+    rate: int | None = None
+    failures: list[Failure]
+    tombstones: list[Tombstone]
+    days: list[Day]
+
+
+async def lines(connection: AsyncConnection, subscriptions: Sequence[Subscription], times: Times) -> list[Line]:
+    """How each stands, the worst first."""
+    ids = [each.id for each in subscriptions]
+    agreements = {
+        each.id: each
+        for each in await AGREEMENTS.find(
+            connection, "id = ANY(:ids)", ids=list({each.agreement_id for each in subscriptions})
+        )
+    }
+    heads = {
+        row.subscription_id: row
+        for row in await rows(connection, "SELECT * FROM subscription_head WHERE subscription_id = ANY(:ids)", ids=ids)
+    }
+    progress = await progress_of(connection, {each.id: each.way for each in subscriptions})
+    owing, told = await owed(connection, ids, times.today), await escalated(connection, ids)
+    found = [
+        _line(
+            Standing(
+                each, agreements[each.agreement_id], progress.get(each.id, Progress()), owing.get(each.id, Owed())
+            ),
+            times,
+            position=heads[each.id].position,
+            acknowledged=heads[each.id].acknowledged,
+            escalated_to=told.get(each.id, []),
+        )
+        for each in subscriptions
+    ]
+    return sorted(found, key=_worst_first)
+
+
+def _line(standing: Standing, times: Times, **more: Any) -> Line:
+    subscription, agreement, progress = standing.subscription, standing.agreement, standing.progress
+    known = concerns(standing, times)
+    return Line(
+        subscription_id=subscription.id,
+        way=subscription.way,
+        state=subscription.state,
+        agency_id=agreement.agency.id,
+        agency=agreement.agency.name,
+        contact=agreement.contact,
+        agreement_id=agreement.id,
+        in_force=agreement.in_force(times.today),
+        valid_until=agreement.valid_until,
+        lag_seconds=(times.programme - progress.oldest_at).total_seconds() if progress.oldest_at else None,
+        tombstones_due=standing.owed.due,
+        tombstones_overdue=standing.owed.overdue,
+        concern=known[0].words if known else None,
+        concerns=known,
+        **{name: value for name, value in asdict(progress).items() if name in Line.model_fields},
+        **more,
+    )
+
+
+async def deliveries(connection: AsyncConnection, subscription: Subscription, times: Times) -> Deliveries:
+    """How one stands, with its failures."""
+    [line] = await lines(connection, [subscription], times)
+    means = means_of(subscription.way)
+    return Deliveries(
+        **line.model_dump(),
+        **await means.more(connection, subscription.id),
+        failures=await means.failures(connection, subscription.id),
+        tombstones=await tombstones(connection, subscription.id, times.today),
+        days=await _days(connection, subscription.id, times.today),
+    )
+
+
+async def _days(connection: AsyncConnection, id: UUID, today: date) -> list[Day]:
+    first = today - timedelta(days=_DAYS - 1)
+    found = await rows(
+        connection,
+        """SELECT day, count(delivery.position) AS events
+           FROM generate_series(CAST(:first AS date), CAST(:today AS date), interval '1 day') AS days (day)
+           LEFT JOIN delivery ON subscription_id = :id AND at >= CAST(:first AS timestamp) AT TIME ZONE 'UTC'
+               AND CAST(at AT TIME ZONE 'UTC' AS date) = CAST(day AS date)
+           GROUP BY day ORDER BY day""",
+        id=id,
+        first=first,
+        today=today,
+    )
+    return [Day(on=row.day.date(), events=row.events) for row in found]
+
+
+def _worst_first(line: Line) -> tuple[int, bool, float]:
+    order = list(Kind)
+    rank = order.index(line.concerns[0].kind) if line.concerns else len(order)
+    return rank, line.state is State.ENDED, -(line.lag_seconds or 0)
