@@ -4,17 +4,15 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from services.embedded import EmbeddedSuite
 from shared.clock import ProgrammeClock
-from tests.integration.partners.world import Airline, airline, by_subject
-from tests.integration.screening.programme import DECLARATION
+from tests.integration.partners.world import airline, by_subject, go_on
 from tests.support.receivers import answer, receiving
-from tests.support.suite import OMAR, REGISTRATION, at_rest, embedded, sign_in
+from tests.support.suite import OMAR, embedded, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -32,20 +30,10 @@ async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Embed
 @contextmanager
 def later(suite: EmbeddedSuite, **time: float) -> Iterator[None]:
     """So much real time has gone by, for whoever looks."""
+    clock = ProgrammeClock(datetime.now(UTC) + timedelta(**time))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            suite.apps["partners"].state.sender, "clock", ProgrammeClock(datetime.now(UTC) + timedelta(**time))
-        )
+        patch.setattr(suite.apps["partners"].state.sender, "clock", clock)
         yield
-
-
-async def go_on(suite: EmbeddedSuite, **time: float) -> datetime:
-    """The programme's clock is set on; what it shows then."""
-    admin = await sign_in(suite, "admin")
-    now = datetime.fromisoformat((await admin.get("/api/clock")).json()["now"]) + timedelta(**time)
-    await at_rest(admin)
-    assert (await admin.post("/api/clock", {"now": now.isoformat()})).is_success
-    return now
 
 
 async def test_who_has_not_asked_for_days_is_seen_before_it_complains(suite: EmbeddedSuite) -> None:
@@ -205,15 +193,12 @@ async def test_a_replay_tells_nothing_of_who_has_withdrawn(suite: EmbeddedSuite)
         called = await airline(suite, receiver, kind="embassy")
         asking = await airline(suite, None, kind="embassy")
         await called.shake_hands()
-        officer = await sign_in(suite, "caseworker")
-        case_id = await _told_of(called, officer)
+        case_id = await called.hears_of_somebody()
         [told] = await receiver.got(1)
         assert told.event["data"]["person"]["given_name"] == OMAR["given_name"]
         assert (await asking.asks())[0]["data"]["person"]["given_name"] == OMAR["given_name"]
 
-        withdrawal = {"place": "office", "reason": "stays"}
-        await officer.post(f"/api/screening/cases/{case_id}/consent/withdrawal", withdrawal)
-        await at_rest(called.operators["admin"])
+        await called.withdraws(case_id)
         await receiver.got(2)
         assert (await called.until(waiting=0))["tombstones_due"] == 0
         assert (await asking.deliveries())["tombstones_due"] == 1
@@ -225,17 +210,6 @@ async def test_a_replay_tells_nothing_of_who_has_withdrawn(suite: EmbeddedSuite)
         assert (await called.until(waiting=0))["tombstones"] == []
         after = (await asking.post("replay", {"from": today})).json()["after"]
         assert [each["type"].split(".")[-2] for each in await asking.asks(after)] == ["withheld", "tombstone"]
-
-
-async def _told_of(embassy: Airline, officer: Any) -> str:
-    """A case of which embassies have heard."""
-    case_id = str((await officer.post("/api/screening/cases", REGISTRATION)).json()["case_id"])
-    await officer.post(f"/api/screening/cases/{case_id}/declaration", DECLARATION)
-    await at_rest(embassy.operators["admin"])
-    asked = {"authority": "embassy-pk", "kind": "laissez_passer"}
-    await embassy.operators["movements"].post(f"/api/travel/cases/{case_id}/document/request", asked)
-    await at_rest(embassy.operators["admin"])
-    return case_id
 
 
 def _day(moment: datetime) -> str:

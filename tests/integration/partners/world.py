@@ -10,10 +10,11 @@ import httpx
 
 from services.embedded import EmbeddedSuite
 from shared.auth.roles import Role
+from tests.integration.screening.programme import DECLARATION
 from tests.support.bench import eventually
 from tests.support.liaison import Liaison
 from tests.support.receivers import Receiver
-from tests.support.suite import Operator, sign_in
+from tests.support.suite import REGISTRATION, Operator, at_rest, sign_in
 
 FLIGHT = {
     "origin": "MJI",
@@ -37,7 +38,7 @@ class Airline:
     client: httpx.AsyncClient
     carrier: str
     subscription: str
-    secret: str | None
+    secret: str
     operators: Mapping[str, Operator]
     _keys: Any = field(default_factory=itertools.count)
 
@@ -98,9 +99,27 @@ class Airline:
 
         await eventually(so, seconds=60)
 
-    async def flight(self) -> str:
+    async def hears_of_somebody(self) -> str:
+        """A case of which embassies have heard."""
+        officer, admin = self.operators["caseworker"], self.operators["admin"]
+        case_id = str((await officer.post("/api/screening/cases", REGISTRATION)).json()["case_id"])
+        await officer.post(f"/api/screening/cases/{case_id}/declaration", DECLARATION)
+        await at_rest(admin)
+        asked = {"authority": "embassy-pk", "kind": "laissez_passer"}
+        await self.operators["movements"].post(f"/api/travel/cases/{case_id}/document/request", asked)
+        await at_rest(admin)
+        return case_id
+
+    async def withdraws(self, case_id: str) -> None:
+        """The person no longer consents."""
+        said = {"place": "office", "reason": "stays"}
+        path = f"/api/screening/cases/{case_id}/consent/withdrawal"
+        assert (await self.operators["caseworker"].post(path, said)).is_success
+        await at_rest(self.operators["admin"])
+
+    async def flight(self, **changes: Any) -> str:
         """A new flight of the airline's."""
-        body = FLIGHT | {"carrier": self.carrier, "number": str(next(_NUMBERS))}
+        body = FLIGHT | {"carrier": self.carrier, "number": str(next(_NUMBERS))} | changes
         planned = await self.operators["movements"].post("/api/travel/flights", body)
         assert planned.is_success, planned.text
         return str(planned.json()["flight_id"])
@@ -116,7 +135,7 @@ class Airline:
 
 async def airline(suite: EmbeddedSuite, receiver: Receiver | None, *, kind: str = "carrier", **changes: Any) -> Airline:
     """An airline, or another agency, that has subscribed; nobody has shaken hands yet. Without a receiver it asks."""
-    roles = (Role.MOVEMENTS, Role.PARTNER_LIAISON, Role.MANAGER, Role.ADMIN)
+    roles = (Role.CASEWORKER, Role.MOVEMENTS, Role.PARTNER_LIAISON, Role.MANAGER, Role.ADMIN)
     operators = {role.value: await sign_in(suite, role) for role in roles}
     liaison = Liaison(suite, operators["partner_liaison"], operators["manager"])
     carrier = next(_CODES)
@@ -128,7 +147,16 @@ async def airline(suite: EmbeddedSuite, receiver: Receiver | None, *, kind: str 
     assert made.status_code == 201, made.text
     found = made.json()
     assert found["state"] == ("unconfirmed" if receiver else "active")
-    return Airline(suite, client, carrier, found["subscription_id"], found["secret"], operators)
+    return Airline(suite, client, carrier, found["subscription_id"], found["secret"] or "", operators)
+
+
+async def go_on(suite: EmbeddedSuite, **time: float) -> datetime:
+    """The programme's clock is set on; what it shows then."""
+    admin = await sign_in(suite, Role.ADMIN)
+    await at_rest(admin)
+    now = datetime.fromisoformat((await admin.get("/api/clock")).json()["now"]) + timedelta(**time)
+    assert (await admin.post("/api/clock", {"now": now.isoformat()})).is_success
+    return now
 
 
 def by_subject(receiver: Receiver) -> dict[str, list[int]]:
