@@ -45,6 +45,7 @@ NO_CASE: Mapping[str, Sequence[str]] = {
         *("GET /agencies", "POST /agencies/{agency_id}/keys", "POST /agencies/{agency_id}/keys/{key_id}/end"),
         *("GET /agreements", "GET /agreements/offers", "GET /agreements/{agreement_id}", "GET /subscriptions"),
         *("GET /subscriptions/{subscription_id}/deliveries", "GET /deliveries"),
+        *("GET /agencies/{subscription_id}", "POST /agencies/{subscription_id}/{step}"),
     ],
     "what an agency's developer reads": [
         *("GET /asyncapi.json", "GET /schemas/{type}.json", "GET /events-guide", "GET /events-guide.css"),

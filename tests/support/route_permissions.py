@@ -182,6 +182,8 @@ OWN: Mapping[str, Routes] = {
         "break-glass:end": ["POST /api/break-glass/{id}/revocation"],
         "notices:read": ["GET /api/notices", "GET /notices"],
         "notices:acknowledge": ["POST /api/notices/{id}/acknowledgement", "POST /notices/{id}/acknowledgement"],
+        "subscriptions:read": ["GET /agencies", "GET /agencies/{subscription_id}"],
+        "subscriptions:keep": ["POST /agencies/{subscription_id}/{step}"],
         "figures:read": ["GET /api/figures", "GET /"],
         "status:read": [
             *("GET /api/cases", "GET /api/cases/{case}", "GET /api/flights", "GET /api/stream"),

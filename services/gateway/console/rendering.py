@@ -64,6 +64,7 @@ def page(template: str, request: Request, principal: Principal | None, status: i
         "watches": next(iter(purposes_of(principal.roles)), None)
         if principal and principal.may(Permission.STATUS_READ)
         else None,
+        "with_agencies": principal is not None and principal.may(Permission.SUBSCRIPTIONS_READ),
     }
     content = made.render(
         principal=principal,

@@ -27,6 +27,27 @@ GATES = {
 }
 
 _AGE_GROUPS = {AgeGroup.ADULT: "Adult", AgeGroup.CHILD: "Child", AgeGroup.INFANT: "Infant"}
+_WAYS = {"feed": "asks the feed", "webhook": "is called", "amqp": "has a queue"}
+#: Of what concerns a subscription: whether somebody must act at once, or should look, or knows already.
+_LEVELS = {
+    "tombstones_overdue": "act",
+    "receiver_gone": "act",
+    "held": "act",
+    "failing": "act",
+    "paused": "known",
+}
+_ADVICE = {
+    "tombstones_overdue": "Call the contact. Once the agency says that it is destroyed, write it down below.",
+    "receiver_gone": "Ask the contact whether that was meant. If not, the agency subscribes anew.",
+    "held": "Ask the contact what its receiver has against these events. Then have them tried again.",
+    "failing": "It is tried again by itself for three days. Tell the contact what its receiver answers.",
+    "silent": "Ask the contact whether its program still runs. Nothing is lost: it gets all when it asks.",
+    "behind": "Ask the contact whether its program is slow or has stopped. Nothing is lost.",
+    "unconfirmed": "The agency’s receiver must answer the handshake: send the contact to docs/partners.md.",
+    "agreement_not_in_force": "End the subscription, or enter a new agreement.",
+    "agreement_ending": "Enter the next agreement in time: signing and approval take their days.",
+    "paused": "What happens is kept until it is resumed.",
+}
 _BANDS = {1: "critical", 2: "high", 3: "medium", 4: "low"}
 
 
@@ -62,9 +83,26 @@ def day(value: date | str | None) -> str:
     return f"{known.day} {known:%b %Y}"
 
 
-def moment(value: datetime | None) -> str:
+def moment(value: datetime | str | None) -> str:
     """A time, as ``5 Jan 2026, 08:00 UTC``."""
-    return f"{day(value.date())}, {value:%H:%M} UTC" if value else "—"
+    if value is None:
+        return "—"
+    known = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return f"{day(known.date())}, {known:%H:%M} UTC"
+
+
+def span(seconds: float | None) -> str:
+    """How long, as ``3 days``."""
+    minutes = int(seconds or 0) // 60
+    for size, name in ((24 * 60, "days"), (60, "hours")):
+        if minutes >= 2 * size:
+            return f"{minutes // size} {name}"
+    return f"{minutes} min"
+
+
+def event(type: str) -> str:
+    """``org.homeward.travel.flight-scheduled.v1`` as ``Flight scheduled``."""
+    return words(type.split(".")[-2])
 
 
 def money(amount: int, currency: str | None) -> str:
@@ -79,6 +117,12 @@ def days_of(timeline: Sequence[Entry]) -> list[tuple[date, list[Entry]]]:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "words": words,
+    "span": span,
+    "event": event,
+    "way": lambda way: _WAYS.get(way, way),
+    "level": lambda kind: _LEVELS.get(kind, "watch"),
+    "advice": lambda kind: _ADVICE.get(kind, ""),
+    "sentence": lambda text: text[:1].upper() + text[1:],
     "office_name": office_name,
     "country_name": country_name,
     "corridor_name": corridor_name,

@@ -65,12 +65,12 @@ class Gauges:
     def _subscriptions(self) -> Measured:
         if self._lines is None:
             return []
-        # Also those that are none: an alarm ends when its gauge says so.
-        counts: Counter[str] = Counter(dict.fromkeys((*Kind, _NO_CONCERN), 0))
+        counts: Counter[str] = Counter()
         for line in self._lines:
             if line.concerns or line.state is not State.ENDED:
-                counts.update([each.kind for each in line.concerns] or [_NO_CONCERN])
-        return [(count, {"concern": concern}) for concern, count in counts.items()]
+                counts.update([each.kind.value for each in line.concerns] or [_NO_CONCERN])
+        # Also those that are none: an alarm ends when its gauge says so.
+        return [(counts[each], {"concern": each}) for each in [*map(str, Kind), _NO_CONCERN]]
 
     def _one(self, figure: Callable[[list[Line]], float]) -> Measured:
         return [] if self._lines is None else [(figure(self._lines), {})]
