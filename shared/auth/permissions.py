@@ -112,7 +112,7 @@ class Permission(StrEnum):
     AGREEMENTS_ENTER = "agreements:enter"
     #: Put agreements in force that somebody else has entered.
     AGREEMENTS_APPROVE = "agreements:approve"
-    #: Subscribe under an agreement, pause, resume, test and end.
+    #: Subscribe under an agreement, pause, resume, test, replay and end.
     SUBSCRIPTIONS_KEEP = "subscriptions:keep"
     #: Read subscriptions and how far they are.
     SUBSCRIPTIONS_READ = "subscriptions:read"

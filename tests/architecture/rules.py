@@ -218,6 +218,8 @@ ACROSS_OFFICES = (
     "shared/web/subjects.py",
     # What agencies hear of is decided for every office's cases.
     "services/partners/repository.py",
+    # From which number on an agency's own events are delivered again, and how many there are.
+    "services/partners/health/replay.py",
     "services/screening/repository.py",
     "services/screening/usecases/correction.py",
     "services/screening/usecases/registration.py",

@@ -86,12 +86,6 @@ class AgreementKept(BaseModel):
     in_force: bool
 
 
-class AgreementApproved(AgreementKept):
-    """The same, and how many tombstones the agency has not acknowledged in time."""
-
-    tombstones_overdue: int
-
-
 class AgreementView(BaseModel):
     """An agreement."""
 
@@ -162,17 +156,15 @@ async def attach_signed_copy(agreement_id: UUID, file: UploadFile, command: Liai
 
 
 @router.post("/agreements/{agreement_id}/approval")
-async def approve_agreement(agreement_id: UUID, command: Approver) -> AgreementApproved:
+async def approve_agreement(agreement_id: UUID, command: Approver) -> AgreementKept:
     """Put an agreement in force that somebody else has entered."""
 
     async def approve(uow: Unit) -> dict[str, Any]:
         agreement = await _loaded(uow, agreement_id)
         agreement.approve(uow.actor)
-        async with uow.across_offices():
-            overdue = await overdue_by_agency(uow.connection, uow.clock.today())
-        return _kept(agreement, uow) | {"tombstones_overdue": overdue.get(agreement.agency.id, 0)}
+        return _kept(agreement, uow)
 
-    return AgreementApproved.model_validate(await command.run(approve))
+    return AgreementKept.model_validate(await command.run(approve))
 
 
 @router.post("/agreements/{agreement_id}/end")
@@ -236,8 +228,7 @@ def _terms(terms: Terms) -> dict[str, Any]:
 async def _views(request: Request, agreements: Sequence[Agreement]) -> list[AgreementView]:
     desk: Desk = request.app.state.desk
     today = desk.clock.today()
-    async with desk.database.transaction() as connection:
-        overdue = await overdue_by_agency(connection, today)
+    overdue = await overdue_by_agency(desk.database, today)
     return [_view(each, today, overdue.get(each.agency.id, 0)) for each in agreements]
 
 

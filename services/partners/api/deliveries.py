@@ -17,15 +17,10 @@ from services.partners.health.standing import Deliveries, Line
 from services.partners.keys import agency_of
 from services.partners.repository import Unit
 from services.partners.tables import AGREEMENTS, SUBSCRIPTIONS
-from shared.errors import RuleBroken
 from shared.web.bodies import Body
 from shared.web.commands import Desk
 
 router = APIRouter(tags=["deliveries"])
-
-
-class NothingOwed(RuleBroken):
-    """This agency owes no acknowledgement of that subject: nothing was told, or it has acknowledged."""
 
 
 class ReplayFrom(Body):
@@ -48,8 +43,7 @@ async def list_deliveries(request: Request, reading: Reader, sender: Sending) ->
         reading.connection, "(CAST(:agency AS uuid) IS NULL OR agency_id = :agency) ORDER BY id", agency=agency
     )
     desk: Desk = request.app.state.desk
-    async with desk.database.transaction() as connection:
-        return {"deliveries": await standing.lines(connection, found, Times(desk.clock.now(), sender.clock.now()))}
+    return {"deliveries": await standing.lines(desk.database, found, Times(desk.clock.now(), sender.clock.now()))}
 
 
 @router.get("/subscriptions/{subscription_id}/deliveries")
@@ -58,9 +52,7 @@ async def show_deliveries(request: Request, subscription_id: UUID, reading: Read
     found = await SUBSCRIPTIONS.find(reading.connection, "id = :id", id=subscription_id)
     subscription = own(found[0] if found else None, reading.principal, f"subscription {subscription_id}")
     desk: Desk = request.app.state.desk
-    # As the tables' owner: an account of one office sees how delivery is, and no case by it.
-    async with desk.database.transaction() as connection:
-        return await standing.deliveries(connection, subscription, Times(desk.clock.now(), sender.clock.now()))
+    return await standing.deliveries(desk.database, subscription, Times(desk.clock.now(), sender.clock.now()))
 
 
 @router.post("/subscriptions/{subscription_id}/replay", status_code=202)
@@ -86,9 +78,7 @@ async def acknowledge_for_agency(subscription_id: UUID, body: Destroyed, command
 
     async def acknowledge(uow: Unit) -> dict[str, UUID]:
         await loaded(uow, subscription_id, command.principal)
-        async with uow.across_offices():
-            if not await tombstones.acknowledge(uow.connection, subscription_id, body.subject):
-                raise NothingOwed
+        uow.write(lambda connection: tombstones.acknowledge(connection, subscription_id, body.subject))
         return {"subject": body.subject}
 
     return await command.run(acknowledge)

@@ -53,5 +53,9 @@ class ReplayBeforeAgreement(RuleBroken):
     """Nothing was told before the agreement: name its first day, which stands here, or a later one."""
 
 
+class NothingOwed(RuleBroken):
+    """This agency owes no acknowledgement of that subject: it was told nothing of it, or has acknowledged."""
+
+
 class CarrierWithoutCode(RuleBroken):
     """Of an airline the two characters are needed with which its flights' numbers begin."""

@@ -58,9 +58,10 @@ class Gauges:
             await asyncio.sleep(_MEASURING)
 
     async def _measured(self) -> list[Line]:
-        async with self._desk.database.transaction() as connection:
+        database = self._desk.database
+        async with database.transaction() as connection:
             subscriptions = await SUBSCRIPTIONS.find(connection, "true ORDER BY id")
-            return await lines(connection, subscriptions, Times(self._desk.clock.now(), self._sender.clock.now()))
+        return await lines(database, subscriptions, Times(self._desk.clock.now(), self._sender.clock.now()))
 
     def _subscriptions(self) -> Measured:
         if self._lines is None:

@@ -15,7 +15,7 @@ from services.partners.health.tombstones import Tombstone, escalated, owed, tomb
 from services.partners.health.ways import means_of, progress_of
 from services.partners.tables import AGREEMENTS
 from services.partners.webhooks.state import Failure
-from shared.persistence.database import rows
+from shared.persistence.database import Database, rows
 
 #: Days of which it is shown how much was kept.
 _DAYS = 14
@@ -74,34 +74,41 @@ class Deliveries(Line):
     days: list[Day]
 
 
-async def lines(connection: AsyncConnection, subscriptions: Sequence[Subscription], times: Times) -> list[Line]:
-    """How each stands, the worst first."""
-    ids = [each.id for each in subscriptions]
-    agreements = {
-        each.id: each
-        for each in await AGREEMENTS.find(
-            connection, "id = ANY(:ids)", ids=list({each.agreement_id for each in subscriptions})
+async def lines(database: Database, subscriptions: Sequence[Subscription], times: Times) -> list[Line]:
+    """How each stands, the worst first; read as the tables' owner, for it tells of no case."""
+    async with database.transaction() as connection:
+        return await _lines(connection, subscriptions, times)
+
+
+async def deliveries(database: Database, subscription: Subscription, times: Times) -> Deliveries:
+    """How one stands, with its failures."""
+    means = means_of(subscription.way)
+    async with database.transaction() as connection:
+        [line] = await _lines(connection, [subscription], times)
+        return Deliveries(
+            **line.model_dump(),
+            **await means.more(connection, subscription.id),
+            failures=await means.failures(connection, subscription.id),
+            tombstones=await tombstones(connection, subscription.id, times.today),
+            days=await _days(connection, subscription.id, times.today),
         )
-    }
-    heads = {
-        row.subscription_id: row
-        for row in await rows(connection, "SELECT * FROM subscription_head WHERE subscription_id = ANY(:ids)", ids=ids)
-    }
+
+
+async def _lines(connection: AsyncConnection, subscriptions: Sequence[Subscription], times: Times) -> list[Line]:
+    ids = [each.id for each in subscriptions]
+    agreed = [each.agreement_id for each in subscriptions]
+    agreements = {each.id: each for each in await AGREEMENTS.find(connection, "id = ANY(:ids)", ids=agreed)}
+    found = await rows(connection, "SELECT * FROM subscription_head WHERE subscription_id = ANY(:ids)", ids=ids)
+    heads = {row.subscription_id: row for row in found}
     progress = await progress_of(connection, {each.id: each.way for each in subscriptions})
     owing, told = await owed(connection, ids, times.today), await escalated(connection, ids)
-    found = [
-        _line(
-            Standing(
-                each, agreements[each.agreement_id], progress.get(each.id, Progress()), owing.get(each.id, Owed())
-            ),
-            times,
-            position=heads[each.id].position,
-            acknowledged=heads[each.id].acknowledged,
-            escalated_to=told.get(each.id, []),
-        )
-        for each in subscriptions
-    ]
-    return sorted(found, key=_worst_first)
+    lines = []
+    for each in subscriptions:
+        moved, debt, head = progress.get(each.id, Progress()), owing.get(each.id, Owed()), heads[each.id]
+        at = {"position": head.position, "acknowledged": head.acknowledged}
+        standing = Standing(each, agreements[each.agreement_id], moved, debt)
+        lines.append(_line(standing, times, escalated_to=told.get(each.id, []), **at))
+    return sorted(lines, key=_worst_first)
 
 
 def _line(standing: Standing, times: Times, **more: Any) -> Line:
@@ -124,19 +131,6 @@ def _line(standing: Standing, times: Times, **more: Any) -> Line:
         concerns=known,
         **{name: value for name, value in asdict(progress).items() if name in Line.model_fields},
         **more,
-    )
-
-
-async def deliveries(connection: AsyncConnection, subscription: Subscription, times: Times) -> Deliveries:
-    """How one stands, with its failures."""
-    [line] = await lines(connection, [subscription], times)
-    means = means_of(subscription.way)
-    return Deliveries(
-        **line.model_dump(),
-        **await means.more(connection, subscription.id),
-        failures=await means.failures(connection, subscription.id),
-        tombstones=await tombstones(connection, subscription.id, times.today),
-        days=await _days(connection, subscription.id, times.today),
     )
 
 

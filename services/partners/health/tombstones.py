@@ -11,8 +11,9 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.domain.concern import ESCALATED_AFTER, Owed, Told
+from services.partners.domain.rules import NothingOwed
 from services.partners.repository import Unit
-from shared.persistence.database import rows, run
+from shared.persistence.database import Database, rows, run
 from shared.scheduler import Scheduled
 
 log = structlog.get_logger()
@@ -46,14 +47,16 @@ async def owed(connection: AsyncConnection, ids: Sequence[UUID], today: date) ->
     return {row.subscription_id: Owed(row.due, row.overdue, row.first_due) for row in found}
 
 
-async def overdue_by_agency(connection: AsyncConnection, today: date) -> Mapping[UUID, int]:
+async def overdue_by_agency(database: Database, today: date) -> Mapping[UUID, int]:
     """How many each agency has not acknowledged in time, of those that have not."""
-    found = await rows(
-        connection,
-        f"""SELECT agency_id, count(*) AS overdue FROM delivery JOIN subscription ON subscription.id = subscription_id
-            WHERE {_OPEN} AND due_on < :today GROUP BY agency_id""",
-        today=today,
-    )
+    async with database.transaction() as connection:
+        found = await rows(
+            connection,
+            f"""SELECT agency_id, count(*) AS overdue
+                FROM delivery JOIN subscription ON subscription.id = subscription_id
+                WHERE {_OPEN} AND due_on < :today GROUP BY agency_id""",
+            today=today,
+        )
     return {row.agency_id: row.overdue for row in found}
 
 
@@ -86,15 +89,13 @@ async def tombstones(connection: AsyncConnection, id: UUID, today: date) -> list
     return [Tombstone.model_validate(row, from_attributes=True) for row in found]
 
 
-async def acknowledge(connection: AsyncConnection, id: UUID, subject: UUID) -> int:
-    """The agency has said otherwise than by its way that this is destroyed; how many tombstones that were."""
-    return await run(
-        connection,
-        f"""UPDATE delivery SET acknowledged_at = now()
-            WHERE {_OPEN} AND subscription_id = :id AND subject = :subject""",
-        id=id,
-        subject=subject,
+async def acknowledge(connection: AsyncConnection, id: UUID, subject: UUID) -> None:
+    """The agency has said otherwise than by its way that this is destroyed. Raises NothingOwed."""
+    statement = (
+        f"UPDATE delivery SET acknowledged_at = now() WHERE {_OPEN} AND subscription_id = :id AND subject = :subject"
     )
+    if not await run(connection, statement, id=id, subject=subject):
+        raise NothingOwed
 
 
 def _late(told: Told) -> Callable[[AsyncConnection, datetime, int], Awaitable[list[UUID]]]:
