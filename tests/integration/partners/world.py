@@ -27,7 +27,7 @@ FLIGHT = {
 }
 _NUMBERS = itertools.count(100)
 #: Carriers' codes, one for each test.
-_CODES = (f"{letter}{digit}" for letter in "QZ" for digit in range(10))
+_CODES = (f"{letter}{digit}" for letter in "QWXYZ" for digit in range(10))
 
 
 @dataclass
