@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
 
 from services.embedded import EmbeddedSuite
 from shared.clock import ProgrammeClock
+from shared.persistence.database import rows
 from tests.integration.partners.world import airline, by_subject, go_on
 from tests.support.receivers import answer, receiving
 from tests.support.suite import OMAR, embedded, sign_in
@@ -210,6 +212,27 @@ async def test_a_replay_tells_nothing_of_who_has_withdrawn(suite: EmbeddedSuite)
         assert (await called.until(waiting=0))["tombstones"] == []
         after = (await asking.post("replay", {"from": today})).json()["after"]
         assert [each["type"].split(".")[-2] for each in await asking.asks(after)] == ["withheld", "tombstone"]
+
+
+async def test_a_replay_asks_anew_who_people_are_also_before_it_has_heard_of_a_withdrawal(suite: EmbeddedSuite) -> None:
+    async with receiving() as receiver:
+        embassy = await airline(suite, receiver, kind="embassy")
+        await embassy.shake_hands()
+        case_id = await embassy.hears_of_somebody()
+        [told] = await receiver.got(1)
+        await embassy.until(waiting=0)
+        today = (await go_on(suite)).date().isoformat()
+        withdrawal = {"place": "office", "reason": "stays"}
+        path = f"/api/screening/cases/{case_id}/consent/withdrawal"
+        async with suite.apps["partners"].state.service.database.transaction() as connection:
+            # The partners' service can't learn of it as long as this is locked; screening knows it.
+            await rows(connection, "SELECT 1 FROM partner_case WHERE id = :id FOR UPDATE", id=UUID(case_id))
+            assert (await embassy.operators["caseworker"].post(path, withdrawal)).is_success
+            assert (await embassy.post("replay", {"from": today})).json()["events"] == 1
+            again = (await receiver.got(2))[1]
+        assert again.event["id"] == told.event["id"]
+        assert again.event["type"].endswith(".withheld.v1") and again.event["data"] == {}
+        await receiver.got(3)
 
 
 def _day(moment: datetime) -> str:
