@@ -9,7 +9,7 @@ import structlog
 from services.partners.domain.concern import Kind, Times
 from services.partners.domain.subscription import State
 from services.partners.health.standing import Line, lines
-from services.partners.tables import SUBSCRIPTIONS
+from services.partners.registry import registry_of
 from services.partners.webhooks.sender import Sender
 from shared.telemetry.metrics import Measured, Metrics
 from shared.web.commands import Desk
@@ -60,7 +60,9 @@ class Gauges:
     async def _measured(self) -> list[Line]:
         database = self._desk.database
         async with database.transaction() as connection:
-            subscriptions = await SUBSCRIPTIONS.find(connection, "true ORDER BY id")
+            registry = registry_of(connection)
+            await registry.refresh(connection)
+        subscriptions = [each.subscription for each in registry.every.values()]
         return await lines(database, subscriptions, Times(self._desk.clock.now(), self._sender.clock.now()))
 
     def _subscriptions(self) -> Measured:
