@@ -11,6 +11,7 @@ from services.partners.api import (
     contracts,
     deliveries,
     feed,
+    figures,
     preview,
     subjects,
     subscriptions,
@@ -23,6 +24,7 @@ from services.partners.health.tombstones import ESCALATIONS
 from services.partners.keys import AgencyKeys
 from services.partners.names import Names
 from services.partners.repository import Unit
+from services.partners.scheduled import scheduled
 from services.partners.settings import Settings
 from services.partners.webhooks.calls import Caller
 from services.partners.webhooks.sender import Sender
@@ -38,6 +40,7 @@ ROUTERS = (
     agreements.router,
     subscriptions.router,
     preview.router,
+    figures.router,
     feed.router,
     webhooks.router,
     deliveries.router,
@@ -62,8 +65,9 @@ def create_app(
         unit=Unit,
         handlers=HANDLERS,
         follows=FOLLOWS,
-        scheduled=ESCALATIONS,
         routers=ROUTERS,
+        # Figures of a month wait until everything is heard that was told of it.
+        scheduled=[*ESCALATIONS, *scheduled(lambda: service.reconciler.complete)],
         migrations=Path(__file__).parent / "migrations",
         bus=bus,
         database=database,

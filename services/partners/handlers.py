@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from services.partners import offers
+from services.partners import milestones, offers
 from services.partners.domain.fact import Case, Fact, Flight
+from services.partners.domain.figures import cells
+from services.partners.domain.vocabulary import AgeGroup
 from services.partners.kept import Gone
 from services.partners.repository import Unit
 from shared.contracts import screening, travel
@@ -17,10 +19,11 @@ Learn = Callable[[Received[Any], Case, Unit], None]
 
 def _registered(received: Received[screening.CaseRegistered], case: Case, _: Unit) -> None:
     case.office, case.country_of_origin = received.data.office, received.data.country_of_origin
+    case.age_group = AgeGroup(received.data.age_group)
 
 
 def _corrected(received: Received[screening.IdentityCorrected], case: Case, _: Unit) -> None:
-    case.country_of_origin = received.data.country_of_origin
+    case.country_of_origin, case.age_group = received.data.country_of_origin, AgeGroup(received.data.age_group)
 
 
 def _merged(received: Received[screening.CaseMerged], case: Case, uow: Unit) -> None:
@@ -45,7 +48,7 @@ def _consented(received: Received[screening.RecipientsChanged], case: Case, uow:
 
 
 def _erased(received: Received[screening.PersonErased], case: Case, uow: Unit) -> None:
-    case.erased_on = received.data.erased_on
+    case.erase(received.data.erased_on)
     uow.bury(case, Gone.ERASED)
 
 
@@ -78,15 +81,19 @@ _WITH_FLIGHT = {travel.SeatBooked}
 
 def _of_case(contract: type[Contract]) -> Handler:
     before, after = _LEARNT.get(contract), _LEARNT_AFTERWARDS.get(contract)
-    offered = contract.type in offers.CASES
+    offered, counts = contract.type in offers.CASES, contract in milestones.COUNTED
 
     def hear(received: Received[Any], uow: Unit) -> None:
         case = uow.cases.find(received.subject)
         if case is None:
             case = Case(received.subject)
             uow.cases.add(case)
+        counted = cells(case) if counts else frozenset()
         if before:
             before(received, case, uow)
+        if counts and not case.erased_on:
+            milestones.note(received, case)
+            uow.count(counted, cells(case))
         if offered:
             uow.tell(_fact(received), case)
         if after:
@@ -123,7 +130,10 @@ def _fact(received: Received[Any]) -> Fact:
     return Fact(event.id, event.source, event.type, received.subject, event.time, received.data.model_dump())
 
 
-_HEARD = {*_LEARNT, *_LEARNT_AFTERWARDS, *(REGISTRY[type] for type in offers.CASES)}
+_HEARD: set[type[Contract]] = {
+    *(*_LEARNT, *_LEARNT_AFTERWARDS, *milestones.COUNTED),
+    *(REGISTRY[type] for type in offers.CASES),
+}
 HANDLERS: Handlers = handlers(
     *(_of_case(contract) for contract in sorted(_HEARD, key=lambda each: each.type)),
     *(_of_flight(REGISTRY[type]) for type in sorted(offers.FLIGHTS)),

@@ -6,6 +6,7 @@ health; erasures and withdrawals, of which agencies hear by tombstones; and what
 
 from collections.abc import Mapping
 
+from services.partners.domain import figures
 from shared.contracts import monitoring, reintegration, screening, travel
 from shared.contracts.envelope import Contract
 
@@ -63,4 +64,6 @@ FLIGHTS: Mapping[str, Members] = dict(
         _of(travel.FlightDeparted, "departed_at", "passengers"),
     )
 )
-OFFERED: Mapping[str, Members] = {**CASES, **FLIGHTS}
+#: Of nobody, to donors alone: how many persons have reached what in a month.
+FIGURES: Mapping[str, Members] = {figures.FIGURES: figures.MEMBERS}
+OFFERED: Mapping[str, Members] = {**CASES, **FLIGHTS, **FIGURES}

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.partners.domain.agreement import Agreement
 from services.partners.domain.fact import About, Case, Fact, Flight
+from services.partners.domain.figures import Cell
 from services.partners.domain.redaction import Pseudonyms, Redacted, redact
 from services.partners.domain.vocabulary import Verdict
 from services.partners.handlers import HANDLERS
@@ -56,6 +57,9 @@ class Rehearsal:
         verdict = self._agreement.verdict(fact, about, fact.time.date())
         event = redact(fact, self._agreement.terms, self._pseudonyms) if verdict is Verdict.SENT else None
         self.lines.append(Line(fact.type, fact.time, verdict, event))
+
+    def count(self, before: frozenset[Cell], after: frozenset[Cell]) -> None:
+        """Nothing: a preview changes no figures."""
 
     def bury(self, case: Case, why: Gone, *, of: str | None = None) -> None:
         """Write down that a tombstone would have been sent, if anything had been."""

@@ -1,5 +1,6 @@
 """The unit of work: what happened is told to whom it concerns, in the transaction that learns of it."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -9,11 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.domain.agreement import Agency, Agreement
 from services.partners.domain.fact import About, Case, Fact, Flight
+from services.partners.domain.figures import Cell
 from services.partners.domain.redaction import Redacted, redact, stated
 from services.partners.domain.subscription import Subscription
 from services.partners.domain.vocabulary import Precision, Verdict
+from services.partners.editions import tally
 from services.partners.kept import SOURCE, TEST, TOMBSTONE, Gone, Kept, keep, withhold
-from services.partners.registry import Registry, registry_of
+from services.partners.registry import Registry, Standing, registry_of
 from services.partners.tables import AGENCIES, AGREEMENTS, CASES, FLIGHTS, SUBSCRIPTIONS
 from shared.ids import new_id
 from shared.persistence.database import run
@@ -35,6 +38,7 @@ class Unit(UnitOfWork):
         self._kept: list[Kept] = []
         self._withheld: list[tuple[UUID, tuple[UUID, ...], bool]] = []
         self._writes: list[Write] = []
+        self._counted: Counter[Cell] = Counter()
         #: Whether what was agreed upon has changed.
         self.agreed_anew = False
 
@@ -76,13 +80,21 @@ class Unit(UnitOfWork):
 
     def tell(self, fact: Fact, about: About) -> None:
         """Keep the fact for each subscription that it concerns, as its agreement lets it be told."""
-        today = self.clock.today()
         for standing in self.registry.concerned(fact, about):
-            subscription, agreement = standing.subscription, standing.agreement
-            if subscription.wants(fact, about) and agreement.verdict(fact, about, today) is Verdict.SENT:
-                event = redact(fact, agreement.terms, standing.pseudonyms)
-                if event is not None:
-                    self._keep(subscription.id, about, event, case=isinstance(about, Case))
+            self.give(fact, about, standing)
+
+    def give(self, fact: Fact, about: About, standing: Standing) -> None:
+        """Keep the fact for this subscription, as its agreement lets it be told."""
+        subscription, agreement = standing.subscription, standing.agreement
+        if subscription.wants(fact, about) and agreement.verdict(fact, about, self.clock.today()) is Verdict.SENT:
+            event = redact(fact, agreement.terms, standing.pseudonyms)
+            if event is not None:
+                self._keep(subscription.id, about, event, case=isinstance(about, Case))
+
+    def count(self, before: frozenset[Cell], after: frozenset[Cell]) -> None:
+        """A case counted in some cells, and counts in these now."""
+        self._counted.update(after - before)
+        self._counted.subtract(before - after)
 
     def bury(self, case: Case, why: Gone, *, of: str | None = None) -> None:
         """Tell those who were told of the case to destroy what they hold. ``of``: agencies of this kind alone."""
@@ -118,6 +130,9 @@ class Unit(UnitOfWork):
         await super().flush()
         for work in self._writes:
             await work(self.connection)
+        if changed := {cell: by for cell, by in self._counted.items() if by}:
+            await tally(self.connection, changed)
+            self._counted.clear()
         if self._kept:
             await keep(self.connection, self._kept)
             self._kept = []

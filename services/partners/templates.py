@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from services.partners import offers
 from services.partners.domain.agreement import Terms
 from services.partners.domain.vocabulary import AgencyKind, PersonField, Precision, Scope
 from services.partners.offers import OFFERED
@@ -66,5 +67,5 @@ TEMPLATES: Mapping[AgencyKind, Terms] = {
     AgencyKind.UNHCR: Terms(
         _all_of(travel.Departed), Scope.OWN_REFERRALS, person=_BORN | {PersonField.NATIONALITY}
     ),
-    AgencyKind.DONOR: Terms({}, Scope.FIGURES, precision=Precision.MONTH),
+    AgencyKind.DONOR: Terms(dict(offers.FIGURES), Scope.FIGURES, precision=Precision.MONTH),
 }  # fmt: skip

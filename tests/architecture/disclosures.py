@@ -30,7 +30,7 @@ EVERYWHERE_PERSONAL = ("GET /audit/entries",)
 NO_CASE: Mapping[str, Sequence[str]] = {
     "figures, funds, and flights without passengers": [
         *("GET /api/figures", "GET /", "GET /api/flights", "GET /flights", "GET /flights/{flight_id}"),
-        *("GET /funds", "GET /funds/{fund_id}"),
+        *("GET /funds", "GET /funds/{fund_id}", "GET /figures"),
     ],
     "one's own account, and the accounts of those who work here": [
         *("GET /api/me", "POST /api/sign-in", "POST /api/sign-out", "POST /api/password", "POST /api/second-factor"),

@@ -160,7 +160,7 @@ def _envelope(type: str, base: str) -> Schema:
         "id": text | {"format": "uuid", "description": "The same whenever it is delivered again."},
         "source": text | {"format": "uri-reference"},
         "type": {"const": type},
-        "subject": text | {"format": "uuid", "description": "The agency's own id of the case or flight."},
+        "subject": text | {"format": "uuid", "description": "The agency's own id of the case, flight or country."},
         "time": text | {"format": "date-time", "description": "As precise as the agreement says."},
         "sequence": text | {"pattern": "^[1-9][0-9]*$"},
         "datacontenttype": {"const": "application/json"},

@@ -81,12 +81,14 @@ def _rows(type: str, properties: Schema, calendar: Sequence[Deprecation]) -> Ite
     for name, schema in properties.items():
         goes = of_member(type, name, calendar)
         yield Row(name, _kind(schema), goes.sentence if goes else "")
-        for inner, each in schema.get("properties", {}).items():
+        for inner, each in ({} if "title" in schema else schema.get("properties", {})).items():
             yield Row(f"{name}.{inner}", _kind(each), each.get("description", ""))
 
 
 def _kind(schema: Schema) -> str:
-    """What a value may be, in words."""
+    """What a value may be, in words: what has a title is called so."""
+    if "title" in schema:
+        return str(schema["title"])
     if "enum" in schema:
         return " or ".join(map(str, schema["enum"]))
     if "anyOf" in schema:
@@ -101,7 +103,7 @@ def _word(kind: str, schema: Schema) -> str:
         "boolean": "true or false",
         "date-time": "time",
         "uuid": "id",
-        "object": "who the person is",
+        "object": "members of its own",
     }
     if kind == "array":
         return f"list of {_kind(schema['items'])}"

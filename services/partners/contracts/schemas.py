@@ -4,7 +4,7 @@ No member is required, for an agreement may leave any out.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -13,13 +13,45 @@ from services.partners import offers
 from services.partners.contracts.deprecations import CALENDAR, Deprecation, of_member, whole_type
 from services.partners.domain.agreement import Terms
 from services.partners.domain.fact import Fact
+from services.partners.domain.figures import BY_AGE, FIGURES, FIGURES_SOURCE, members
 from services.partners.domain.redaction import Pseudonyms, redact
-from services.partners.domain.vocabulary import PersonField, Scope
+from services.partners.domain.suppression import SMALLEST, told
+from services.partners.domain.vocabulary import AgeGroup, Measure, PersonField, Scope
 from services.partners.kept import SOURCE, TEST, TOMBSTONE, WITHHELD, Gone
 from shared.contracts import registry
 from shared.contracts.envelope import REGISTRY
 
 Schema = dict[str, Any]
+
+_CELL: Schema = {
+    "title": "number of persons, or suppressed",
+    "type": "object",
+    "required": ["count", "suppressed"],
+    "properties": {
+        "count": {"type": ["integer", "null"], "minimum": SMALLEST},
+        "suppressed": {"type": "boolean"},
+    },
+}
+_AGES: Mapping[str, str] = {
+    "ADT": "Twelve years or older.",
+    "CHD_INF": "Under twelve years.",
+    "CHD": "Two to eleven years.",
+    "INF": "Under two years.",
+}
+
+
+def _figures() -> Schema:
+    found: Schema = {
+        "country_of_origin": {"type": "string", "description": "ISO 3166 alpha-2"},
+        "month": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"},
+        "edition": {"type": "integer", "minimum": 1},
+    }
+    ages = {code: {**_CELL, "description": means} for code, means in _AGES.items()}
+    for measure in Measure:
+        found[measure.value] = _CELL
+        found[f"{measure}{BY_AGE}"] = {"type": "object", "properties": ages}
+    return found
+
 
 #: What this service tells of itself: what it means, and the members of its data.
 OWN: Mapping[str, tuple[str, Schema]] = {
@@ -30,6 +62,12 @@ OWN: Mapping[str, tuple[str, Schema]] = {
     ),
     WITHHELD: ("What stood under this number is not told any more. It keeps its id and its sequence.", {}),
     TEST: ("The test that was asked for. It is about nobody.", {}),
+    FIGURES: (
+        "How many persons of a country have reached what in a month, for donors; `subject` is the country. Each person "
+        "counts once for each measure. A number of fewer than five people is suppressed, zero too, and with it what it "
+        "could be worked out from. A later edition takes the place of an earlier one of the same month.",
+        _figures(),
+    ),
 }
 
 _TEXT: Schema = {"type": ["string", "null"]}
@@ -56,7 +94,7 @@ _NOBODYS_KEY = Pseudonyms(bytes(32))
 
 def types() -> list[str]:
     """Every type that an agency may get."""
-    return [*sorted(offers.OFFERED), *OWN]
+    return [*sorted({**offers.CASES, **offers.FLIGHTS}), *OWN]
 
 
 def meaning(type: str) -> str:
@@ -121,6 +159,19 @@ def _golden(type: str) -> dict[str, Any]:
 
 def _own_example(type: str) -> dict[str, Any]:
     id, subject = "0199a1b2-0000-7000-9000-0000000000e1", "0199a1b2-0000-8000-8000-0000000000f1"
-    data = {"reason": Gone.CONSENT_WITHDRAWN.value} if type == TOMBSTONE else {}
-    head = {"id": id, "source": SOURCE, "type": type, "subject": subject}
-    return head | {"time": "2026-03-02T00:00:00Z", "data": data}
+    source = FIGURES_SOURCE if type == FIGURES else SOURCE
+    head = {"id": id, "source": source, "type": type, "subject": subject}
+    return head | {"time": "2026-03-02T00:00:00Z", "data": _OWN_DATA.get(type, {})}
+
+
+_FEW, _MANY = ({AgeGroup.ADULT: 81, AgeGroup.CHILD: 13, AgeGroup.INFANT: each} for each in (2, 6))
+_OWN_DATA: Mapping[str, Mapping[str, Any]] = {
+    TOMBSTONE: {"reason": Gone.CONSENT_WITHDRAWN.value},
+    FIGURES: members(
+        "PK",
+        date(2026, 2, 1),
+        1,
+        dict.fromkeys(Measure, told({}))
+        | {Measure.DEPARTED: told(_FEW), Measure.ARRIVED: told(_FEW), Measure.REGISTERED: told(_MANY)},
+    ),
+}

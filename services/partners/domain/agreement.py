@@ -6,11 +6,14 @@ from datetime import date
 from uuid import UUID
 
 from services.partners.domain.fact import About, Fact
+from services.partners.domain.figures import FIGURES, FRAME
 from services.partners.domain.rules import (
     AgreementEnded,
     AgreementInForce,
     AgreementWithoutCopy,
     AgreementWithoutDays,
+    FiguresAlone,
+    FiguresOfNothing,
     OwnAgreement,
     ScopeOfOtherKind,
 )
@@ -36,7 +39,8 @@ class Terms:
     #: By event type the members of its data; a type with none is told without data.
     events: Mapping[str, frozenset[str]]
     scope: Scope
-    #: ISO 3166 alpha-2 of the countries to which people return; empty for those of the agency alone.
+    #: ISO 3166 alpha-2 of the countries to which people return; empty for those of the agency alone, and of figures
+    #: for all of the programme's.
     countries: frozenset[str] = frozenset()
     person: frozenset[PersonField] = frozenset()
     precision: Precision = Precision.EXACT
@@ -87,6 +91,7 @@ class Agreement:
         fitting = _SCOPES[self.agency.kind]
         if self.terms.scope not in fitting:
             raise ScopeOfOtherKind(scopes=sorted(fitting))
+        self._check_figures()
 
     def attach(self, digest: str) -> None:
         """Keep which file is the signed copy."""
@@ -121,11 +126,22 @@ class Agreement:
             return Verdict.TYPE_NOT_AGREED
         if about.gone:
             return Verdict.GONE
-        if outside := self._outside(about):
+        if outside := self._outside(fact, about):
             return outside
         return Verdict.SENT if about.consents_to(self.agency.kind) else Verdict.NO_CONSENT
 
-    def _outside(self, about: About) -> Verdict | None:
+    def _check_figures(self) -> None:
+        terms = self.terms
+        if terms.scope is not Scope.FIGURES:
+            if FIGURES in terms.events:
+                raise FiguresAlone
+            return
+        if terms.person or terms.events.keys() - {FIGURES}:
+            raise FiguresAlone
+        if lacking := FRAME - terms.events.get(FIGURES, FRAME):
+            raise FiguresOfNothing(members=sorted(lacking))
+
+    def _outside(self, fact: Fact, about: About) -> Verdict | None:
         own = self.agency.country
         countries = self.terms.countries or ({own} if self.terms.scope is Scope.OWN_NATIONALS else frozenset())
         match self.terms.scope:
@@ -135,6 +151,6 @@ class Agreement:
                 return Verdict.NOT_OWN_FLIGHT
             case Scope.OWN_REFERRALS if self.agency.id not in about.referred_to:
                 return Verdict.NOT_REFERRED
-            case Scope.FIGURES:
+            case Scope.FIGURES if fact.type != FIGURES:
                 return Verdict.TYPE_NOT_AGREED
         return Verdict.OTHER_COUNTRY if countries and about.country_of_origin not in countries else None

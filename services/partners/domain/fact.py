@@ -6,6 +6,8 @@ from datetime import date, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from services.partners.domain.vocabulary import AgeGroup, Measure
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -71,6 +73,20 @@ class Flight(Numbered):
 
 
 @dataclass
+class Country(Numbered):
+    """A country of origin, of which figures are told; they are about nobody, and nobody need consent."""
+
+    country_of_origin: str | None
+    carrier: str | None = None
+    referred_to: set[UUID] = field(default_factory=set)
+    gone: bool = False
+
+    def consents_to(self, recipient: str) -> bool:
+        """Whether nobody's will is against it."""
+        return True
+
+
+@dataclass
 class Case(Numbered):
     """What decides of a case who hears of it. No names are in here."""
 
@@ -85,6 +101,9 @@ class Case(Numbered):
     recipients: set[str] = field(default_factory=set)
     #: The agencies to whom the person was referred.
     referred_to: set[UUID] = field(default_factory=set)
+    age_group: AgeGroup | None = None
+    #: The month, by its first day, in which the person first reached what is counted.
+    reached: dict[Measure, date] = field(default_factory=dict)
     merged_into: UUID | None = None
     erased_on: date | None = None
 
@@ -92,6 +111,20 @@ class Case(Numbered):
     def gone(self) -> bool:
         """Whether there is nothing more to tell of it."""
         return self.merged_into is not None or self.erased_on is not None
+
+    def reach(self, measure: Measure, day: date) -> None:
+        """The person has reached it; what was reached before stands."""
+        self.reached.setdefault(measure, day.replace(day=1))
+
+    def take_back(self, *measures: Measure) -> None:
+        """The person hasn't reached these after all."""
+        for each in measures:
+            self.reached.pop(each, None)
+
+    def erase(self, on: date) -> None:
+        """The person is erased. What was counted stays counted, and nothing here says any more where."""
+        self.erased_on, self.age_group = on, None
+        self.reached.clear()
 
     def consents_to(self, recipient: str) -> bool:
         """Whether the person agrees that this category of recipients hears of the case."""

@@ -21,6 +21,14 @@ class ScopeOfOtherKind(RuleBroken):
     """An agency of this kind hears of other cases than these: name one of the scopes listed here."""
 
 
+class FiguresAlone(RuleBroken):
+    """An agreement on figures names figures and nothing else, no personal field either, and no other names figures."""
+
+
+class FiguresOfNothing(RuleBroken):
+    """Figures need to say what they are of: name these members too."""
+
+
 class AgreementInForce(RuleBroken):
     """An agreement that is in force stays as it was signed: end it and enter another."""
 

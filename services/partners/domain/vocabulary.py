@@ -66,6 +66,41 @@ class PersonField(StrEnum):
     DOCUMENT_NUMBERS = "document_numbers"
 
 
+class AgeGroup(StrEnum):
+    """The age groups of registrations."""
+
+    #: Twelve years or older.
+    ADULT = "ADT"
+    #: Two to eleven years.
+    CHILD = "CHD"
+    #: Under two years.
+    INFANT = "INF"
+
+
+class Measure(StrEnum):
+    """What persons are counted by: each once, in the month in which it was reached first."""
+
+    #: They asked to return.
+    REGISTERED = "registered"
+    #: Screening's gates were met.
+    CLEARED = "cleared"
+    #: They no longer wanted to return.
+    WITHDRAWN = "withdrawn"
+    #: A travel document was there.
+    DOCUMENT = "documents_issued"
+    DEPARTED = "departed"
+    #: The receiving side has met them.
+    ARRIVED = "arrived"
+    #: A plan of reintegration was approved.
+    PLANNED = "plans_approved"
+    #: Everything in the plan was delivered.
+    REINTEGRATED = "reintegrations_completed"
+    #: A follow-up visit was made.
+    FOLLOWED_UP = "followed_up"
+    #: The case was closed, for whatever reason.
+    CLOSED = "closed"
+
+
 class Verdict(StrEnum):
     """Whether a fact goes to an agency, or why it doesn't."""
 

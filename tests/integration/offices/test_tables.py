@@ -35,15 +35,20 @@ UNREACHABLE = {
     "webhook": "how far agencies' receivers are",
     "webhook_stuck": "what an agency's receiver has not taken",
     "escalation": "who was told that an agency is late",
+    "figure": "the service alone reads counts of few people",
+    "figure_told": "how far donors are told",
+    "figure_reader": "how far donors are told",
 }
 #: What somebody does or reads is written down in the same transaction, and seen by nobody there.
 ADDED_TO = "audit_deed"
 #: Tables of which every office reads every row.
-OPEN = {
-    "reintegration_fund": "donors give to the programme: a fund belongs to no office and names no case"
-} | dict.fromkeys(
-    ("agency", "agreement", "subscription", "subscription_head", "partner_registry", "partner_flight"),
-    "agencies and what was agreed with them are the programme's",
+OPEN = (
+    {"reintegration_fund": "donors give to the programme: a fund belongs to no office and names no case"}
+    | dict.fromkeys(
+        ("agency", "agreement", "subscription", "subscription_head", "partner_registry", "partner_flight"),
+        "agencies and what was agreed with them are the programme's",
+    )
+    | dict.fromkeys(("figure_edition", "figure_issue"), "figures as every donor may be told them")
 )
 
 _TABLES = f"""

@@ -20,7 +20,8 @@ _PASSED_ON = "/api/{service}/{path:path}"
 _OF_NOBODY = str(new_id())
 #: What a read may be asked for; a route takes what it knows.
 _QUERY = {"limit": "100", "names": "true", "parts": "true", "before": "2099-12-31", "state": "due"} | {
-    "subscription": _OF_NOBODY
+    "subscription": _OF_NOBODY,
+    "agreement": _OF_NOBODY,
 }
 
 
