@@ -5,26 +5,31 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.partners import registry
+from services.partners.answering import answering
 from services.partners.api import (
     agencies,
     agreements,
+    answers,
     contracts,
     deliveries,
     feed,
     figures,
     preview,
+    referrals,
     subjects,
     subscriptions,
     webhooks,
 )
 from services.partners.arrivals import Arrivals
+from services.partners.expiring import FORGETTING
 from services.partners.handlers import FOLLOWS, HANDLERS
 from services.partners.health.gauges import Gauges
 from services.partners.health.tombstones import ESCALATIONS
+from services.partners.issuing import figures_due
 from services.partners.keys import AgencyKeys
 from services.partners.names import Names
+from services.partners.neighbours import Neighbours
 from services.partners.repository import Unit
-from services.partners.scheduled import scheduled
 from services.partners.settings import Settings
 from services.partners.webhooks.calls import Caller
 from services.partners.webhooks.sender import Sender
@@ -45,6 +50,8 @@ ROUTERS = (
     webhooks.router,
     deliveries.router,
     contracts.router,
+    referrals.router,
+    answers.router,
     subjects.router,
 )
 
@@ -67,7 +74,7 @@ def create_app(
         follows=FOLLOWS,
         routers=ROUTERS,
         # Figures of a month wait until everything is heard that was told of it.
-        scheduled=[*ESCALATIONS, *scheduled(lambda: service.reconciler.complete)],
+        scheduled=[*ESCALATIONS, *FORGETTING, *figures_due(lambda: service.reconciler.complete)],
         migrations=Path(__file__).parent / "migrations",
         bus=bus,
         database=database,
@@ -85,5 +92,9 @@ def create_app(
     state.sender = Sender(state.desk, state.arrivals, state.names, caller, settings.public_url.rstrip("/"))
     service.also_run(state.sender.run)
     service.also_run(Gauges(state.desk, state.sender, service.telemetry.metrics).run)
+    counter = service.telemetry.metrics.count(
+        "homeward.partners.answers", "{answer}", "Answers of agencies, by type and by what became of them."
+    )
+    state.answering = answering(state.desk, Neighbours(service.client), counter)
     service.consumer.after_commit(lambda events, _: state.arrivals.wake() if events else None)
     return service.app

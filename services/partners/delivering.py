@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.partners.domain.agreement import Agreement
 from services.partners.domain.redaction import person
 from services.partners.domain.subscription import Subscription
-from services.partners.kept import SOURCE, WITHHELD
+from services.partners.kept import SOURCE, TOLD_ALWAYS, WITHHELD
 from services.partners.names import Names
 from shared.persistence.database import rows
 
@@ -49,7 +49,7 @@ async def delivered(
     """The events as they leave. Raises NamesUnavailable when screening can't say who they are about."""
     terms = agreement.terms
     named = terms.person and in_force
-    wanted = {str(each.case) for each in waiting if each.case and named and each.envelope["source"] != SOURCE}
+    wanted = {str(each.case) for each in waiting if each.case and named and each.envelope["type"] not in TOLD_ALWAYS}
     known = await names.of(agreement.agency.kind, wanted)
     return [_leaving(each, agreement, known, base, in_force=in_force) for each in waiting]
 
@@ -58,7 +58,7 @@ def _leaving(
     waiting: Waiting, agreement: Agreement, known: Mapping[str, Any], base: str, *, in_force: bool
 ) -> dict[str, Any]:
     event = dict(waiting.envelope)
-    told_always = event["source"] == SOURCE
+    told_always = event["type"] in TOLD_ALWAYS
     identity = known.get(str(waiting.case))
     about_somebody = waiting.case is not None and bool(agreement.terms.person)
     if not told_always and (not in_force or (about_somebody and identity is None)):

@@ -29,27 +29,32 @@ def _corrected(received: Received[screening.IdentityCorrected], case: Case, _: U
 def _merged(received: Received[screening.CaseMerged], case: Case, uow: Unit) -> None:
     case.merged_into = received.data.into_case_id
     uow.bury(case, Gone.DUPLICATE)
+    case.end_referrals(received.event.time)
 
 
 def _declared(received: Received[screening.DeclarationSigned], case: Case, _: Unit) -> None:
     case.declared, case.recipients = True, set(received.data.recipients)
 
 
-def _withdrawn(_: Received[Any], case: Case, uow: Unit) -> None:
+def _withdrawn(received: Received[Any], case: Case, uow: Unit) -> None:
     if case.declared:
         case.declared = False
         uow.bury(case, Gone.CONSENT_WITHDRAWN)
+        case.end_referrals(received.event.time)
 
 
 def _consented(received: Received[screening.RecipientsChanged], case: Case, uow: Unit) -> None:
     before, case.recipients = case.recipients, set(received.data.recipients)
     for recipient in sorted(before - case.recipients):
         uow.bury(case, Gone.CONSENT_WITHDRAWN, of=recipient)
+        case.end_referrals(received.event.time, recipient)
 
 
 def _erased(received: Received[screening.PersonErased], case: Case, uow: Unit) -> None:
     case.erase(received.data.erased_on)
     uow.bury(case, Gone.ERASED)
+    case.end_referrals(received.event.time)
+    uow.forget(case.id)
 
 
 def _booked(received: Received[travel.SeatBooked], case: Case, uow: Unit) -> None:
@@ -132,7 +137,7 @@ def _fact(received: Received[Any]) -> Fact:
 
 _HEARD: set[type[Contract]] = {
     *(*_LEARNT, *_LEARNT_AFTERWARDS, *milestones.COUNTED),
-    *(REGISTRY[type] for type in offers.CASES),
+    *(REGISTRY[type] for type in offers.HEARD),
 }
 HANDLERS: Handlers = handlers(
     *(_of_case(contract) for contract in sorted(_HEARD, key=lambda each: each.type)),

@@ -23,12 +23,18 @@ WITHHELD = "org.homeward.partners.withheld.v1"
 TEST = "org.homeward.partners.test.v1"
 
 
+#: Delivered whatever has become of the agreement and of consent: it tells nothing of anybody.
+TOLD_ALWAYS = frozenset({TOMBSTONE, WITHHELD, TEST})
+
+
 class Gone(StrEnum):
     """Why an agency must destroy what it holds."""
 
     CONSENT_WITHDRAWN = "consent_withdrawn"
     ERASED = "erased"
     DUPLICATE = "ended_as_duplicate"
+    #: The agency has rejected the referral, or it was withdrawn: what it was told for is over.
+    REFERRAL_ENDED = "referral_ended"
 
 
 @dataclass(frozen=True, slots=True)

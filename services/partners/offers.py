@@ -12,6 +12,10 @@ from shared.contracts.envelope import Contract
 
 Members = frozenset[str]
 
+#: The person is referred to the agency, and no longer is.
+REFERRAL_MADE = "org.homeward.partners.referral-made.v1"
+REFERRAL_WITHDRAWN = "org.homeward.partners.referral-withdrawn.v1"
+
 
 def _of(contract: type[Contract], *members: str) -> tuple[str, Members]:
     unknown = set(members) - contract.model_fields.keys()
@@ -20,8 +24,8 @@ def _of(contract: type[Contract], *members: str) -> tuple[str, Members]:
     return contract.type, frozenset(members)
 
 
-#: Of cases.
-CASES: Mapping[str, Members] = dict(
+#: Of cases, as other services tell of them.
+HEARD: Mapping[str, Members] = dict(
     (
         _of(screening.CaseRegistered, "reference", "country_of_origin", "age_group", "registered_on"),
         _of(screening.CaseCleared, "cleared_on"),
@@ -51,6 +55,12 @@ CASES: Mapping[str, Members] = dict(
         _of(monitoring.CaseClosed),
     )
 )
+#: Of cases, as this service tells of them: to the agency alone to whom somebody is referred.
+REFERRALS: dict[str, Members] = {
+    REFERRAL_MADE: frozenset({"referral_id", "services", "requested_on"}),
+    REFERRAL_WITHDRAWN: frozenset({"referral_id", "withdrawn_on"}),
+}
+CASES: Mapping[str, Members] = {**HEARD, **REFERRALS}
 #: Of flights.
 FLIGHTS: Mapping[str, Members] = dict(
     (

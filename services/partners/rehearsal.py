@@ -2,8 +2,11 @@
 events from the logs, with nothing kept.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -11,9 +14,11 @@ from services.partners.domain.agreement import Agreement
 from services.partners.domain.fact import About, Case, Fact, Flight
 from services.partners.domain.figures import Cell
 from services.partners.domain.redaction import Pseudonyms, Redacted, redact
-from services.partners.domain.vocabulary import Verdict
+from services.partners.domain.referral import Action, Referral, State
+from services.partners.domain.vocabulary import Verdict, Withdrawal
 from services.partners.handlers import HANDLERS
 from services.partners.kept import Gone
+from services.partners.referring import made, withdrawn
 from shared.contracts.envelope import Event
 from shared.messaging.handlers import NotYet, receive
 
@@ -68,15 +73,50 @@ class Rehearsal:
             last = self.lines[-1]
             self.lines.append(Line("tombstone", last.time, why, None))
 
-    def hear(self, events: Sequence[Event]) -> None:
-        """All that happened to one case, in the order of its times."""
-        for event in sorted(events, key=lambda each: (each.time, each.sequence)):
-            handler = HANDLERS.get(event.type)
-            if handler is not None:
-                try:
-                    handler.function(receive(event), self)
-                except NotYet:
-                    continue
+    def forget(self, case_id: UUID) -> None:
+        """Nothing was answered."""
+
+    def hear(self, events: Sequence[Event], referrals: Iterable[Referral] = ()) -> None:
+        """All that happened to one case, in the order of its times, and its referrals."""
+        steps = [step for each in referrals for step in self._referred(each)]
+        ordered = sorted(events, key=lambda each: (each.time, each.sequence))
+        steps += [(each.time, partial(self._handle, each)) for each in ordered]
+        for _, step in sorted(steps, key=lambda each: each[0]):
+            step()
+
+    def _handle(self, event: Event) -> None:
+        handler = HANDLERS.get(event.type)
+        if handler is not None:
+            with suppress(NotYet):
+                handler.function(receive(event), self)
+
+    def _referred(self, referral: Referral) -> Iterator[tuple[datetime, Callable[[], None]]]:
+        """What became of a referral to the agency."""
+        if referral.agency_id != self._agreement.agency_id:
+            return
+        anew = replace(referral, state=State.WAITING, settled_at=None, reason=None)
+        yield referral.at, lambda: self._refer(anew)
+        # What ended with consent or with the case is told by the event that ended it.
+        if referral.settled_at and not referral.open and referral.reason != Withdrawal.CONSENT_OR_CASE_ENDED:
+            at, action = referral.settled_at, Action.WITHDRAW
+            if referral.state is State.REJECTED:
+                action = Action.REJECT
+            yield at, lambda: self._part(anew, action, at)
+
+    def _refer(self, referral: Referral) -> None:
+        for case in self.cases.present.values():
+            case.referrals.append(referral)
+            case.referred_to.add(referral.agency_id)
+            self.tell(made(case, referral), case)
+
+    def _part(self, referral: Referral, action: Action, at: datetime) -> None:
+        if referral.open:
+            referral.settle(action, at)
+        for case in self.cases.present.values():
+            if action is Action.WITHDRAW:
+                self.tell(withdrawn(case, referral, at), case)
+            if case.leave(referral.agency_id):
+                self.bury(case, Gone.REFERRAL_ENDED)
 
 
 def unheard(events: Sequence[Event]) -> Mapping[str, int]:

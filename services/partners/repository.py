@@ -9,15 +9,16 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.domain.agreement import Agency, Agreement
+from services.partners.domain.answer import Answer
 from services.partners.domain.fact import About, Case, Fact, Flight
 from services.partners.domain.figures import Cell
 from services.partners.domain.redaction import Redacted, redact, stated
 from services.partners.domain.subscription import Subscription
-from services.partners.domain.vocabulary import Precision, Verdict
+from services.partners.domain.vocabulary import Precision, Scope, Verdict
 from services.partners.editions import tally
 from services.partners.kept import SOURCE, TEST, TOMBSTONE, Gone, Kept, keep, withhold
 from services.partners.registry import Registry, Standing, registry_of
-from services.partners.tables import AGENCIES, AGREEMENTS, CASES, FLIGHTS, SUBSCRIPTIONS
+from services.partners.tables import AGENCIES, AGREEMENTS, ANSWERS, CASES, FLIGHTS, SUBSCRIPTIONS, forget_answers
 from shared.ids import new_id
 from shared.persistence.database import run
 from shared.persistence.store import Collection, Store
@@ -31,7 +32,7 @@ Write = Callable[[AsyncConnection], Awaitable[None]]
 class Unit(UnitOfWork):
     """One transaction of the partners' service."""
 
-    STORES: ClassVar[tuple[Store[Any], ...]] = (FLIGHTS, CASES, AGENCIES, AGREEMENTS, SUBSCRIPTIONS)
+    STORES: ClassVar[tuple[Store[Any], ...]] = (FLIGHTS, CASES, AGENCIES, AGREEMENTS, SUBSCRIPTIONS, ANSWERS)
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
@@ -39,6 +40,7 @@ class Unit(UnitOfWork):
         self._withheld: list[tuple[UUID, tuple[UUID, ...], bool]] = []
         self._writes: list[Write] = []
         self._counted: Counter[Cell] = Counter()
+        self._concerned: list[Case] = []
         #: Whether what was agreed upon has changed.
         self.agreed_anew = False
 
@@ -68,6 +70,11 @@ class Unit(UnitOfWork):
         return self.collection(SUBSCRIPTIONS)
 
     @property
+    def answers(self) -> Collection[Answer]:
+        """The loaded answers."""
+        return self.collection(ANSWERS)
+
+    @property
     def registry(self) -> Registry:
         """What is in force."""
         return registry_of(self.connection)
@@ -78,10 +85,16 @@ class Unit(UnitOfWork):
             await self.registry.refresh(self.connection)
         await super().load(**ids)
 
-    def tell(self, fact: Fact, about: About) -> None:
-        """Keep the fact for each subscription that it concerns, as its agreement lets it be told."""
+    def tell(self, fact: Fact, about: About, *, to: UUID | None = None) -> int:
+        """Keep the fact for each subscription that it concerns, as its agreement lets it be told; how many these are.
+
+        ``to``: what was agreed with this agency alone is nobody else's business.
+        """
+        before = len(self._kept)
         for standing in self.registry.concerned(fact, about):
-            self.give(fact, about, standing)
+            if to in (None, standing.agreement.agency_id):
+                self.give(fact, about, standing)
+        return len(self._kept) - before
 
     def give(self, fact: Fact, about: About, standing: Standing) -> None:
         """Keep the fact for this subscription, as its agreement lets it be told."""
@@ -96,10 +109,13 @@ class Unit(UnitOfWork):
         self._counted.update(after - before)
         self._counted.subtract(before - after)
 
-    def bury(self, case: Case, why: Gone, *, of: str | None = None) -> None:
-        """Tell those who were told of the case to destroy what they hold. ``of``: agencies of this kind alone."""
+    def bury(self, case: Case, why: Gone, *, of: str | None = None, referred: UUID | None = None) -> None:
+        """Tell those who were told of the case to destroy what they hold.
+
+        ``of``: agencies of this kind alone. ``referred``: this agency alone, for what it hears as the one referred to.
+        """
         standing = self.registry.every
-        told = [each for each in sorted(case.given) if of is None or standing[each].agreement.agency.kind == of]
+        told = [each for each in sorted(case.given) if _meant(standing[each].agreement, of, referred)]
         if not told:
             return
         self._withheld.append((case.id, tuple(told), why is Gone.ERASED))
@@ -118,6 +134,26 @@ class Unit(UnitOfWork):
         event = Redacted(id, SOURCE, TEST, id, stated(now, Precision.EXACT), {})
         self._kept.append(Kept(subscription.id, None, 1, event, now))
         return id
+
+    def forget(self, case_id: UUID) -> None:
+        """Destroy what agencies have answered about somebody who is erased."""
+        self.destroy(case_id)
+        self.write(lambda connection: forget_answers(connection, case_id))
+
+    async def erase(self, owner: UUID) -> None:
+        """The same of a case that a restored backup has brought back."""
+        self.forget(owner)
+
+    def concerns(self, case: Case) -> None:
+        """Have the audit name the case, whether it has changed or not."""
+        self._concerned.append(case)
+
+    def touched(self) -> dict[str | None, set[UUID]]:
+        """What was saved, and whom that is about."""
+        found = super().touched()
+        for case in self._concerned:
+            found.setdefault(case.office, set()).add(case.id)
+        return found
 
     def write(self, work: Write) -> None:
         """Have this written when the unit ends, as the tables' owner."""
@@ -142,3 +178,9 @@ class Unit(UnitOfWork):
     def _keep(self, subscription: UUID, about: About, event: Redacted, *, case: bool) -> None:
         sequence = about.next_for(subscription)
         self._kept.append(Kept(subscription, about.id if case else None, sequence, event, self.clock.now()))
+
+
+def _meant(agreement: Agreement, of: str | None, referred: UUID | None) -> bool:
+    if referred is not None:
+        return agreement.agency_id == referred and agreement.terms.scope is Scope.OWN_REFERRALS
+    return of in (None, agreement.agency.kind)

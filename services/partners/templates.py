@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from services.partners import offers
 from services.partners.domain.agreement import Terms
 from services.partners.domain.vocabulary import AgencyKind, PersonField, Precision, Scope
-from services.partners.offers import OFFERED
+from services.partners.offers import OFFERED, REFERRALS
 from shared.contracts import reintegration, travel
 from shared.contracts.envelope import Contract
 
@@ -30,7 +30,8 @@ TEMPLATES: Mapping[AgencyKind, Terms] = {
         person=_PAPERS | {PersonField.SEX},
     ),
     AgencyKind.EXIT_AUTHORITY: Terms(
-        _all_of(
+        REFERRALS
+        | _all_of(
             travel.ExitVisaRequested, travel.ExitVisaIssued, travel.ExitVisaRefused, travel.SeatBooked,
             travel.SeatReleased, travel.Boarded,
         ),
@@ -54,10 +55,11 @@ TEMPLATES: Mapping[AgencyKind, Terms] = {
         person=_BORN | {PersonField.SEX, PersonField.PHONE},
     ),
     AgencyKind.HEALTH_PARTNER: Terms(
-        _all_of(travel.ArrivalConfirmed), Scope.OWN_REFERRALS, person=_BORN | {PersonField.PHONE}
+        REFERRALS | _all_of(travel.ArrivalConfirmed), Scope.OWN_REFERRALS, person=_BORN | {PersonField.PHONE}
     ),
     AgencyKind.REINTEGRATION_PARTNER: Terms(
-        _all_of(
+        REFERRALS
+        | _all_of(
             travel.ArrivalConfirmed, reintegration.PlanApproved, reintegration.LineDelivered,
             reintegration.ReintegrationCompleted,
         ),
@@ -65,7 +67,7 @@ TEMPLATES: Mapping[AgencyKind, Terms] = {
         person=_NAMES | {PersonField.PHONE},
     ),
     AgencyKind.UNHCR: Terms(
-        _all_of(travel.Departed), Scope.OWN_REFERRALS, person=_BORN | {PersonField.NATIONALITY}
+        REFERRALS | _all_of(travel.Departed), Scope.OWN_REFERRALS, person=_BORN | {PersonField.NATIONALITY}
     ),
     AgencyKind.DONOR: Terms(dict(offers.FIGURES), Scope.FIGURES, precision=Precision.MONTH),
 }  # fmt: skip

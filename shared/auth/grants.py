@@ -17,7 +17,8 @@ SERVICE_GRANTS: dict[tuple[str, str], frozenset[Permission]] = {
     ("monitoring", "screening"): _FOLLOWS,
     # What leaves for an agency says who the person is, where the agreement says so and the person agrees.
     ("partners", "screening"): _FOLLOWS | {Permission.TRANSFERS_MAKE},
-    ("partners", "travel"): _FOLLOWS,
+    # What embassies, exit authorities and receiving offices answer takes effect there.
+    ("partners", "travel"): _FOLLOWS | {Permission.PAPERS_RECORD, Permission.ARRIVALS_RECORD},
     ("partners", "reintegration"): _FOLLOWS,
     ("partners", "monitoring"): _FOLLOWS,
     ("gateway", "screening"): _FOLLOWS,

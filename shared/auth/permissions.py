@@ -122,8 +122,14 @@ class Permission(StrEnum):
     TRANSFERS_PREVIEW = "transfers:preview"
     #: Hear who people are who agree to a transfer, to hand it over.
     TRANSFERS_MAKE = "transfers:make"
-    #: Refer a case to an agency.
+    #: Refer a case to an agency, take that back, and read what became of it.
     REFERRALS_MAKE = "referrals:make"
+    #: Answer, as the agency, and ask what became of the answer.
+    ANSWERS_SEND = "answers:send"
+    #: Read what agencies have answered, without whom it is about.
+    ANSWERS_READ = "answers:read"
+    #: Decide whom an answer is about.
+    ANSWERS_DECIDE = "answers:decide"
 
     #: See oneself, and the programme's date.
     SELF_READ = "self:read"
@@ -250,6 +256,9 @@ GRANTED: Mapping[Permission, frozenset[Role]] = {
     # No person has need of it: see SERVICE_GRANTS.
     Permission.TRANSFERS_MAKE: _to(),
     Permission.REFERRALS_MAKE: _to(*_CARE, *_RETURNING, Role.MOVEMENTS),
+    Permission.ANSWERS_SEND: _to(Role.AGENCY),
+    Permission.ANSWERS_READ: _to(*_LIAISING, *_DECIDING, Role.MOVEMENTS),
+    Permission.ANSWERS_DECIDE: _to(*_DECIDING, Role.MOVEMENTS),
     Permission.SELF_READ: PEOPLE,
     Permission.SELF_CHANGE: PEOPLE,
     Permission.ACCOUNTS_MANAGE: _to(Role.ADMIN),

@@ -30,7 +30,10 @@ Ids = Mapping[str, set[UUID]]
 Together = Mapping[str, UUID | None]
 
 #: Positions come before all of these and log heads after: one order everywhere means no deadlocks.
-LOCK_ORDER = ("flights", "funds", "persons", "households", "cases", "agencies", "agreements", "subscriptions")
+LOCK_ORDER = (
+    *("flights", "funds", "persons", "households", "cases"),
+    *("agencies", "agreements", "subscriptions", "answers"),
+)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from opentelemetry.metrics import CallbackOptions, Meter, Observation
+from opentelemetry.metrics import CallbackOptions, Counter, Meter, Observation
 
 #: What a gauge's callback gives: values with their attributes.
 Measured = Iterable[tuple[float, Mapping[str, str]]]
@@ -33,6 +33,10 @@ class Metrics:
             "Time from taking a batch to its commit.",
             explicit_bucket_boundaries_advisory=_SECONDS,
         )
+
+    def count(self, name: str, unit: str, description: str) -> Counter:
+        """A counter of a service's own."""
+        return self._meter.create_counter(name, unit, description)
 
     def observe(self, name: str, measure: Callable[[], Measured], *, unit: str = "1", description: str = "") -> None:
         """A gauge. ``measure`` is called from the exporter's thread: it reads what is known and waits for nothing."""

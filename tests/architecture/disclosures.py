@@ -7,7 +7,7 @@ PERSONAL: Mapping[str, Sequence[str]] = {
     "screening": [
         *("GET /cases/{case_id}", "GET /cases/{case_id}/gates", "GET /cases/{case_id}/consent"),
         *("POST /identities", "GET /search", "GET /duplicates", "GET /erasures", "GET /subjects/{case_id}"),
-        "POST /identities/for-transfer",
+        *("POST /identities/for-transfer", "POST /identities/for-transfer/search"),
     ],
     "travel": [
         *("GET /cases/{case_id}", "GET /cases/{case_id}/gates", "GET /flights/{flight_id}/manifest"),
@@ -15,7 +15,10 @@ PERSONAL: Mapping[str, Sequence[str]] = {
     ],
     "reintegration": ["GET /cases/{case_id}", "GET /subjects/{case_id}"],
     "monitoring": ["GET /cases/{case_id}", "GET /visits", "GET /subjects/{case_id}"],
-    "partners": ["GET /agreements/{agreement_id}/preview/{case_id}", "GET /subjects/{case_id}"],
+    "partners": [
+        *("GET /agreements/{agreement_id}/preview/{case_id}", "GET /subjects/{case_id}"),
+        *("GET /referrals", "GET /cases/{case_id}/referrals", "GET /answers/{answer_id}/candidates"),
+    ],
     "gateway": [
         *("GET /api/cases", "GET /api/cases/{case}", "GET /api/stream", "GET /api/notices"),
         "GET /api/subjects/{case_id}",
@@ -46,6 +49,9 @@ NO_CASE: Mapping[str, Sequence[str]] = {
         *("GET /agreements", "GET /agreements/offers", "GET /agreements/{agreement_id}", "GET /subscriptions"),
         *("GET /subscriptions/{subscription_id}/deliveries", "GET /deliveries"),
         *("GET /agencies/{subscription_id}", "POST /agencies/{subscription_id}/{step}"),
+    ],
+    "what became of agencies' answers, without whom they are about": [
+        *("GET /answers", "GET /answers/{own_id}", "POST /answers"),
     ],
     "what an agency's developer reads": [
         *("GET /asyncapi.json", "GET /schemas/{type}.json", "GET /events-guide", "GET /events-guide.css"),

@@ -70,7 +70,7 @@ OWN: Mapping[str, Routes] = {
         "gates:read": ["GET /cases/{case_id}/gates"],
         "consent:read": ["GET /cases/{case_id}/consent"],
         "identities:read": ["POST /identities"],
-        "transfers:make": ["POST /identities/for-transfer"],
+        "transfers:make": ["POST /identities/for-transfer", "POST /identities/for-transfer/search"],
         "cases:search": ["GET /search"],
     },
     "travel": {
@@ -156,6 +156,13 @@ OWN: Mapping[str, Routes] = {
             *("GET /subscriptions", "GET /subscriptions/{subscription_id}/deliveries", "GET /deliveries"),
         ],
         "events:receive": ["GET /feed"],
+        "referrals:make": [
+            *("POST /referrals", "POST /cases/{case_id}/referrals/{referral_id}/withdrawal"),
+            *("GET /referrals", "GET /cases/{case_id}/referrals"),
+        ],
+        "answers:send": ["POST /answers", "GET /answers/{own_id}"],
+        "answers:read": ["GET /answers"],
+        "answers:decide": ["GET /answers/{answer_id}/candidates", "POST /answers/{answer_id}/decision"],
         "transfers:preview": ["GET /agreements/{agreement_id}/preview/{case_id}"],
         None: [*("GET /asyncapi.json", "GET /schemas/{type}.json"), *("GET /events-guide", "GET /events-guide.css")],
     },

@@ -8,9 +8,10 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.partners.contracts import asyncapi, guide
+from services.partners.contracts import answers, asyncapi, guide
 from services.partners.contracts.deprecations import CALENDAR, whole_type
 from services.partners.contracts.schemas import schema_of, types
+from services.partners.domain.answer import AnswerType
 from shared.errors import NotFound
 from shared.web.access import open_to_all
 
@@ -30,9 +31,7 @@ async def show_asyncapi(request: Request) -> Response:
 @router.get("/schemas/{type}.json")
 async def show_schema(request: Request, type: str) -> Response:
     """What an agency may get in the data of a type."""
-    if type not in types():
-        raise NotFound("No event of this type is offered.")
-    schema = schema_of(type)
+    schema = _schema(type)
     body = orjson.dumps(schema | {"$id": f"{_base(request)}{schema['$id']}"})
     return _kept(request, body, "application/schema+json", **_going(type))
 
@@ -48,6 +47,14 @@ async def show_guide(request: Request) -> Response:
 async def show_style(request: Request) -> Response:
     """The page's style."""
     return _kept(request, guide.style(), "text/css; charset=utf-8")
+
+
+def _schema(type: str) -> dict[str, Any]:
+    if type in types():
+        return schema_of(type)
+    if type in list(AnswerType):
+        return answers.schema_of(AnswerType(type))
+    raise NotFound("No event of this type is offered, and no answer of this type is taken.")
 
 
 def _base(request: Request) -> str:

@@ -58,7 +58,7 @@ async def preview(request: Request, agreement_id: UUID, case_id: UUID, reading: 
     events = [event for log in await asyncio.gather(*logs) for event in log]
     flights = await FLIGHTS.find(reading.connection, "true")
     rehearsal = Rehearsal(agreement, pseudonyms_of(vault_of(reading.connection), agreement.agency.id), flights)
-    rehearsal.hear(events)
+    rehearsal.hear(events, case.referrals)
     return Preview(
         agreement_id=agreement_id,
         case_id=case_id,

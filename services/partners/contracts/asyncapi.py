@@ -5,8 +5,10 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
+from services.partners.contracts import answers
 from services.partners.contracts.deprecations import CALENDAR, Deprecation, whole_type
 from services.partners.contracts.schemas import Schema, example_of, meaning, schema_of, types
+from services.partners.domain.answer import AnswerType
 
 CLOUD_EVENT = "application/cloudevents+json"
 
@@ -101,6 +103,12 @@ def _channels() -> dict[str, Any]:
             "servers": [{"$ref": "#/servers/homeward"}],
             "messages": {"page": {"$ref": "#/components/messages/page"}},
         },
+        "answers": {
+            "address": "/answers",
+            "title": "What agencies answer",
+            "servers": [{"$ref": "#/servers/homeward"}],
+            "messages": {each.value: {"$ref": f"#/components/messages/{each.value}"} for each in AnswerType},
+        },
     }
 
 
@@ -120,6 +128,12 @@ def _operations() -> dict[str, Any]:
     return {
         "deliver": _sending("queue", "Put each event into the agency's queue."),
         "call": _sending("webhook", "Call the agency's receiver with each event.") | {"bindings": post},
+        "take": {
+            "action": "receive",
+            "channel": {"$ref": "#/channels/answers"},
+            "summary": "Take what an agency answers.",
+            "bindings": post,
+        },
         "answer": _sending("feed", "Answer with what comes after what the agency has.") | {"bindings": get},
     }
 
@@ -131,7 +145,7 @@ def _sending(channel: str, summary: str) -> dict[str, Any]:
 def _components(base: str, calendar: Sequence[Deprecation]) -> dict[str, Any]:
     messages = {type: _message(type, base, calendar) for type in types()}
     return {
-        "messages": messages | {"page": _page(base)},
+        "messages": messages | {each.value: _answer(each) for each in AnswerType} | {"page": _page(base)},
         "schemas": {type: _inner(schema_of(type, calendar)) for type in types()},
         "securitySchemes": {
             "agencyKey": {"type": "http", "scheme": "bearer", "description": "A key that the partner liaison makes."},
@@ -151,6 +165,17 @@ def _message(type: str, base: str, calendar: Sequence[Deprecation]) -> dict[str,
     }
     goes = whole_type(type, calendar)
     return found | ({"x-deprecated": goes.sentence} if goes else {})
+
+
+def _answer(type: AnswerType) -> dict[str, Any]:
+    return {
+        "name": type.value,
+        "title": type.value.split(".", 2)[-1],
+        "summary": answers.meaning(type),
+        "contentType": "application/json",
+        "payload": answers.envelope_of(type),
+        "examples": [{"name": "example", "payload": answers.example_of(type)}],
+    }
 
 
 def _envelope(type: str, base: str) -> Schema:

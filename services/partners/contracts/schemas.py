@@ -16,7 +16,7 @@ from services.partners.domain.fact import Fact
 from services.partners.domain.figures import BY_AGE, FIGURES, FIGURES_SOURCE, members
 from services.partners.domain.redaction import Pseudonyms, redact
 from services.partners.domain.suppression import SMALLEST, told
-from services.partners.domain.vocabulary import AgeGroup, Measure, PersonField, Scope
+from services.partners.domain.vocabulary import AgeGroup, Measure, Need, PersonField, Scope
 from services.partners.kept import SOURCE, TEST, TOMBSTONE, WITHHELD, Gone
 from shared.contracts import registry
 from shared.contracts.envelope import REGISTRY
@@ -70,6 +70,31 @@ OWN: Mapping[str, tuple[str, Schema]] = {
     ),
 }
 
+_ID: Schema = {"type": "string", "format": "uuid"}
+_DAY: Schema = {"type": "string", "format": "date"}
+#: What is told of a referral to the agency to whom it was made: what it means, and the members of its data.
+REFERRALS: Mapping[str, tuple[str, Schema]] = {
+    offers.REFERRAL_MADE: (
+        "You are asked to do this for the person. Answer with org.homeward.agency.referral-accepted.v1 or "
+        "referral-rejected.v1.",
+        {
+            "referral_id": _ID,
+            "services": {"type": "array", "items": {"type": "string", "enum": [each.value for each in Need]}},
+            "requested_on": _DAY,
+        },
+    ),
+    offers.REFERRAL_WITHDRAWN: (
+        "The referral was taken back: you are not asked any more.",
+        {"referral_id": _ID, "withdrawn_on": _DAY},
+    ),
+}
+_REFERRED: Mapping[str, Any] = {
+    "referral_id": "0199a1b2-0000-8000-8000-0000000000a1",
+    "services": ["medical_care"],
+    "requested_on": "2026-03-02",
+    "withdrawn_on": "2026-03-02",
+}
+
 _TEXT: Schema = {"type": ["string", "null"]}
 _PERSON: Mapping[PersonField, Schema] = {
     PersonField.GIVEN_NAME: _TEXT,
@@ -99,7 +124,9 @@ def types() -> list[str]:
 
 def meaning(type: str) -> str:
     """What happened, as a sentence."""
-    return OWN[type][0] if type in OWN else " ".join((REGISTRY[type].__doc__ or "").split()).replace("``", "")
+    if own := OWN.get(type) or REFERRALS.get(type):
+        return own[0]
+    return " ".join((REGISTRY[type].__doc__ or "").split()).replace("``", "")
 
 
 def schema_of(type: str, calendar: Sequence[Deprecation] = CALENDAR) -> Schema:
@@ -118,14 +145,15 @@ def schema_of(type: str, calendar: Sequence[Deprecation] = CALENDAR) -> Schema:
 
 def example_of(type: str, base: str) -> dict[str, Any]:
     """The type's golden example as an agency with the widest agreement gets it."""
-    event = _own_example(type) if type in OWN else _golden(type)
+    event = _own_example(type) if type in OWN or type in REFERRALS else _golden(type)
     return {"specversion": "1.0", **event, "sequence": "1", "datacontenttype": "application/json"} | {
         "dataschema": f"{base}/schemas/{type}.json"
     }
 
 
 def _offered(type: str) -> Schema:
-    full = registry.plain(REGISTRY[type].model_json_schema())["properties"]
+    own = REFERRALS.get(type)
+    full = own[1] if own else registry.plain(REGISTRY[type].model_json_schema())["properties"]
     members = {name: full[name] for name in full if name in offers.OFFERED[type]}
     if type in offers.CASES:
         person = {field.value: _PERSON[field] for field in PersonField}
@@ -152,16 +180,23 @@ def _golden(type: str) -> dict[str, Any]:
     assert event is not None, type
     told = dict(event.data)
     if type in offers.CASES:
-        told["person"] = {field.value: value for field, value in _SOMEBODY.items()}
+        told["person"] = _somebody()
     head = {"id": str(event.id), "source": event.source, "type": type, "subject": str(event.subject)}
     return head | {"time": event.time, "data": told}
+
+
+def _somebody() -> dict[str, Any]:
+    return {field.value: value for field, value in _SOMEBODY.items()}
 
 
 def _own_example(type: str) -> dict[str, Any]:
     id, subject = "0199a1b2-0000-7000-9000-0000000000e1", "0199a1b2-0000-8000-8000-0000000000f1"
     source = FIGURES_SOURCE if type == FIGURES else SOURCE
+    data = dict(_OWN_DATA.get(type, {}))
+    if type in REFERRALS:
+        data = {name: _REFERRED[name] for name in REFERRALS[type][1]} | {"person": _somebody()}
     head = {"id": id, "source": source, "type": type, "subject": subject}
-    return head | {"time": "2026-03-02T00:00:00Z", "data": _OWN_DATA.get(type, {})}
+    return head | {"time": "2026-03-02T00:00:00Z", "data": data}
 
 
 _FEW, _MANY = ({AgeGroup.ADULT: 81, AgeGroup.CHILD: 13, AgeGroup.INFANT: each} for each in (2, 6))

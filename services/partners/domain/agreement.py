@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from services.partners.domain.fact import About, Fact
+from services.partners.domain.fact import About, Country, Fact
 from services.partners.domain.figures import FIGURES, FRAME
 from services.partners.domain.rules import (
     AgreementEnded,
@@ -124,9 +124,13 @@ class Agreement:
             return Verdict.NOT_IN_FORCE
         if fact.type not in self.terms.events:
             return Verdict.TYPE_NOT_AGREED
+        return self.stands(about)
+
+    def stands(self, about: About) -> Verdict:
+        """Whether the agency has to do with it at all as long as the agreement is in force, or why not."""
         if about.gone:
             return Verdict.GONE
-        if outside := self._outside(fact, about):
+        if outside := self._outside(about):
             return outside
         return Verdict.SENT if about.consents_to(self.agency.kind) else Verdict.NO_CONSENT
 
@@ -141,7 +145,7 @@ class Agreement:
         if lacking := FRAME - terms.events.get(FIGURES, FRAME):
             raise FiguresOfNothing(members=sorted(lacking))
 
-    def _outside(self, fact: Fact, about: About) -> Verdict | None:
+    def _outside(self, about: About) -> Verdict | None:
         own = self.agency.country
         countries = self.terms.countries or ({own} if self.terms.scope is Scope.OWN_NATIONALS else frozenset())
         match self.terms.scope:
@@ -151,6 +155,6 @@ class Agreement:
                 return Verdict.NOT_OWN_FLIGHT
             case Scope.OWN_REFERRALS if self.agency.id not in about.referred_to:
                 return Verdict.NOT_REFERRED
-            case Scope.FIGURES if fact.type != FIGURES:
+            case Scope.FIGURES if not isinstance(about, Country):
                 return Verdict.TYPE_NOT_AGREED
         return Verdict.OTHER_COUNTRY if countries and about.country_of_origin not in countries else None

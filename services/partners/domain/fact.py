@@ -6,7 +6,9 @@ from datetime import date, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from services.partners.domain.vocabulary import AgeGroup, Measure
+from services.partners.domain.referral import Action, Referral
+from services.partners.domain.rules import AlreadyReferred, CaseEnded, NoConsentToReferral, NoSuchReferral
+from services.partners.domain.vocabulary import AgeGroup, Measure, Withdrawal
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ class Case(Numbered):
     age_group: AgeGroup | None = None
     #: The month, by its first day, in which the person first reached what is counted.
     reached: dict[Measure, date] = field(default_factory=dict)
+    #: Oldest first.
+    referrals: list[Referral] = field(default_factory=list)
     merged_into: UUID | None = None
     erased_on: date | None = None
 
@@ -129,3 +133,37 @@ class Case(Numbered):
     def consents_to(self, recipient: str) -> bool:
         """Whether the person agrees that this category of recipients hears of the case."""
         return self.declared and recipient in self.recipients
+
+    def refer(self, referral: Referral) -> None:
+        """Have the agency hear of the case from now on, because the person is referred to it."""
+        if self.gone:
+            raise CaseEnded
+        if not self.consents_to(referral.recipient):
+            raise NoConsentToReferral(recipient=referral.recipient)
+        for other in self.referrals:
+            same = other.services & referral.services
+            if other.open and other.agency_id == referral.agency_id and same:
+                raise AlreadyReferred(services=sorted(same), referral_id=other.id)
+        self.referrals.append(referral)
+        self.referred_to.add(referral.agency_id)
+
+    def referral(self, id: UUID) -> Referral:
+        """Raises NoSuchReferral."""
+        for each in self.referrals:
+            if each.id == id:
+                return each
+        raise NoSuchReferral
+
+    def leave(self, agency_id: UUID) -> bool:
+        """Have the agency hear no more unless another referral to it is open; whether it doesn't."""
+        if any(each.open and each.agency_id == agency_id for each in self.referrals):
+            return False
+        self.referred_to.discard(agency_id)
+        return True
+
+    def end_referrals(self, at: datetime, recipient: str | None = None) -> None:
+        """The person's consent or the case has ended: nobody waits for an answer. ``recipient``: of this kind alone."""
+        for each in self.referrals:
+            if each.open and recipient in (None, each.recipient):
+                each.settle(Action.WITHDRAW, at, Withdrawal.CONSENT_OR_CASE_ENDED)
+                self.leave(each.agency_id)

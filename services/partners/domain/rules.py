@@ -1,5 +1,6 @@
 """The rules about agencies: one class each, its docstring the operator's message."""
 
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -67,3 +68,76 @@ class NothingOwed(RuleBroken):
 
 class CarrierWithoutCode(RuleBroken):
     """Of an airline the two characters are needed with which its flights' numbers begin."""
+
+
+class CaseEnded(RuleBroken):
+    """This case was a duplicate or its person was erased: nothing more is done with it."""
+
+
+class NoConsentToReferral(RuleBroken):
+    """The person has not consented to a transfer to an agency of this kind: ask for consent at the office first."""
+
+
+class NoAgreementOnReferrals(RuleBroken):
+    """No agreement lets this agency hear of this referral: ask the partner liaison; the reasons are listed here."""
+
+
+class AlreadyReferred(RuleBroken):
+    """This agency was asked for these services already: wait for its answer, or withdraw that referral first."""
+
+
+class ReferralState(RuleBroken):
+    """This can't be done with the referral as it stands."""
+
+    def __init__(self, state: str, action: str, allowed: Iterable[str]) -> None:
+        possible = sorted(allowed)
+        then = f"possible now: {', '.join(possible)}." if possible else "nothing more can be done with it."
+        super().__init__(f"The referral is {state}: {action} is not possible; {then}", state=state, allowed=possible)
+
+
+class NoSuchReferral(RuleBroken):
+    """The case has no such referral to this agency: check the referral's id."""
+
+
+class ReferralNotNamed(RuleBroken):
+    """The case has several referrals to you that wait for an answer: name one by referral_id."""
+
+
+class NotForThisKind(RuleBroken):
+    """An agency of your kind can't say this: those that can are listed here."""
+
+
+class NoAgreementForThis(RuleBroken):
+    """No agreement with you that is in force covers this case: ask the programme's partner liaison."""
+
+
+class ConsentGone(RuleBroken):
+    """The person does not consent to a transfer to you any more: destroy what you hold of this subject."""
+
+
+class OtherFlight(RuleBroken):
+    """The person is not on this flight: check the flight and the person."""
+
+
+class AnswerIdReused(RuleBroken):
+    """You have sent another answer under this id: give each answer an id of its own."""
+
+
+class TooManyAlike(RuleBroken):
+    """Too many people are called like this: name the person by the subject under which you were told of the case."""
+
+
+class AnswerSettled(RuleBroken):
+    """Nobody need decide on this answer: it was applied or refused already."""
+
+
+class NotACandidate(RuleBroken):
+    """This answer can't be about this case: choose one of those listed here, or reject it."""
+
+
+class RejectedByPerson(RuleBroken):
+    """The programme found that this answer is about none of its cases that you were told of."""
+
+
+class CandidateErased(RuleBroken):
+    """The answer could have been about somebody who was erased since: if it is not, send it again under a new id."""

@@ -101,6 +101,51 @@ class Measure(StrEnum):
     CLOSED = "closed"
 
 
+class Need(StrEnum):
+    """What an agency may be asked to do for somebody: an agreed list, and nothing beside it."""
+
+    EXIT_VISA = "exit_visa"
+    MEDICAL_CARE = "medical_care"
+    PSYCHOSOCIAL_SUPPORT = "psychosocial_support"
+    LEGAL_ASSISTANCE = "legal_assistance"
+    INTERNATIONAL_PROTECTION = "international_protection"
+    FAMILY_TRACING = "family_tracing"
+    SHELTER = "shelter"
+    EDUCATION = "education"
+    VOCATIONAL_TRAINING = "vocational_training"
+    BUSINESS_SUPPORT = "business_support"
+    JOB_PLACEMENT = "job_placement"
+
+
+class Rejection(StrEnum):
+    """Why an agency doesn't take somebody on."""
+
+    NO_CAPACITY = "no_capacity"
+    NOT_ELIGIBLE = "not_eligible"
+    OUTSIDE_OUR_AREA = "outside_our_area"
+    NOT_REACHED = "not_reached"
+    PERSON_DECLINED = "person_declined"
+    KNOWN_ALREADY = "known_already"
+
+
+class Withdrawal(StrEnum):
+    """Why a referral is taken back."""
+
+    NO_LONGER_NEEDED = "no_longer_needed"
+    MADE_IN_ERROR = "made_in_error"
+    NOT_ANSWERED = "not_answered"
+    #: The person no longer consents, was erased, or goes on under another case.
+    CONSENT_OR_CASE_ENDED = "consent_or_case_ended"
+
+
+class PaperKind(StrEnum):
+    """Which paper somebody travels on."""
+
+    LAISSEZ_PASSER = "laissez_passer"
+    EMERGENCY_CERTIFICATE = "emergency_certificate"
+    PASSPORT = "passport"
+
+
 class Verdict(StrEnum):
     """Whether a fact goes to an agency, or why it doesn't."""
 

@@ -1,6 +1,6 @@
 """What is known of cases, for those who may know it."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,9 +12,9 @@ from services.screening.api.models import IdentityBody
 from services.screening.domain.case import Case
 from services.screening.domain.consents import USE, Recipient
 from services.screening.domain.gates import GATES
-from services.screening.domain.identity import search_key
+from services.screening.domain.identity import Identity, search_key
 from services.screening.domain.names import words
-from services.screening.domain.vocabulary import Action, Escort, Gate, Likeness, Status
+from services.screening.domain.vocabulary import Action, Escort, Gate, Likeness, Sex, Status
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.errors import NotFound
@@ -59,6 +59,41 @@ class AskForTransfer(Body):
 
     case_ids: Annotated[list[UUID], Field(max_length=1000)]
     recipient: Recipient
+
+
+#: As many people have one name in a programme of a hundred thousand.
+_MEANT = 500
+
+
+class SearchForTransfer(Body):
+    """Who is meant: by the name, or by the number of a paper with nationality and date of birth."""
+
+    recipient: Recipient
+    given_name: Annotated[str, Field(max_length=500)] = ""
+    family_name: Annotated[str, Field(max_length=500)] = ""
+    document_number: Annotated[str, Field(max_length=500)] = ""
+    nationality: Annotated[str, Field(max_length=3)] = ""
+    date_of_birth: date | None = None
+
+    def words(self) -> list[str]:
+        """Under what the name is found."""
+        return [search_key(sound) for sound in words(f"{self.given_name} {self.family_name}")]
+
+    def paper(self) -> str | None:
+        """Under what somebody with this paper is found."""
+        if not self.document_number or self.date_of_birth is None:
+            return None
+        somebody = Identity("", "", self.date_of_birth, Sex.OTHER, self.nationality, None, [self.document_number])
+        keys = somebody.likeness_keys()
+        return next((key for key, likeness in keys.items() if likeness is Likeness.DOCUMENT_AND_BIRTH), None)
+
+
+class FoundForTransfer(BaseModel):
+    """Who may be meant; ``more``: these are not all. ``others``: who may be meant too, and agrees to no transfer."""
+
+    identities: dict[UUID, IdentityBody]
+    others: list[UUID]
+    more: bool
 
 
 class AskIdentities(Body):
@@ -219,6 +254,25 @@ async def show_for_transfer(body: AskForTransfer, reading: Transferring) -> dict
     agreeing = [case for case in cases if case.erased_on is None and body.recipient in case.recipients]
     reading.disclose_each((case.id, case.office) for case in agreeing)
     return {"identities": {case.id: IdentityBody(**vars(case.identity)) for case in agreeing}}
+
+
+@router.post("/identities/for-transfer/search")
+async def search_for_transfer(body: SearchForTransfer, reading: Transferring) -> FoundForTransfer:
+    """Who may be meant, of those alone who agree that data go to the recipient: somebody of this name in any spelling,
+    or with this paper.
+    """
+    found = await repository.search(reading.connection, body.words(), _MEANT + 1) if body.given_name else ()
+    ids = {case_id for case_id, _ in found}
+    if paper := body.paper():
+        ids |= {case_id for _, case_id in await repository.known_by(reading.connection, [paper])}
+    cases = await repository.cases_of(reading.connection, sorted(ids)) if ids else []
+    agreeing = [case for case in cases if case.erased_on is None and body.recipient in case.recipients]
+    reading.disclose_each((case.id, case.office) for case in cases)
+    return FoundForTransfer(
+        identities={case.id: IdentityBody(**vars(case.identity)) for case in agreeing},
+        others=sorted(ids - {case.id for case in agreeing}),
+        more=len(ids) > _MEANT,
+    )
 
 
 @router.get("/search")

@@ -49,6 +49,8 @@ class DocumentIssue(Body):
     """The document; without a day of expiry the authority's window counts."""
 
     number: str = Field(min_length=3, max_length=40)
+    #: Checked against what was asked for.
+    kind: PaperKind | None = None
     expires_on: date | None = None
     issued_on: date | None = None
 
@@ -71,6 +73,8 @@ class ArrivalAt(Body):
     """Where the receiving side met the person."""
 
     place: str = Field(min_length=2, max_length=200)
+    #: Today when it isn't said.
+    arrived_on: date | None = None
 
 
 class MissingNote(Body):
@@ -116,8 +120,8 @@ async def request_document(case_id: UUID, body: DocumentRequest, command: WithPa
 @router.post("/cases/{case_id}/document/issue")
 async def issue_document(case_id: UUID, body: DocumentIssue, command: WithPapers) -> Answer:
     """Record the travel document."""
-    days = {"issued_on": body.issued_on, "expires_on": body.expires_on}
-    return await command.run(lambda uow: usecases.issue_paper(uow, case_id, Gate.DOCUMENT, body.number, **days))
+    said: Answer = {"kind": body.kind, "issued_on": body.issued_on, "expires_on": body.expires_on}
+    return await command.run(lambda uow: usecases.issue_paper(uow, case_id, Gate.DOCUMENT, body.number, **said))
 
 
 @router.post("/cases/{case_id}/document/refuse")
@@ -139,7 +143,7 @@ async def request_exit_visa(case_id: UUID, body: ExitVisaRequest, command: WithP
 @router.post("/cases/{case_id}/exit-visa/issue")
 async def issue_exit_visa(case_id: UUID, body: ExitVisaIssue, command: WithPapers) -> Answer:
     """Record the exit visa."""
-    days = {"issued_on": body.issued_on, "expires_on": body.expires_on}
+    days: Answer = {"issued_on": body.issued_on, "expires_on": body.expires_on}
     return await command.run(lambda uow: usecases.issue_paper(uow, case_id, Gate.EXIT_VISA, body.reference, **days))
 
 
@@ -158,7 +162,7 @@ async def withdraw(case_id: UUID, body: WithReason, command: AtTheDesk) -> Answe
 @router.post("/cases/{case_id}/arrival")
 async def confirm_arrival(case_id: UUID, body: ArrivalAt, command: AtReception) -> Answer:
     """The receiving side has met the person."""
-    return await command.run(lambda uow: usecases.confirm_arrival(uow, case_id, body.place))
+    return await command.run(lambda uow: usecases.confirm_arrival(uow, case_id, body.place, body.arrived_on))
 
 
 @router.post("/cases/{case_id}/missing")

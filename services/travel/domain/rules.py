@@ -36,6 +36,14 @@ class ExpiresTooLate(RuleBroken):
     """No paper is valid for more than twenty years: check the day of expiry."""
 
 
+class OtherKindOfPaper(RuleBroken):
+    """Another kind of paper was asked for: check the paper, or ask for this kind first."""
+
+
+class ArrivalDay(RuleBroken):
+    """A person arrives on the day of departure or later, and not on a day to come: check the day of arrival."""
+
+
 class FlightFirst(RuleBroken):
     """This authority issues a travel document only once the flight is known: give a seat first."""
 

@@ -7,7 +7,13 @@ from uuid import UUID
 from services.travel.clients import ConsentNow
 from services.travel.domain.case import SEATED, Action, Status
 from services.travel.domain.paper import require_issued
-from services.travel.domain.rules import AlreadyWithdrawn, FlightFirst, NoConsentToTransfer
+from services.travel.domain.rules import (
+    AlreadyWithdrawn,
+    ArrivalDay,
+    FlightFirst,
+    NoConsentToTransfer,
+    OtherKindOfPaper,
+)
 from services.travel.domain.vocabulary import Gate, PaperKind, RecordedIn
 from services.travel.repository import Unit
 from shared.errors import Invalid, Unavailable
@@ -33,11 +39,20 @@ async def request_paper(
 
 
 async def issue_paper(
-    uow: Unit, case_id: UUID, gate: Gate, number: str, *, issued_on: date | None, expires_on: date | None
+    uow: Unit,
+    case_id: UUID,
+    gate: Gate,
+    number: str,
+    *,
+    issued_on: date | None,
+    expires_on: date | None,
+    kind: PaperKind | None = None,
 ) -> Answer:
     """Record the paper; a day of expiry that it doesn't bear is counted by the programme's window."""
     case = await uow.load_case(case_id)
     now, paper = uow.clock.now(), case.paper(gate, "issue")
+    if kind not in (None, paper.kind):
+        raise OtherKindOfPaper(requested=paper.kind)
     after_booking = gate is Gate.DOCUMENT and paper.authority in uow.programme.travel.documents_after_booking
     if after_booking and case.status not in SEATED:
         raise FlightFirst()
@@ -76,10 +91,15 @@ async def withdraw(uow: Unit, case_id: UUID, reason: str) -> Answer:
     return {"case_id": case_id, "status": case.status, "effective": case.status is Status.WITHDRAWN}
 
 
-async def confirm_arrival(uow: Unit, case_id: UUID, place: str) -> Answer:
+async def confirm_arrival(uow: Unit, case_id: UUID, place: str, arrived_on: date | None = None) -> Answer:
     """The receiving side has met the person."""
-    case = await uow.load_case(case_id)
-    uow.record(*case.confirm_arrival(uow.clock.today()))
+    case, today = await uow.load_case(case_id), uow.clock.today()
+    arrived = case.confirm_arrival(arrived_on or today)
+    left = uow.flights.get(case.flight_id).departed_at if case.flight_id else None
+    # Where people land it may be tomorrow already.
+    if arrived_on and (arrived_on > today + timedelta(days=1) or (left and arrived_on < left.date())):
+        raise ArrivalDay()
+    uow.record(*arrived)
     uow.keep_decision("arrival", place, case_id=case_id, flight_id=case.flight_id)
     return {"case_id": case_id, "status": case.status}
 

@@ -33,7 +33,7 @@ from shared.protection.vault import vault_of
 from shared.scheduler import Scheduled
 
 
-def scheduled(heard: Callable[[], bool]) -> list[Scheduled]:
+def figures_due(heard: Callable[[], bool]) -> list[Scheduled]:
     """``heard``: whether everything that the services have told is here; no figures are made before."""
 
     async def due(connection: AsyncConnection, now: datetime, _: int) -> list[UUID]:

@@ -1,0 +1,33 @@
+"""Answers about nobody whom we know are destroyed after a while."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.partners.domain.answer import KEPT
+from services.partners.repository import Unit
+from shared.persistence.database import rows
+from shared.scheduler import Scheduled
+
+
+async def due(connection: AsyncConnection, now: datetime, limit: int) -> list[UUID]:
+    """Refused answers about no case that we know, in which something is left."""
+    found = await rows(
+        connection,
+        """SELECT id FROM answer WHERE state_name = 'refused' AND case_id IS NULL AND sealed IS NOT NULL
+           AND received_at < :before ORDER BY received_at LIMIT :limit""",
+        before=now - KEPT,
+        limit=limit,
+    )
+    return [row.id for row in found]
+
+
+async def empty(uow: Unit, id: UUID) -> None:
+    """Destroy what is in it: it is nobody's that we know, and nobody could ask for its erasure."""
+    await uow.load(answers=[id])
+    if answer := uow.answers.find(id):
+        answer.empty()
+
+
+FORGETTING = (Scheduled("answers-due", due=due, run=empty),)
