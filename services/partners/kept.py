@@ -68,9 +68,11 @@ async def withhold(connection: AsyncConnection, case: UUID, subscriptions: Itera
     """Empty what was kept of a case for these; ``forget``: so that nothing leads back to the case either."""
     await run(
         connection,
-        """UPDATE delivery SET type = :withheld, source = :source, data = '{}',
+        """UPDATE delivery SET source = :source,
+               type = CASE type WHEN :tombstone THEN type ELSE :withheld END,
+               data = CASE type WHEN :tombstone THEN data ELSE '{}' END,
                case_id = CASE WHEN :forget THEN NULL ELSE case_id END
-           WHERE case_id = :case AND subscription_id = ANY(:subscriptions) AND type <> :tombstone""",
+           WHERE case_id = :case AND subscription_id = ANY(:subscriptions) AND (:forget OR type <> :tombstone)""",
         withheld=WITHHELD,
         source=SOURCE,
         tombstone=TOMBSTONE,

@@ -45,7 +45,7 @@ async def by_subject(connection: AsyncConnection, agency_id: UUID, subject: UUID
         agency=agency_id,
     )
     cases = await CASES.find(connection, "id = ANY(:ids)", ids=[row.case_id for row in found])
-    if len(cases) != 1:
+    if len(cases) != 1 or cases[0].erased_on is not None:
         raise UnknownSubject
     return cases[0]
 

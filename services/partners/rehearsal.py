@@ -23,6 +23,8 @@ from shared.contracts.envelope import Event
 from shared.messaging.handlers import NotYet, receive
 
 A = TypeVar("A", Case, Flight)
+#: When something happened, and what is to be done then.
+Step = tuple[datetime, Callable[[], None]]
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,9 @@ class Rehearsal:
 
     def hear(self, events: Sequence[Event], referrals: Iterable[Referral] = ()) -> None:
         """All that happened to one case, in the order of its times, and its referrals."""
-        steps = [step for each in referrals for step in self._referred(each)]
         ordered = sorted(events, key=lambda each: (each.time, each.sequence))
-        steps += [(each.time, partial(self._handle, each)) for each in ordered]
+        steps: list[Step] = [(each.time, partial(self._handle, each)) for each in ordered]
+        steps += [step for each in referrals for step in self._referred(each)]
         for _, step in sorted(steps, key=lambda each: each[0]):
             step()
 
@@ -90,7 +92,7 @@ class Rehearsal:
             with suppress(NotYet):
                 handler.function(receive(event), self)
 
-    def _referred(self, referral: Referral) -> Iterator[tuple[datetime, Callable[[], None]]]:
+    def _referred(self, referral: Referral) -> Iterator[Step]:
         """What became of a referral to the agency."""
         if referral.agency_id != self._agreement.agency_id:
             return

@@ -171,18 +171,21 @@ def _fault(error: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _repeats(message: str, given: object) -> bool:
-    match given:
-        case str():
+    # Not by recursion: what is given may be as deep as JSON allows.
+    waiting = [given]
+    while waiting:
+        match waiting.pop():
             # One letter is in any message.
-            return len(given) > 1 and given in message
-        case Mapping():
-            return any(_repeats(message, inner) for inner in given.values())
-        case list() | tuple():
-            return any(_repeats(message, inner) for inner in given)
-        case int() | float() if not isinstance(given, bool):
-            return len(str(given)) > 3 and str(given) in message
-        case _:
-            return False
+            case str(text) if len(text) > 1 and text in message:
+                return True
+            case Mapping() as inner:
+                waiting += inner.values()
+            case list() | tuple() as inner:
+                waiting += inner
+            case int() | float() as number if not isinstance(number, bool) and len(str(number)) > 3:
+                if str(number) in message:
+                    return True
+    return False
 
 
 def _plain(value: Any) -> Any:

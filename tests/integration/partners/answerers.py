@@ -10,6 +10,7 @@ from uuid import UUID
 import httpx
 
 from services.embedded import EmbeddedSuite
+from shared.persistence.database import rows
 from tests.integration.screening.programme import DECLARATION
 from tests.support.liaison import Liaison
 from tests.support.suite import OMAR, REGISTRATION, Operator, at_rest, sign_in
@@ -39,9 +40,9 @@ class Agency:
         """Of whom it heard last."""
         return str((await self.events())[-1]["subject"])
 
-    async def answers(self, type: str, data: Mapping[str, Any], **more: Any) -> httpx.Response:
+    async def answers(self, type: str, said: Mapping[str, Any], **more: Any) -> httpx.Response:
         """An answer under an id of its own, unless it has one."""
-        body = {"id": f"own-{next(_NUMBERS)}", "type": f"{AGENCY}.{type}.v1", "data": data} | more
+        body = {"id": f"own-{next(_NUMBERS)}", "type": f"{AGENCY}.{type}.v1", "data": said, **more}
         return await self.client.post("/answers", json=body)
 
 
@@ -109,6 +110,12 @@ class World:
         await self.rests()
         return str(planned["flight_id"])
 
+    async def withdraws(self, case_id: str) -> None:
+        """The person no longer wants to return."""
+        said = {"place": "office", "reason": "stays"}
+        await self.does("caseworker", f"screening/cases/{case_id}/consent/withdrawal", said)
+        await self.rests()
+
     async def refers(self, case_id: str, agency: Agency, *services: str) -> str:
         """The case is referred; the referral's id."""
         body = {"case_id": case_id, "agency_id": agency.id, "services": list(services or ("medical_care",))}
@@ -139,8 +146,6 @@ class World:
 
     async def kept(self, receipt: str) -> Any:
         """The row in which an answer is kept."""
-        from shared.persistence.database import rows
-
         async with self.suite.apps["partners"].state.service.database.transaction() as connection:
             [row] = await rows(connection, "SELECT * FROM answer WHERE id = :id", id=UUID(receipt))
         return row

@@ -4,11 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import httpx
 import pytest
 import pytest_asyncio
 
 from services.embedded import EmbeddedSuite
+from shared.audit.search import Sought, search
+from shared.ids import new_id
 from tests.integration.partners.answerers import AGENCY, Agency, World, world, written
 from tests.support.suite import embedded
 
@@ -33,6 +37,12 @@ async def programme(suite: EmbeddedSuite) -> World:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def embassy(programme: World) -> Agency:
     return await programme.agency("embassy")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def known(programme: World, embassy: Agency) -> tuple[str, str]:
+    """A case about which nothing is said that takes effect."""
+    return await asked(programme, embassy)
 
 
 async def asked(programme: World, embassy: Agency) -> tuple[str, str]:
@@ -85,7 +95,9 @@ async def test_who_meets_a_person_confirms_the_arrival_by_the_day_and_the_flight
     flight = departed["data"]["flight_id"]
     met = await mission.answers("arrival-confirmed", arrival | {"flight_id": flight}, subject=departed["subject"])
     assert met.json()["state"] == "applied", met.text
-    assert (await programme.stage(case_id))["stage"] == "arrived"
+    shown = await programme.stage(case_id)
+    assert shown["stage"] == "reintegrating"
+    assert any(each["type"].endswith("arrival-confirmed.v1") for each in shown["timeline"])
 
 
 async def test_the_same_answer_again_gets_the_same_answer_and_another_under_its_id_none(
@@ -164,9 +176,7 @@ async def test_nothing_is_taken_after_the_agreement(programme: World) -> None:
 
 async def test_nothing_is_taken_of_who_does_not_consent_any_more(programme: World, embassy: Agency) -> None:
     case_id, subject = await asked(programme, embassy)
-    path = f"screening/cases/{case_id}/consents/withdrawal"
-    await programme.does("caseworker", path, {"recipients": ["embassy"], "reason": "is afraid"})
-    await programme.rests()
+    await programme.withdraws(case_id)
     answer = await embassy.answers("document-issued", DOCUMENT, subject=subject)
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/consent-gone")
 
@@ -175,13 +185,11 @@ async def test_while_travel_is_away_nothing_is_kept_and_the_answer_is_taken_afte
     programme: World, embassy: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case_id, subject = await asked(programme, embassy)
-    neighbours = programme.suite.apps["partners"].state.answering.neighbours
-    with monkeypatch.context() as cut:
-        client = programme.suite._client("travel")
-        client.base_url = "http://127.0.0.1:1"
-        client._transport = type(client)().__dict__["_transport"]
-        cut.setattr(neighbours, "_client", lambda _: client)
-        answer = await embassy.answers("document-issued", DOCUMENT, subject=subject, id="later")
+    service = programme.suite.apps["partners"].state.service
+    async with httpx.AsyncClient(base_url="http://127.0.0.1:1") as nobody:
+        with monkeypatch.context() as cut:
+            cut.setitem(service._clients, "travel", nobody)
+            answer = await embassy.answers("document-issued", DOCUMENT, subject=subject, id="later")
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/not-recorded-now")
     assert (await embassy.client.get("/answers/later")).status_code == 404
     again = await embassy.answers("document-issued", DOCUMENT, subject=subject, id="later")
@@ -191,9 +199,6 @@ async def test_while_travel_is_away_nothing_is_kept_and_the_answer_is_taken_afte
 
 
 async def test_the_audit_names_the_agency_with_the_case(programme: World, embassy: Agency) -> None:
-    from shared.audit.search import Sought, search
-    from uuid import UUID
-
     case_id, subject = await asked(programme, embassy)
     await embassy.answers("document-issued", DOCUMENT, subject=subject)
     async with programme.suite.apps["partners"].state.service.database.transaction() as connection:
@@ -226,10 +231,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("changes", "member"), WRONG)
 async def test_what_is_wrong_is_named_kept_and_shown(
-    programme: World, embassy: Agency, changes: dict[str, Any], member: str
+    programme: World, embassy: Agency, known: tuple[str, str], changes: dict[str, Any], member: str
 ) -> None:
-    case_id, subject = await asked(programme, embassy)
-    answer = await embassy.answers("document-issued", DOCUMENT, **({"subject": subject} | changes))
+    case_id, subject = known
+    body = {"id": new_id().hex, "type": f"{AGENCY}.document-issued.v1", "subject": subject, "data": DOCUMENT} | changes
+    answer = await embassy.client.post("/answers", json=body)
     problem = answer.json()
     assert (answer.status_code, answer.headers["Content-Type"]) == (422, "application/problem+json")
     assert member in [each["pointer"] for each in problem["errors"]]
