@@ -31,6 +31,8 @@ _NEUTRAL = {
     "partners": {
         *("GET /agencies", "GET /agreements/offers", "GET /feed", "POST /agencies/{agency_id}/keys/{key_id}/end"),
         *("GET /asyncapi.json", "GET /schemas/{type}.json", "GET /events-guide", "GET /events-guide.css"),
+        # What an agency has answered is told to itself; to others, that it came and what was wrong with it.
+        *("GET /answers", "POST /answers", "GET /answers/{own_id}"),
     },
 }
 _OF_CASES = (Permission.STATUS_READ, Permission.TRAVEL_READ, Permission.FILES_READ, Permission.VISITS_LIST)

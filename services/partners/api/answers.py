@@ -121,13 +121,13 @@ async def show_answer(own_id: OwnId, principal: Sender, taking: Taking) -> Answe
 async def list_answers(
     reading: Reader,
     state: State = State.WAITING,
-    before: Instant | None = None,
+    received_before: Instant | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 100,
 ) -> dict[str, list[AnswerView]]:
     """Answers in a state, the latest first: which wait for a person, and which were refused and why."""
     which = """state_name = :state AND (CAST(:before AS timestamptz) IS NULL OR received_at < :before)
                ORDER BY received_at DESC, id LIMIT :limit"""
-    found = await ANSWERS.find(reading.connection, which, state=state.value, before=before, limit=limit)
+    found = await ANSWERS.find(reading.connection, which, state=state.value, before=received_before, limit=limit)
     names = {row.id: row.name for row in await rows(reading.connection, "SELECT id, name FROM agency")}
     return {"answers": [_view(each, names[each.agency_id]) for each in found]}
 

@@ -68,10 +68,18 @@ def requests(suite: Suite, family: Family, *methods: str, q: str | None = None) 
                 continue
             for method in sorted(set(methods) & set(route.methods or ())):
                 made = schema["paths"].get(re.sub(r":path}", "}", path), {}).get(method.lower(), {})
-                query = _QUERY | ({"q": q} if q or _needs(made, "q") else {})
+                query = _QUERY | _states(made, schema) | ({"q": q} if q or _needs(made, "q") else {})
                 body = body_of(path, made, schema, family)
                 for filled in paths(path, family):
                     yield Request(service, method, path, filled, _set(query, family), body)
+
+
+def _states(operation: dict[str, Any], schema: dict[str, Any]) -> dict[str, str]:
+    """A state that the route knows, where these have names of their own."""
+    for each in operation.get("parameters", ()):
+        if each["name"] == "state" and "$ref" in each["schema"]:
+            return {"state": schema["components"]["schemas"][each["schema"]["$ref"].rpartition("/")[2]]["enum"][0]}
+    return {}
 
 
 def _needs(operation: dict[str, Any], name: str) -> bool:
@@ -94,7 +102,8 @@ def paths(path: str, family: Family) -> Iterator[str]:
         "hold_id": family.hold_id,
         "flight_id": family.flight_id or str(new_id()),
         "fund_id": family.fund_id or str(new_id()),
-        **dict.fromkeys(("agency_id", "agreement_id", "subscription_id", "key_id"), _OF_NOBODY),
+        **dict.fromkeys(("agency_id", "agreement_id", "subscription_id", "key_id", "referral_id"), _OF_NOBODY),
+        **dict.fromkeys(("answer_id", "own_id"), _OF_NOBODY),
         "type": "org.homeward.travel.departed.v1",
         "source": "travel",
         "sequence": "1",

@@ -57,6 +57,15 @@ def poll(stage: Served, language: str, folder: Path, *, key: str | None = None) 
     )
 
 
+def answer(stage: Served, id: str, data: dict[str, Any]) -> "subprocess.CompletedProcess[str]":
+    told: Told = stage.prepared
+    environment = {"HOMEWARD_URL": stage.url("partners"), "HOMEWARD_KEY": told.key}
+    command = ["bash", str(RECEIVERS / "answer.sh"), id, "document-issued", told.subject, json.dumps(data)]
+    return subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
 def had(folder: Path) -> dict[str, Any]:
     return {path.stem: json.loads(path.read_text()) for path in folder.glob("*/*.json")}
 
@@ -76,6 +85,16 @@ def test_a_feed_s_receiver_goes_on_from_where_it_was(stage: Served, language: st
 def test_a_feed_s_receiver_does_not_take_a_refusal_for_events(stage: Served, language: str, tmp_path: Path) -> None:
     assert poll(stage, language, tmp_path, key="hwa_none").returncode
     assert not had(tmp_path) and not (tmp_path / "cursor").exists()
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("curl", "jq"))), reason="curl and jq are not installed")
+def test_an_answer_is_sent_as_often_as_one_likes_and_counts_once(stage: Served) -> None:
+    document = {"number": "LP-0012345", "kind": "laissez_passer", "issued_on": "2026-01-05"}
+    wrong = answer(stage, "wrong", document | {"kind": "pasport"})
+    assert (wrong.returncode, json.loads(wrong.stderr)["errors"][0]["pointer"]) == (1, "#/data/kind")
+    for _ in range(2):
+        sent = answer(stage, "issued", document)
+        assert (sent.returncode, sent.stdout.strip()) == (0, "applied"), sent.stderr
 
 
 def test_a_feed_s_receiver_destroys_what_a_tombstone_names(stage: Served, tmp_path: Path) -> None:

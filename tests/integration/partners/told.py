@@ -18,6 +18,8 @@ class Told:
     embassy: httpx.AsyncClient
     subscription: str
     case_id: str
+    #: Under what the embassy knows the case.
+    subject: str
     officer: Operator
 
     @property
@@ -51,4 +53,5 @@ async def tell(suite: EmbeddedSuite) -> Told:
     asked = await movements.post(f"/api/travel/cases/{case_id}/document/request", request)
     assert asked.is_success, asked.text
     await at_rest(admin)
-    return Told(embassy, subscription, case_id, officer)
+    feed = (await embassy.get("/feed", params={"subscription": subscription})).json()
+    return Told(embassy, subscription, case_id, feed["events"][-1]["subject"], officer)

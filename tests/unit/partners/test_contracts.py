@@ -1,16 +1,20 @@
 """What agencies' receivers read stays as it is, or goes on a day that they were told."""
 
 import copy
+import re
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+import orjson
 import pytest
 
 from services.partners import offers
-from services.partners.contracts import asyncapi, guide, published
+from services.partners.contracts import answers, asyncapi, guide, published
 from services.partners.contracts.deprecations import Deprecation
 from services.partners.contracts.schemas import example_of, schema_of, types
+from services.partners.domain.answer import AnswerType
 
 ISSUED = "org.homeward.travel.document-issued.v1"
 BASE = "https://partners.example"
@@ -88,3 +92,30 @@ def test_what_goes_is_marked_wherever_a_developer_looks() -> None:
     assert document["info"]["x-deprecations"][0]["removed_on"] == "2026-12-01"
     page = guide.page(BASE, [whole])
     assert whole.sentence in page and "document-issued.v2" in page
+
+
+@pytest.mark.parametrize("type", AnswerType)
+def test_an_example_of_an_answer_fits_its_schema_and_is_understood(type: AnswerType) -> None:
+    example = answers.example_of(type)
+    jsonschema_rs.validator_for(answers.envelope_of(type), validate_formats=True).validate(example)
+    jsonschema_rs.validator_for(answers.schema_of(type), validate_formats=True).validate(example["data"])
+    said = answers.read(orjson.dumps(example))
+    assert isinstance(said, answers.Said) and said.type is type
+    payload = asyncapi.document(BASE)["components"]["messages"][type]["payload"]
+    jsonschema_rs.validator_for(payload, validate_formats=True).validate(example)
+
+
+def test_the_answers_in_the_page_for_agencies_are_understood() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "partners.md").read_text()
+    said = [answers.read(each.encode()) for each in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
+    assert [each.type for each in said if isinstance(each, answers.Said)] == list(AnswerType)
+
+
+def test_the_same_content_is_the_same_answer_however_it_is_written() -> None:
+    example = answers.example_of(AnswerType.VISA_GRANTED)
+    turned = dict(reversed(example.items()))
+    one, other = (
+        answers.read(each) for each in (orjson.dumps(example), orjson.dumps(turned, option=orjson.OPT_INDENT_2))
+    )
+    assert isinstance(one, answers.Said) and isinstance(other, answers.Said)
+    assert one.canonical == other.canonical
