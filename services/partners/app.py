@@ -5,8 +5,10 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.partners import registry
+from services.partners.amqp.delivery import AmqpDelivery
 from services.partners.answering import answering
 from services.partners.api import (
+    acknowledgements,
     agencies,
     agreements,
     answers,
@@ -49,6 +51,7 @@ ROUTERS = (
     feed.router,
     webhooks.router,
     deliveries.router,
+    acknowledgements.router,
     contracts.router,
     referrals.router,
     answers.router,
@@ -96,5 +99,25 @@ def create_app(
         "homeward.partners.answers", "{answer}", "Answers of agencies, by type and by what became of them."
     )
     state.answering = answering(state.desk, Neighbours(service.client), counter)
+    _deliver_by_amqp(service, settings)
     service.consumer.after_commit(lambda events, _: state.arrivals.wake() if events else None)
     return service.app
+
+
+def _deliver_by_amqp(service: Service, settings: Settings) -> None:
+    """None of it without a broker that agencies use."""
+    state = service.app.state
+    state.amqp = None
+    if settings.by_amqp:
+        delivery = state.amqp = AmqpDelivery(
+            state.desk,
+            state.arrivals,
+            state.names,
+            base=settings.public_url.rstrip("/"),
+            broker_url=settings.agencies_amqp_url.get_secret_value(),
+            management_url=settings.agencies_management_url.get_secret_value(),
+            public_url=settings.agencies_amqp_public_url,
+            prefix=settings.agencies_amqp_prefix,
+        )
+        service.also_run(delivery.sender.run)
+        service.also_run(delivery.reconciler.run)

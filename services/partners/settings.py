@@ -1,5 +1,9 @@
 """The partners' service's settings."""
 
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+
 from shared.settings import ServiceSettings, settings_config
 
 
@@ -13,3 +17,29 @@ class Settings(ServiceSettings):
     #: Hosts of our own network that webhooks may call, also by plain HTTP, as JSON: ``["partner.intern", "10.1.2.3"]``.
     #: All others are reached by HTTPS at public addresses alone.
     webhook_private_hosts: frozenset[str] = frozenset()
+    #: The broker that agencies consume from, better none of our own: ``amqps://user:password@host`` of the user that
+    #: publishes. Without these three nobody can subscribe by AMQP.
+    agencies_amqp_url: SecretStr = SecretStr("")
+    #: Its management API, ``https://user:password@host``, of a user with the tag ``administrator``.
+    agencies_management_url: SecretStr = SecretStr("")
+    #: Where agencies reach it: ``amqps://host:5671``.
+    agencies_amqp_public_url: str = ""
+    #: What our virtual hosts, users and queues there begin with; another one for each installation that shares it.
+    agencies_amqp_prefix: str = Field(default="homeward", pattern=r"^[a-z0-9-]{1,40}$")
+
+    @model_validator(mode="after")
+    def _all_or_none(self) -> Self:
+        there = [bool(each) for each in self._of_amqp]
+        if any(there) and not all(there):
+            raise ValueError("agencies_amqp_url, agencies_management_url and agencies_amqp_public_url go together")
+        return self
+
+    @property
+    def by_amqp(self) -> bool:
+        """Whether agencies can be delivered to by AMQP."""
+        return all(self._of_amqp)
+
+    @property
+    def _of_amqp(self) -> tuple[str, str, str]:
+        urls = (self.agencies_amqp_url, self.agencies_management_url)
+        return (urls[0].get_secret_value(), urls[1].get_secret_value(), self.agencies_amqp_public_url)

@@ -155,7 +155,7 @@ OWN: Mapping[str, Routes] = {
         "subscriptions:read": [
             *("GET /subscriptions", "GET /subscriptions/{subscription_id}/deliveries", "GET /deliveries"),
         ],
-        "events:receive": ["GET /feed"],
+        "events:receive": ["GET /feed", "POST /subscriptions/{subscription_id}/acknowledgements"],
         "referrals:make": [
             *("POST /referrals", "POST /cases/{case_id}/referrals/{referral_id}/withdrawal"),
             *("GET /referrals", "GET /cases/{case_id}/referrals"),

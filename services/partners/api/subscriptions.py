@@ -6,7 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
+from services.partners.amqp.delivery import QueueAddress
 from services.partners.api.agencies import Country
+from services.partners.api.queues import add_queue, address_of, delivery_of, wake
 from services.partners.domain.agreement import Agreement
 from services.partners.domain.subscription import State, Subscription, Way
 from services.partners.keys import agency_of
@@ -65,9 +67,12 @@ class SubscriptionView(BaseModel):
 
 
 class SubscriptionMade(SubscriptionView):
-    """The new subscription; of a webhook, with what its signatures are checked with: it is not told again."""
+    """The new subscription; of a webhook, with what its signatures are checked with: it is not told again. By AMQP with
+    the queue, and with the password if it is the agency's first one: all its queues have the same.
+    """
 
     secret: str | None = None
+    amqp: QueueAddress | None = None
 
 
 @router.post("/subscriptions", status_code=201)
@@ -77,6 +82,8 @@ async def subscribe(body: SubscriptionNew, command: Subscriber) -> SubscriptionM
         raise WebhookWithoutUrl
     if body.url is not None:
         command.request.app.state.sender.caller.guard.check(body.url)
+    if body.way is Way.AMQP:
+        delivery_of(command.request)
 
     async def make(uow: Unit) -> dict[str, Any]:
         await uow.load(agreements=[body.agreement_id])
@@ -91,14 +98,20 @@ async def subscribe(body: SubscriptionNew, command: Subscriber) -> SubscriptionM
         if body.url is not None:
             subscription.state, subscription.secrets = State.UNCONFIRMED, first(body.url, body.signature)
             uow.insert("webhook", {"subscription_id": subscription.id})
+        generation: str | None = FIRST
+        if body.way is Way.AMQP:
+            generation = await add_queue(uow, subscription)
         uow.subscriptions.add(subscription)
         uow.agreed_anew = True
         uow.insert("subscription_head", {"subscription_id": subscription.id, "position": 0, "acknowledged": 0})
-        return _view(subscription, 0, 0).model_dump()
+        return _view(subscription, 0, 0).model_dump() | {"generation": generation}
 
-    made = SubscriptionMade.model_validate(await command.run(make))
-    if made.way is Way.WEBHOOK:
-        made.secret = await secret_of(made.subscription_id, command, FIRST)
+    answer = await command.run(make)
+    made = SubscriptionMade.model_validate(answer)
+    made.secret = await secret_of(made.subscription_id, command, answer.get("generation", FIRST))
+    if made.way is Way.AMQP:
+        made.amqp = address_of(command.request, made.agency_id, made.subscription_id)
+        wake(command.request)
     return made
 
 
@@ -144,11 +157,13 @@ async def send_test(subscription_id: UUID, command: Subscriber) -> dict[str, UUI
     return sent
 
 
-async def secret_of(id: UUID, command: Command[Unit], generation: str) -> str | None:
-    """What signatures are checked with, unless it is another by now: no stored answer holds it."""
+async def secret_of(id: UUID, command: Command[Unit], generation: str | None) -> str | None:
+    """What signatures are checked with, or the password, unless it is another by now: no stored answer holds it."""
     async with command.looking() as connection:
         [found] = await SUBSCRIPTIONS.find(connection, "id = :id", id=id)
-    return shown(found.secrets) if found.secrets["generation"] == generation else None
+    if found.secrets.get("generation") != generation or generation is None:
+        return None
+    return found.secrets["password"] if found.way is Way.AMQP else shown(found.secrets)
 
 
 async def _change(id: UUID, command: Command[Unit], change: Any) -> dict[str, State]:
@@ -158,7 +173,9 @@ async def _change(id: UUID, command: Command[Unit], change: Any) -> dict[str, St
         uow.agreed_anew = True
         return {"state": subscription.state}
 
-    return await command.run(work)
+    changed = await command.run(work)
+    wake(command.request)
+    return changed
 
 
 async def loaded(uow: Unit, id: UUID, principal: Principal) -> Subscription:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
 from services.partners.api.agencies import Liaison
+from services.partners.api.queues import change_password, wake
 from services.partners.api.subscriptions import Subscriber, loaded, own, secret_of
 from services.partners.domain.subscription import State, Subscription, Way
 from services.partners.repository import Unit
@@ -34,10 +35,12 @@ class Confirmed(BaseModel):
 
 
 class SecretMade(BaseModel):
-    """What signatures are checked with from now on. Until then the one before is signed with too."""
+    """What signatures are checked with from now on; until then the one before is signed with too. By AMQP the new
+    password; the one before opens nothing any more, and who is connected by it is cut off.
+    """
 
     secret: str | None
-    previous_valid_until: datetime
+    previous_valid_until: datetime | None
 
 
 class Again(Body):
@@ -76,18 +79,21 @@ async def ask_for_handshake(subscription_id: UUID, command: Subscriber, sender: 
 
 @router.post("/subscriptions/{subscription_id}/secret")
 async def rotate_secret(subscription_id: UUID, command: Subscriber, sender: Sending) -> SecretMade:
-    """Sign with a new secret, and for some days with the present one too."""
+    """Sign with a new secret, and for some days with the present one too; by AMQP, have a new password."""
 
-    async def rotate(uow: Unit) -> dict[str, str]:
+    async def rotate(uow: Unit) -> dict[str, str | None]:
         subscription = await loaded(uow, subscription_id, command.principal)
+        uow.agreed_anew = True
+        if subscription.way is Way.AMQP:
+            return {"generation": await change_password(uow, subscription), "previous_until": None}
         _called(subscription)
         subscription.secrets = signatures.rotated(subscription.secrets, sender.clock.now())
-        uow.agreed_anew = True
         return {name: subscription.secrets[name] for name in ("generation", "previous_until")}
 
     rotated = await command.run(rotate)
     secret = await secret_of(subscription_id, command, rotated["generation"])
-    return SecretMade(secret=secret, previous_valid_until=datetime.fromisoformat(rotated["previous_until"]))
+    wake(command.request)
+    return SecretMade.model_validate({"secret": secret, "previous_valid_until": rotated["previous_until"]})
 
 
 @router.post("/subscriptions/{subscription_id}/deliveries/retry", status_code=202)

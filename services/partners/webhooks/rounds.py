@@ -17,14 +17,13 @@ from services.partners.delivering import Waiting, kept_after, kept_of
 from services.partners.domain.agreement import Agreement
 from services.partners.domain.subscription import Subscription
 from services.partners.registry import registry_of
+from services.partners.turns import LEASE, LeaseLost
 from services.partners.webhooks.schedule import TRIED_FOR, Meaning, Outcome, pause
 from shared.ids import new_id
 from shared.persistence.database import rows, run, scalar
 
 #: Events in one round: a receiver that was away begins again with one, and gets twice as many after each good round.
 MOST = 32
-#: Seconds for which a subscription is one process's, and seconds from the beginning in which an attempt may start.
-LEASE, STARTING = 60, 40
 
 #: Subscriptions that are to be called, and for which there is something to give.
 _DUE = """
@@ -34,10 +33,6 @@ _DUE = """
     AND (looked < (SELECT position FROM subscription_head AS head WHERE head.subscription_id = webhook.subscription_id)
          OR EXISTS (SELECT FROM webhook_stuck AS stuck WHERE stuck.subscription_id = webhook.subscription_id
                     AND NOT held AND stuck.next_at <= :now))"""
-
-
-class LeaseLost(Exception):
-    """Another process has taken the subscription over: it gives the receiver the same events again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ UNREACHABLE = {
     "programme_clock": "the service reads the clock",
     "agency_key": "digests of agencies' keys",
     "signed_copy": "the service keeps it",
+    "amqp": "how far agencies' queues are",
     "webhook": "how far agencies' receivers are",
     "webhook_stuck": "what an agency's receiver has not taken",
     "escalation": "who was told that an agency is late",

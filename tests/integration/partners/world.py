@@ -27,7 +27,7 @@ FLIGHT = {
 }
 _NUMBERS = itertools.count(100)
 #: Carriers' codes, one for each test.
-_CODES = (f"{letter}{digit}" for letter in "QWXYZ" for digit in range(10))
+codes = (f"{letter}{digit}" for letter in "QWXYZ" for digit in range(10))
 
 
 @dataclass
@@ -138,7 +138,7 @@ async def airline(suite: EmbeddedSuite, receiver: Receiver | None, *, kind: str 
     roles = (Role.CASEWORKER, Role.MOVEMENTS, Role.PARTNER_LIAISON, Role.MANAGER, Role.ADMIN)
     operators = {role.value: await sign_in(suite, role) for role in roles}
     liaison = Liaison(suite, operators["partner_liaison"], operators["manager"])
-    carrier = next(_CODES)
+    carrier = next(codes)
     agency, client = await liaison.agency(f"Agency {carrier}", kind, carrier=carrier)
     agreement = await liaison.approved(agency, purpose="flying people home")
     way = {"way": "webhook", "url": receiver.url} if receiver else {"way": "feed"}

@@ -1,0 +1,135 @@
+"""Keeps the broker as subscriptions want it, and notes what was taken. Any number of replicas may do so at once."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from time import monotonic
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.partners.amqp import provision
+from services.partners.amqp.management import Management, ManagementFailed
+from services.partners.amqp.naming import Naming
+from services.partners.amqp.provision import Provision
+from services.partners.amqp.taken import Taken
+from services.partners.amqp.wanted import Queue, Wanted, rewind, wanted
+from shared.persistence.database import Database, run
+
+log = structlog.get_logger()
+
+#: Seconds between looks; the broker's figures are told as often.
+EVERY = 5.0
+#: Questions about single queues at once.
+_AT_ONCE = 8
+
+_ACKNOWLEDGE = """
+    WITH certain AS (
+        SELECT FROM amqp WHERE subscription_id = :id AND generation = :generation FOR UPDATE),
+    acknowledged AS (
+        UPDATE delivery SET acknowledged_at = now() WHERE subscription_id = :id AND position <= :taken
+            AND due_on IS NOT NULL AND acknowledged_at IS NULL AND EXISTS (SELECT FROM certain))
+    UPDATE subscription_head SET acknowledged = greatest(acknowledged, :taken)
+    WHERE subscription_id = :id AND EXISTS (SELECT FROM certain)"""
+
+
+class Reconciler:
+    """Runs as long as its service."""
+
+    def __init__(
+        self, database: Database, management: str, publisher: str, naming: Naming, made: Callable[[], None]
+    ) -> None:
+        self._database, self._url, self._publisher, self._naming = database, management, publisher, naming
+        self._made = made
+        self._woken = asyncio.Event()
+        self._taken = Taken()
+        self._failing: str | None = None
+        #: Of the queues that may hold something.
+        self._held: dict[UUID, tuple[int, float]] = {}
+        self.every = EVERY
+
+    def held_by(self, subscription: UUID) -> tuple[int, float] | None:
+        """What the queue held when it was looked at, and when that was."""
+        return self._held.get(subscription)
+
+    def wake(self) -> None:
+        """Look now."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        async with Management(self._url) as api:
+            while True:
+                self._woken.clear()
+                await self._try(api)
+                try:
+                    async with asyncio.timeout(self.every):
+                        await self._woken.wait()
+                except TimeoutError:
+                    continue
+
+    async def _try(self, api: Management) -> None:
+        """Told once, however long it lasts."""
+        failing = None
+        try:
+            await self._pass(api)
+        except ManagementFailed as error:
+            failing = str(error)
+        except (OSError, SQLAlchemyError) as error:
+            failing = type(error).__name__
+        except Exception as error:
+            log.exception("keeping the agencies' broker failed", error=type(error).__name__)
+        if failing and not self._failing:
+            log.warning("the agencies' broker can't be kept", error=failing)
+        if self._failing and not failing:
+            log.info("the agencies' broker is kept again")
+        self._failing = failing
+
+    async def _pass(self, api: Management) -> None:
+        present = await provision.look(api, self._naming)
+        async with self._database.transaction() as connection:
+            agencies = await wanted(connection)
+        one = Provision(api, self._naming, self._publisher, present, self._rewind)
+        failures: list[ManagementFailed] = []
+        for each in agencies.values():
+            try:
+                await one.give(each)
+            except ManagementFailed as error:
+                # Another agency's is tried all the same.
+                failures.append(error)
+        await one.take(agencies)
+        if one.made:
+            self._made()
+        await self._look_at_queues(api, agencies.values())
+        if failures:
+            raise failures[0]
+
+    async def _rewind(self, subscription: UUID) -> None:
+        await self._database.retried(lambda connection: rewind(connection, subscription))
+
+    async def _look_at_queues(self, api: Management, agencies: Iterable[Wanted]) -> None:
+        turn = asyncio.Semaphore(_AT_ONCE)
+
+        async def look_at(agency: Wanted, queue: Queue) -> None:
+            async with turn:
+                figure = await api.figure(self._naming.agency(agency.agency), self._naming.queue(queue.subscription))
+            if figure is not None and figure.messages is not None:
+                self._held[queue.subscription] = (figure.messages, monotonic())
+            if (taken := self._taken.seen(queue, figure)) is not None:
+                await self._database.retried(lambda connection: _acknowledge(connection, queue, taken))
+
+        undecided = [
+            (agency, queue) for agency in agencies for queue in agency.queues.values() if self._taken.undecided(queue)
+        ]
+        among = {queue.subscription for _, queue in undecided}
+        self._held = {id: held for id, held in self._held.items() if id in among}
+        found = await asyncio.gather(*(look_at(*each) for each in undecided), return_exceptions=True)
+        for each in found:
+            if isinstance(each, BaseException):
+                raise each
+
+
+async def _acknowledge(connection: AsyncConnection, queue: Queue, taken: int) -> None:
+    """Unless the queue was made anew meanwhile: then it was empty for another reason."""
+    await run(connection, _ACKNOWLEDGE, id=queue.subscription, generation=queue.generation, taken=taken)

@@ -1,0 +1,88 @@
+"""What subscriptions say that there is to be at the broker."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.partners.domain.subscription import State
+from services.partners.registry import registry_of
+from shared.persistence.database import rows, run
+
+#: Of one agency.
+MOST_QUEUES = 20
+#: Events that wait in a queue; the others wait in our database. What waits in a queue can't be taken back.
+WAITING = 100
+#: What a queue takes at most, should anything but our sender publish, or our sender be wrong.
+_LENGTH, _BYTES = 10 * WAITING, 16 * 1024 * 1024
+#: Of an agency's user; the virtual host's connections are ours too.
+_CONNECTIONS, _CHANNELS, _OURS = 10, 50, 22
+USER_LIMITS = {"max-connections": _CONNECTIONS, "max-channels": _CHANNELS}
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One subscription's. ``published``: up to where it was given to the queue, since it was made ``generation``."""
+
+    subscription: UUID
+    published: int
+    generation: int
+    acknowledged: int
+
+
+@dataclass
+class Wanted:
+    """One agency's."""
+
+    agency: UUID
+    password: str
+    queues: dict[UUID, Queue] = field(default_factory=dict)
+
+    @property
+    def limits(self) -> Mapping[str, int]:
+        """Of its virtual host."""
+        return {"max-connections": _CONNECTIONS + _OURS, "max-queues": max(MOST_QUEUES, len(self.queues))}
+
+
+def arguments(version: int) -> dict[str, Any]:
+    """With what a queue is declared."""
+    limits = {"x-max-length": _LENGTH, "x-max-length-bytes": _BYTES, "x-overflow": "reject-publish"}
+    # 4.x drops what was redelivered 20 times, unless told: a connection that is cut would cost events.
+    unlimited = {"x-delivery-limit": -1} if version >= 4 else {}
+    return {"x-queue-type": "quorum"} | limits | unlimited
+
+
+#: Of an ended one the queue is there for as long as a tombstone has not been taken.
+_ROWS = """
+    SELECT subscription_id, published, generation, acknowledged,
+        EXISTS (SELECT FROM delivery WHERE delivery.subscription_id = amqp.subscription_id
+                AND due_on IS NOT NULL AND acknowledged_at IS NULL) AS buried
+    FROM amqp JOIN subscription_head USING (subscription_id) ORDER BY subscription_id"""
+
+
+async def wanted(connection: AsyncConnection) -> dict[UUID, Wanted]:
+    """By agency."""
+    registry = registry_of(connection)
+    await registry.refresh(connection)
+    found: dict[UUID, Wanted] = {}
+    for row in await rows(connection, _ROWS):
+        subscription = registry.every[row.subscription_id].subscription
+        if subscription.state is State.ENDED and not row.buried:
+            continue
+        agency = subscription.agency_id
+        mine = found.setdefault(agency, Wanted(agency, subscription.secrets["password"]))
+        mine.queues[subscription.id] = Queue(subscription.id, row.published, row.generation, row.acknowledged)
+    return found
+
+
+async def rewind(connection: AsyncConnection, subscription: UUID) -> None:
+    """Have everything published again that wasn't acknowledged: what was in the queue is lost."""
+    await run(
+        connection,
+        """UPDATE amqp SET generation = generation + 1, next_at = NULL, failures = 0,
+               published = (SELECT acknowledged FROM subscription_head WHERE subscription_id = :id)
+           WHERE subscription_id = :id""",
+        id=subscription,
+    )

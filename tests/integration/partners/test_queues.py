@@ -1,0 +1,267 @@
+"""Agencies consume from queues of their own: everything, in order for each subject, and nothing of anybody else's."""
+
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import aio_pika
+import httpx
+import pytest
+import pytest_asyncio
+from cloudevents.core.bindings.rabbitmq import RabbitMQMessage, from_rabbitmq_event
+
+from services.embedded import EmbeddedSuite
+from services.partners.amqp.wanted import WAITING
+from shared.persistence.database import rows
+from tests.integration.partners.queues import in_order, queue_owner
+from tests.support.agency_broker import AgencyBroker
+from tests.support.bench import eventually
+from tests.support.suite import embedded
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+REFUSED = (aio_pika.exceptions.AMQPError, OSError)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def suite(tmp_path_factory: pytest.TempPathFactory, broker: AgencyBroker) -> AsyncIterator[EmbeddedSuite]:
+    folder: Path = tmp_path_factory.mktemp("queues")
+    folder.chmod(0o711)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HOMEWARD_PARTNERS_AGENCIES_AMQP_URL", broker.url)
+        environment.setenv("HOMEWARD_PARTNERS_AGENCIES_MANAGEMENT_URL", broker.management_url)
+        environment.setenv("HOMEWARD_PARTNERS_AGENCIES_AMQP_PUBLIC_URL", broker.public_url)
+        async with embedded(folder / "data") as running:
+            running.apps["partners"].state.amqp.reconciler.every = 0.5
+            yield running
+
+
+def api(broker: AgencyBroker) -> httpx.AsyncClient:
+    """The broker's management, as whoever runs it has it."""
+    return httpx.AsyncClient(base_url=f"{broker.management_url}/api/", timeout=20)
+
+
+async def until_there(broker: AgencyBroker, path: str, there: bool) -> None:
+    """Once there is such a thing at the broker, or no more."""
+    async with api(broker) as client:
+
+        async def so() -> bool:
+            return (await client.get(path)).is_success is there
+
+        await eventually(so, seconds=30)
+
+
+async def test_an_agency_consumes_by_tls_what_a_webhook_would_bring(suite: EmbeddedSuite, broker: AgencyBroker) -> None:
+    owner = await queue_owner(suite, broker)
+    async with owner.consuming() as consumed:
+        flight = await owner.flight()
+        await owner.moved(flight, times=5)
+        await consumed.got(6)
+        assert in_order(consumed.events)
+        for message in consumed.messages:
+            read = from_rabbitmq_event(RabbitMQMessage({}, message.content_type, message.body))
+            assert message.content_type == "application/cloudevents+json"
+            assert message.message_id == read.get_id()
+            assert message.delivery_mode == aio_pika.DeliveryMode.PERSISTENT
+            assert read.get_dataschema() == f"http://partners/schemas/{read.get_type()}.json"
+        assert consumed.events[0]["type"] == "org.homeward.travel.flight-scheduled.v1"
+        # Nothing says so but the broker's figures.
+        await owner.until_waiting(0)
+
+
+async def test_an_agency_may_read_its_own_queue_and_nothing_else(suite: EmbeddedSuite, broker: AgencyBroker) -> None:
+    owner, other = await queue_owner(suite, broker), await queue_owner(suite, broker)
+    await owner.until_connected()
+    await other.until_connected()
+    async with owner.connected() as connection:
+
+        async def refused(work: Any) -> None:
+            channel = await connection.channel()
+            with pytest.raises(REFUSED, match="ACCESS_REFUSED"):
+                await work(channel)
+
+        await refused(lambda channel: channel.declare_queue("mine", durable=True))
+        await refused(lambda channel: channel.declare_exchange("mine"))
+        await refused(lambda channel: channel.queue_delete(owner.queue))
+        message = aio_pika.Message(b"{}")
+        await refused(lambda channel: channel.default_exchange.publish(message, owner.queue, timeout=10))
+    with pytest.raises(REFUSED):
+        async with owner.connected(vhost=other.vhost):
+            pass
+    async with httpx.AsyncClient(auth=(owner.vhost, owner.secret)) as client:
+        shown = await client.get(f"http://127.0.0.1:{broker.management_port}/api/queues")
+        assert shown.status_code == 401
+    # Whoever doesn't trust the authority talks to nobody.
+    with pytest.raises((ssl.SSLError, *REFUSED)):
+        await aio_pika.connect(owner.url(), ssl_context=ssl.create_default_context(), timeout=10)
+
+
+async def test_a_queue_that_nobody_consumes_stays_small_and_slows_nobody(
+    suite: EmbeddedSuite, broker: AgencyBroker
+) -> None:
+    dead, quick = await queue_owner(suite, broker), await queue_owner(suite, broker)
+    async with quick.consuming() as consumed:
+        await dead.tests(WAITING + 30)
+        await quick.tests(20)
+        await consumed.got(20)
+        async with dead.connected() as connection:
+
+            async def waiting() -> int:
+                channel = await connection.channel()
+                found = await channel.declare_queue(dead.queue, passive=True)
+                return int(found.declaration_result.message_count or 0)
+
+            async def full() -> bool:
+                return await waiting() == WAITING
+
+            await eventually(full, seconds=30)
+            await quick.tests(5)
+            await consumed.got(25)
+            assert await waiting() == WAITING
+    assert (await dead.standing())["waiting"] == WAITING + 30
+    async with dead.consuming(prefetch=5) as late:
+        await late.got(WAITING + 30)
+        await dead.until_waiting(0)
+
+
+async def test_what_a_consumer_holds_and_does_not_acknowledge_counts_as_not_taken(
+    suite: EmbeddedSuite, broker: AgencyBroker
+) -> None:
+    owner = await queue_owner(suite, broker)
+    async with owner.consuming(prefetch=0, acknowledge=False) as consumed:
+        await owner.tests(3)
+        await consumed.got(3)
+        # Figures come every second, and three of them are enough.
+        seen: set[int] = set()
+        async with api(broker) as client:
+
+            async def figures() -> bool:
+                found = (await client.get(f"queues/{owner.vhost}/{owner.queue}")).json()
+                if found.get("messages_unacknowledged") == 3:
+                    seen.add(found["reductions"])
+                return len(seen) > 6
+
+            await eventually(figures, seconds=40)
+        assert (await owner.standing())["waiting"] == 3
+        await consumed.messages[-1].ack(multiple=True)
+        await owner.until_waiting(0)
+
+
+async def test_a_queue_that_is_gone_is_made_anew_and_nothing_is_lost(
+    suite: EmbeddedSuite, broker: AgencyBroker
+) -> None:
+    owner = await queue_owner(suite, broker)
+    await owner.until_connected()
+    await owner.tests(4)
+    async with owner.consuming(prefetch=1) as consumed:
+        await consumed.got(4)
+        await owner.until_waiting(0)
+    flight = await owner.flight()
+    await owner.moved(flight, times=4)
+
+    async def published() -> bool:
+        async with owner.connected() as connection:
+            channel = await connection.channel()
+            found = await channel.declare_queue(owner.queue, passive=True)
+            return bool(found.declaration_result.message_count == 5)
+
+    await eventually(published, seconds=30)
+    async with api(broker) as client:
+        assert (await client.delete(f"queues/{owner.vhost}/{owner.queue}")).is_success
+        await owner.until_connected()
+        await client.delete(f"vhosts/{owner.vhost}")
+        await client.delete(f"users/{owner.vhost}")
+        await client.put("vhosts/somebody-s")
+        await client.put("vhosts/homeward.agency.nobody")
+    await owner.moved(flight)
+    async with owner.consuming() as consumed:
+        await consumed.got(6)
+        assert in_order(consumed.once) and len(consumed.once) == 6
+        await owner.until_waiting(0)
+    # What isn't ours stays.
+    await until_there(broker, "vhosts/somebody-s", True)
+    await until_there(broker, "vhosts/homeward.agency.nobody", True)
+
+
+async def test_what_differs_at_the_broker_is_put_right(suite: EmbeddedSuite, broker: AgencyBroker) -> None:
+    owner, other = await queue_owner(suite, broker), await queue_owner(suite, broker)
+    await owner.until_connected()
+    await other.until_connected()
+    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    async with api(broker) as client:
+        await client.put(f"permissions/{owner.vhost}/{owner.vhost}", json=everything)
+        await client.put(f"permissions/{other.vhost}/{owner.vhost}", json=everything)
+        await client.put(f"users/{other.vhost}", json={"password": "guessed", "tags": "administrator"})
+        await client.put(f"vhost-limits/{owner.vhost}/max-queues", json={"value": 1000})
+        await client.delete(f"user-limits/{owner.vhost}/max-channels")
+
+        async def right() -> bool:
+            found = {
+                (each["vhost"], each["user"]): each["configure"] for each in (await client.get("permissions")).json()
+            }
+            user = (await client.get(f"users/{other.vhost}")).json()
+            limits = (await client.get(f"vhost-limits/{owner.vhost}")).json()
+            channels = (await client.get(f"user-limits/{owner.vhost}")).json()
+            return (
+                found[owner.vhost, owner.vhost] == "^$"
+                and (other.vhost, owner.vhost) not in found
+                and user.get("tags") == []
+                and limits[0]["value"]["max-queues"] < 1000
+                and "max-channels" in channels[0]["value"]
+            )
+
+        await eventually(right, seconds=30)
+    await other.until_connected()
+
+
+async def test_a_paused_subscription_gets_nothing_until_it_goes_on(suite: EmbeddedSuite, broker: AgencyBroker) -> None:
+    owner = await queue_owner(suite, broker)
+    async with owner.consuming() as consumed:
+        await owner.tests(1)
+        await consumed.got(1)
+        await owner.post("pause")
+        await owner.tests(2)
+        await owner.until_waiting(2)
+        assert len(consumed.messages) == 1
+        await owner.post("resume")
+        await consumed.got(3)
+
+
+async def test_a_new_password_cuts_off_whoever_has_the_one_before(suite: EmbeddedSuite, broker: AgencyBroker) -> None:
+    owner = await queue_owner(suite, broker)
+    again = await owner.client.post(
+        "/subscriptions",
+        json={"agreement_id": owner.agreement, "way": "amqp"},
+        headers={"Idempotency-Key": "another-queue"},
+    )
+    assert (again.json()["secret"], again.json()["amqp"]["user"]) == (None, owner.vhost)
+    await owner.until_connected()
+    async with owner.connected() as connection:
+        answer = (await owner.post("secret")).json()
+        assert answer["secret"] not in (None, owner.secret) and answer["previous_valid_until"] is None
+
+        async def cut() -> bool:
+            return bool(connection.is_closed or connection.transport.connection.is_closed)
+
+        await eventually(cut, seconds=30)
+    with pytest.raises(REFUSED):
+        async with owner.connected():
+            pass
+    before, owner.secret = owner.secret, answer["secret"]
+    await owner.until_connected()
+    async with suite.apps["partners"].state.service.database.transaction() as connection:
+        kept = await rows(connection, "SELECT convert_from(answer, 'UTF8') AS answer FROM idempotency")
+    assert not any(secret in (row.answer or "") for row in kept for secret in (before, owner.secret))
+
+
+async def test_of_a_subscription_that_has_ended_nothing_stays_at_the_broker(
+    suite: EmbeddedSuite, broker: AgencyBroker
+) -> None:
+    owner = await queue_owner(suite, broker)
+    await owner.until_connected()
+    await owner.post("end")
+    await until_there(broker, f"vhosts/{owner.vhost}", False)
+    await until_there(broker, f"users/{owner.vhost}", False)
+    assert UUID(owner.subscription)
