@@ -5,9 +5,12 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aio_pika
+import httpx
+import pytest
 from aio_pika.abc import AbstractIncomingMessage
 
 from services.embedded import EmbeddedSuite
@@ -16,7 +19,7 @@ from tests.integration.partners.world import Airline, codes
 from tests.support.agency_broker import AgencyBroker
 from tests.support.bench import eventually
 from tests.support.liaison import Liaison
-from tests.support.suite import sign_in
+from tests.support.suite import embedded, sign_in
 
 Connection = Any
 
@@ -159,3 +162,31 @@ def in_order(events: list[dict[str, Any]]) -> bool:
     for event in events:
         found.setdefault(event["subject"], []).append(int(event["sequence"]))
     return all(each == list(range(1, len(each) + 1)) for each in found.values())
+
+
+@asynccontextmanager
+async def with_broker(folder: Path, broker: AgencyBroker) -> AsyncIterator[EmbeddedSuite]:
+    """The suite, whose agencies may use the broker."""
+    folder.chmod(0o711)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HOMEWARD_PARTNERS_AGENCIES_AMQP_URL", broker.url)
+        environment.setenv("HOMEWARD_PARTNERS_AGENCIES_MANAGEMENT_URL", broker.management_url)
+        environment.setenv("HOMEWARD_PARTNERS_AGENCIES_AMQP_PUBLIC_URL", broker.public_url)
+        async with embedded(folder / "data") as running:
+            running.apps["partners"].state.amqp.reconciler.every = 0.5
+            yield running
+
+
+def api(broker: AgencyBroker) -> httpx.AsyncClient:
+    """The broker's management, as whoever runs it has it."""
+    return httpx.AsyncClient(base_url=f"{broker.management_url}/api/", timeout=20)
+
+
+async def until_there(broker: AgencyBroker, path: str, there: bool) -> None:
+    """Once there is such a thing at the broker, or no more."""
+    async with api(broker) as client:
+
+        async def so() -> bool:
+            return (await client.get(path)).is_success is there
+
+        await eventually(so, seconds=30)

@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +14,11 @@ from cloudevents.core.bindings.rabbitmq import RabbitMQMessage, from_rabbitmq_ev
 from services.embedded import EmbeddedSuite
 from services.partners.amqp.wanted import WAITING
 from shared.persistence.database import rows
-from tests.integration.partners.queues import in_order, queue_owner
+from tests.integration.partners.queues import QueueOwner, api, in_order, queue_owner, until_there, with_broker
+from tests.integration.screening.programme import DECLARATION
 from tests.support.agency_broker import AgencyBroker
 from tests.support.bench import eventually
-from tests.support.suite import embedded
+from tests.support.suite import OMAR, REGISTRATION, at_rest, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -27,30 +27,8 @@ REFUSED = (aio_pika.exceptions.AMQPError, OSError)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def suite(tmp_path_factory: pytest.TempPathFactory, broker: AgencyBroker) -> AsyncIterator[EmbeddedSuite]:
-    folder: Path = tmp_path_factory.mktemp("queues")
-    folder.chmod(0o711)
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("HOMEWARD_PARTNERS_AGENCIES_AMQP_URL", broker.url)
-        environment.setenv("HOMEWARD_PARTNERS_AGENCIES_MANAGEMENT_URL", broker.management_url)
-        environment.setenv("HOMEWARD_PARTNERS_AGENCIES_AMQP_PUBLIC_URL", broker.public_url)
-        async with embedded(folder / "data") as running:
-            running.apps["partners"].state.amqp.reconciler.every = 0.5
-            yield running
-
-
-def api(broker: AgencyBroker) -> httpx.AsyncClient:
-    """The broker's management, as whoever runs it has it."""
-    return httpx.AsyncClient(base_url=f"{broker.management_url}/api/", timeout=20)
-
-
-async def until_there(broker: AgencyBroker, path: str, there: bool) -> None:
-    """Once there is such a thing at the broker, or no more."""
-    async with api(broker) as client:
-
-        async def so() -> bool:
-            return (await client.get(path)).is_success is there
-
-        await eventually(so, seconds=30)
+    async with with_broker(tmp_path_factory.mktemp("queues"), broker) as running:
+        yield running
 
 
 async def test_an_agency_consumes_by_tls_what_a_webhook_would_bring(suite: EmbeddedSuite, broker: AgencyBroker) -> None:
@@ -264,4 +242,48 @@ async def test_of_a_subscription_that_has_ended_nothing_stays_at_the_broker(
     await owner.post("end")
     await until_there(broker, f"vhosts/{owner.vhost}", False)
     await until_there(broker, f"users/{owner.vhost}", False)
-    assert UUID(owner.subscription)
+
+
+_DUE = "SELECT acknowledged_at IS NOT NULL AS taken FROM delivery WHERE subscription_id = :id AND due_on IS NOT NULL"
+
+
+async def test_a_tombstone_counts_as_taken_when_the_queue_is_past_it_or_the_agency_says_so(
+    suite: EmbeddedSuite, broker: AgencyBroker
+) -> None:
+    embassy, silent = [await queue_owner(suite, broker, kind="embassy") for _ in range(2)]
+    database = suite.apps["partners"].state.service.database
+
+    async def taken(owner: QueueOwner) -> list[bool]:
+        async with database.transaction() as connection:
+            return [row.taken for row in await rows(connection, _DUE, id=UUID(owner.subscription))]
+
+    async with embassy.consuming() as consumed, silent.consuming(acknowledge=False) as held:
+        officer = await sign_in(suite, "caseworker")
+        case_id = (await officer.post("/api/screening/cases", REGISTRATION)).json()["case_id"]
+        await officer.post(f"/api/screening/cases/{case_id}/declaration", DECLARATION)
+        await at_rest(embassy.operators["admin"])
+        asked = {"authority": "embassy-pk", "kind": "laissez_passer"}
+        await embassy.operators["movements"].post(f"/api/travel/cases/{case_id}/document/request", asked)
+        [told] = await consumed.got(1)
+        assert told["data"]["person"]["given_name"] == OMAR["given_name"]
+        await officer.post(f"/api/screening/cases/{case_id}/consent/withdrawal", {"place": "office", "reason": "stays"})
+        tombstone = (await consumed.got(2))[1]
+        assert tombstone["type"].endswith(".tombstone.v1")
+        assert (tombstone["subject"], tombstone["sequence"]) == (told["subject"], "2")
+        await embassy.until_waiting(0)
+        assert await taken(embassy) == [True]
+        id = (await held.got(2))[1]["id"]
+        assert await taken(silent) == [False]
+        # It has ended, and its queue stays until this is taken.
+        await silent.post("end")
+        await embassy.post("end")
+        await until_there(broker, f"vhosts/{embassy.vhost}", False)
+        await until_there(broker, f"queues/{silent.vhost}/{silent.queue}", True)
+        unknown = await silent.post("acknowledgements", {"event_ids": [id, tombstone["id"]]})
+        assert (unknown.status_code, await taken(silent)) == (404, [False])
+        said = await silent.post("acknowledgements", {"event_ids": [id]})
+        assert (said.json(), await taken(silent)) == ({"tombstones": 1}, [True])
+        await until_there(broker, f"vhosts/{silent.vhost}", False)
+    async with database.transaction() as connection:
+        entries = await rows(connection, "SELECT convert_from(entry, 'UTF8') AS entry FROM audit_entry")
+    assert any(case_id in row.entry and "deliver by amqp" in row.entry for row in entries)
