@@ -5,12 +5,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.partners.api.queues import wake
 from services.partners.api.subscriptions import loaded
 from services.partners.repository import Unit
 from shared.auth.permissions import Permission
 from shared.errors import NotFound
-from shared.persistence.database import rows
+from shared.persistence.database import scalar
 from shared.web.bodies import Body
 from shared.web.commands import Command, command
 
@@ -19,11 +21,11 @@ router = APIRouter(tags=["subscriptions"])
 Receiver = Annotated[Command[Unit], Depends(command(Permission.EVENTS_RECEIVE))]
 
 _ACKNOWLEDGE = """
-    WITH named AS (SELECT position, due_on FROM delivery WHERE subscription_id = :id AND id = ANY(:events)),
+    WITH named AS (SELECT position FROM delivery WHERE subscription_id = :id AND id = ANY(:events)),
     acknowledged AS (
         UPDATE delivery SET acknowledged_at = now() WHERE subscription_id = :id AND due_on IS NOT NULL
             AND acknowledged_at IS NULL AND position IN (SELECT position FROM named))
-    SELECT count(*) AS known, count(due_on) AS tombstones FROM named"""
+    SELECT count(*) FROM named"""
 
 
 class Acknowledgement(Body):
@@ -33,22 +35,27 @@ class Acknowledgement(Body):
 
 
 class Acknowledged(BaseModel):
-    """How many of them were tombstones."""
+    """How many events that were."""
 
-    tombstones: int
+    acknowledged: int
 
 
 @router.post("/subscriptions/{subscription_id}/acknowledgements")
 async def acknowledge(subscription_id: UUID, body: Acknowledgement, command: Receiver) -> Acknowledged:
     """Say that what tombstones name is destroyed."""
+    events = set(body.event_ids)
 
     async def work(uow: Unit) -> dict[str, int]:
         await loaded(uow, subscription_id, command.principal)
-        wanted = set(body.event_ids)
-        async with uow.across_offices():
-            [found] = await rows(uow.connection, _ACKNOWLEDGE, id=subscription_id, events=list(wanted))
-        if found.known < len(wanted):
-            raise NotFound("This subscription has no such event; nothing was acknowledged.")
-        return {"tombstones": found.tombstones}
+        uow.write(lambda connection: _acknowledge(connection, subscription_id, events))
+        return {"acknowledged": len(events)}
 
-    return Acknowledged.model_validate(await command.run(work))
+    acknowledged = Acknowledged.model_validate(await command.run(work))
+    wake(command.request)
+    return acknowledged
+
+
+async def _acknowledge(connection: AsyncConnection, id: UUID, events: set[UUID]) -> None:
+    """All of them or none. Raises NotFound."""
+    if await scalar(connection, _ACKNOWLEDGE, id=id, events=list(events)) < len(events):
+        raise NotFound("This subscription has no such event; nothing was acknowledged.")

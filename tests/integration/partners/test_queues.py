@@ -1,5 +1,6 @@
 """Agencies consume from queues of their own: everything, in order for each subject, and nothing of anybody else's."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,8 +13,10 @@ import pytest_asyncio
 from cloudevents.core.bindings.rabbitmq import RabbitMQMessage, from_rabbitmq_event
 
 from services.embedded import EmbeddedSuite
+from services.partners.amqp import rounds
+from services.partners.amqp.reconciler import Reconciler
 from services.partners.amqp.wanted import WAITING
-from shared.persistence.database import rows
+from shared.persistence.database import rows, run
 from tests.integration.partners.queues import QueueOwner, api, in_order, queue_owner, until_there, with_broker
 from tests.integration.screening.programme import DECLARATION
 from tests.support.agency_broker import AgencyBroker
@@ -282,8 +285,37 @@ async def test_a_tombstone_counts_as_taken_when_the_queue_is_past_it_or_the_agen
         unknown = await silent.post("acknowledgements", {"event_ids": [id, tombstone["id"]]})
         assert (unknown.status_code, await taken(silent)) == (404, [False])
         said = await silent.post("acknowledgements", {"event_ids": [id]})
-        assert (said.json(), await taken(silent)) == ({"tombstones": 1}, [True])
+        assert (said.json(), await taken(silent)) == ({"acknowledged": 1}, [True])
         await until_there(broker, f"vhosts/{silent.vhost}", False)
     async with database.transaction() as connection:
         entries = await rows(connection, "SELECT convert_from(entry, 'UTF8') AS entry FROM audit_entry")
     assert any(case_id in row.entry and "deliver by amqp" in row.entry for row in entries)
+
+
+async def test_another_process_goes_on_where_this_one_was(suite: EmbeddedSuite, broker: AgencyBroker) -> None:
+    """What one process has in hand no other publishes, and both may look after the broker."""
+    partners = suite.apps["partners"].state
+    delivery, database = partners.amqp, partners.service.database
+    other = Reconciler(database, broker.management_url, "homeward", delivery.naming, lambda: None)
+    other.every = 0.2
+    running = asyncio.create_task(other.run())
+    try:
+        owner = await queue_owner(suite, broker)
+        id = UUID(owner.subscription)
+        taken = "UPDATE amqp SET leased_by = :id, leased_until = now() + interval :lease WHERE subscription_id = :id"
+        async with owner.consuming() as consumed:
+            async with database.transaction() as connection:
+                await run(connection, taken.replace(":lease", "'1 hour'"), id=id)
+            await owner.tests(2)
+            await owner.until_waiting(2)
+            async with database.transaction() as connection:
+                assert id not in await rounds.due(connection, delivery.sender.clock.now(), None)
+                assert await rounds.begin(connection, id, delivery.sender.clock.now()) is None
+            assert consumed.messages == []
+            async with database.transaction() as connection:
+                await run(connection, taken.replace(":lease", "'-1 second'"), id=id)
+            await consumed.got(2)
+            await owner.until_waiting(0)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

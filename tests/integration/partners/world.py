@@ -27,7 +27,7 @@ FLIGHT = {
 }
 _NUMBERS = itertools.count(100)
 #: Carriers' codes, one for each test.
-codes = (f"{letter}{digit}" for letter in "QWXYZ" for digit in range(10))
+codes = (f"{letter}{digit}" for letter in "QZXVYW" for digit in range(10))
 
 
 @dataclass
