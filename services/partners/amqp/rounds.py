@@ -78,7 +78,8 @@ async def begin(connection: AsyncConnection, id: UUID, now: datetime) -> Round |
 _SETTLE = """
     UPDATE amqp SET published = CASE WHEN generation = :generation THEN :published ELSE published END,
         failures = :failures, cause = :cause, next_at = :next_at, leased_by = NULL, leased_until = NULL,
-        last_success_at = CASE WHEN :success THEN :now ELSE last_success_at END
+        last_success_at = CASE WHEN :success THEN :now ELSE last_success_at END,
+        failing_since = CASE WHEN :failures > 0 THEN coalesce(failing_since, :now) END
     WHERE subscription_id = :id AND leased_by = :lease"""
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.partners.amqp import state as amqp
 from services.partners.domain.concern import Progress
 from services.partners.domain.subscription import Way
 from services.partners.webhooks import state as webhooks
@@ -54,16 +55,16 @@ class Means:
     replay: Callable[[AsyncConnection, UUID, int], Awaitable[None]] = _asks_again
 
 
-_FEED = Means(_asked)
 WAYS: Mapping[Way, Means] = {
-    Way.FEED: _FEED,
+    Way.FEED: Means(_asked),
+    Way.AMQP: Means(amqp.progress, replay=amqp.replay),
     Way.WEBHOOK: Means(webhooks.progress, webhooks.failures, webhooks.receiver, webhooks.replay),
 }
 
 
 def means_of(way: Way) -> Means:
     """What delivers this way."""
-    return WAYS.get(way, _FEED)
+    return WAYS[way]
 
 
 async def progress_of(connection: AsyncConnection, ways: Mapping[UUID, Way]) -> Mapping[UUID, Progress]:

@@ -4,8 +4,8 @@ from alembic import op
 
 from shared.persistence.row_security import let_everybody_read, let_nobody_read
 
-revision = "0003_figures"
-down_revision = "0005_health"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 

@@ -7,7 +7,7 @@ from shared.persistence.row_security import let_nobody_read, let_offices_read
 from shared.protection.vault import SERVICE
 
 revision = "0004"
-down_revision = "0003_figures"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0002_amqp"
-down_revision = "0001"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -14,7 +14,8 @@ def upgrade() -> None:
         """CREATE TABLE amqp (
             subscription_id uuid PRIMARY KEY, published bigint NOT NULL DEFAULT 0,
             generation bigint NOT NULL DEFAULT 0, failures integer NOT NULL DEFAULT 0, next_at timestamptz,
-            last_success_at timestamptz, cause text, leased_by uuid, leased_until timestamptz)"""
+            last_success_at timestamptz, failing_since timestamptz, cause text,
+            leased_by uuid, leased_until timestamptz)"""
     )
 
 
