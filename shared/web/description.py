@@ -107,14 +107,18 @@ def _describe(operation: Document, path: str, method: str, permission: Permissio
     operation["responses"] = {**told, **responses}
 
 
+def _names_one(parameter: Document) -> bool:
+    return bool(parameter.get("schema", {}).get("format") == "uuid")
+
+
 def _statuses(operation: Document, path: str, method: str, *, guarded: bool) -> Iterator[int]:
     if guarded:
         yield 403
     if guarded or method == "post":
         # What is posted by who isn't signed in is a sign-in.
         yield 401
-    if "{" in path or method == "post":
-        # An identifier in the path or in the body may be nobody's, or of somebody who was erased.
+    if "{" in path or method == "post" or any(map(_names_one, operation.get("parameters", ()))):
+        # An identifier in the path, the query or the body may be nobody's, or of somebody who was erased.
         yield from (404, 410)
     if method == "post":
         yield from (400, 409, 413)
