@@ -54,9 +54,20 @@ def _members(part: type[Part]) -> dict[str, some.SearchStrategy[Any]]:
     return {name: values(field.annotation) for name, field in part.model_fields.items()}
 
 
+#: What this service tells of itself, with something in it that is never agreed upon.
+_REFERRAL = {"referral_id": UUID, "services": list[str], "requested_on": date, "withdrawn_on": date, "reason": str}
+OWN: Mapping[str, Mapping[str, Any]] = dict.fromkeys(offers.REFERRALS, _REFERRAL)
+
+
+def members_of(type: str) -> list[str]:
+    """The members of a type's data."""
+    return list(OWN[type] if type in OWN else REGISTRY[type].model_fields)
+
+
 def of(type: str) -> some.SearchStrategy[Fact]:
     """A fact of this type, as a handler makes it."""
-    data = some.fixed_dictionaries(_members(REGISTRY[type]))
+    members = {name: values(each) for name, each in OWN[type].items()} if type in OWN else _members(REGISTRY[type])
+    data = some.fixed_dictionaries(members)
     return some.builds(Fact, some.uuids(), some.just("/homeward/travel"), some.just(type), some.uuids(), moments, data)
 
 
@@ -66,7 +77,7 @@ def marked(fact: Fact) -> Fact:
     return Fact(fact.id, fact.source, fact.type, fact.subject, fact.time, data)
 
 
-facts = some.sampled_from(sorted(REGISTRY)).flatmap(of)
+facts = some.sampled_from(sorted({*REGISTRY, *OWN})).flatmap(of)
 offered_facts = some.sampled_from(sorted({**offers.CASES, **offers.FLIGHTS})).flatmap(of)
 
 

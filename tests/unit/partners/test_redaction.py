@@ -21,7 +21,19 @@ from services.partners.domain.vocabulary import AgencyKind, LegalBasis, PersonFi
 from services.partners.templates import TEMPLATES
 from shared.contracts import travel
 from shared.contracts.envelope import REGISTRY
-from tests.unit.partners.facts import CANARY, facts, ids_in, keys, marked, moments, of, offered_facts, terms
+from tests.unit.partners.facts import (
+    CANARY,
+    OWN,
+    facts,
+    ids_in,
+    keys,
+    marked,
+    members_of,
+    moments,
+    of,
+    offered_facts,
+    terms,
+)
 
 WIDEST = Terms(offers.OFFERED, Scope.OWN_NATIONALS)
 #: By kind what facts.md 5.1 says that it must not get: members, and what types are about.
@@ -177,8 +189,8 @@ def test_of_who_a_person_is_those_fields_leave_that_are_named(
 @pytest.mark.parametrize("kind", AgencyKind)
 def test_a_shipped_template_tells_nothing_that_its_agency_must_not_get(kind: AgencyKind) -> None:
     members, about = MUST_NOT[kind]
-    for type, contract in REGISTRY.items():
-        data = dict.fromkeys(contract.model_fields)
+    for type in (*REGISTRY, *OWN):
+        data = dict.fromkeys(members_of(type))
         fact = marked(Fact(UUID(int=1), "/", type, UUID(int=2), datetime(2026, 3, 1, tzinfo=UTC), data))
         event = redact(fact, TEMPLATES[kind], Pseudonyms(bytes(32)))
         if event is not None:
