@@ -16,7 +16,10 @@ from services.__main__ import app
 from services.cli.contracts import PAGES
 from services.cli.page import Page
 from services.gateway.clients import SERVICES
+from services.gateway.console import words
 from services.gateway.stages import Stage
+from services.partners.domain.concern import Kind
+from services.partners.health import gauges
 from shared.auth.permissions import GRANTED
 from shared.auth.purposes import PURPOSES
 from shared.contracts.vocabulary import Gate
@@ -189,7 +192,14 @@ def test_operators_are_told_which_role_reads_for_what() -> None:
 def test_the_runbook_tells_of_every_gauge() -> None:
     text = RUNBOOK.read_text()
     told = dict(re.findall(r"^\| `(homeward\.[\w.]+)` \| (\S+) \|", text, re.MULTILINE))
-    assert told == {name: unit for name, unit, _ in GAUGES.values()}
+    everywhere = {name: unit for name, unit, _ in GAUGES.values()}
+    assert told == everywhere | {name: unit for name, (unit, _) in gauges.GAUGES.items()}
+
+
+def test_the_runbook_and_the_console_tell_what_to_do_about_every_concern() -> None:
+    told = re.findall(r"^\| `([a-z_]+)` \| [^|]+ \| [^|]+ \|$", RUNBOOK.read_text(), re.MULTILINE)
+    assert told == list(Kind)
+    assert words.ADVICE.keys() == set(Kind)
 
 
 def test_operators_are_told_of_every_stage_and_gate() -> None:

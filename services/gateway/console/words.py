@@ -36,7 +36,8 @@ _LEVELS = {
     "failing": "act",
     "paused": "known",
 }
-_ADVICE = {
+#: What to do about a concern of the partners' service; the runbook tells more.
+ADVICE = {
     "tombstones_overdue": "Call the contact. Once the agency says that it is destroyed, write it down below.",
     "receiver_gone": "Ask the contact whether that was meant. If not, the agency subscribes anew.",
     "held": "Ask the contact what its receiver has against these events. Then have them tried again.",
@@ -121,7 +122,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "event": event,
     "way": lambda way: _WAYS.get(way, way),
     "level": lambda kind: _LEVELS.get(kind, "watch"),
-    "advice": lambda kind: _ADVICE.get(kind, ""),
+    "advice": lambda kind: ADVICE.get(kind, ""),
     "sentence": lambda text: text[:1].upper() + text[1:],
     "office_name": office_name,
     "country_name": country_name,

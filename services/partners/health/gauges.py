@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import structlog
 
@@ -28,24 +29,8 @@ class Gauges:
     def __init__(self, desk: Desk, sender: Sender, metrics: Metrics) -> None:
         self._desk, self._sender = desk, sender
         self._lines: list[Line] | None = None
-        metrics.observe(
-            "homeward.partners.subscriptions",
-            self._subscriptions,
-            unit="{subscription}",
-            description="Subscriptions by concern; one that has several counts for each.",
-        )
-        metrics.observe(
-            "homeward.partners.oldest_lag",
-            lambda: self._one(lambda found: max(map(_lag, found), default=0.0)),
-            unit="s",
-            description="Age of what waits longest.",
-        )
-        metrics.observe(
-            "homeward.partners.tombstones_overdue",
-            lambda: self._one(lambda found: sum(each.tombstones_overdue for each in found)),
-            unit="{tombstone}",
-            description="Tombstones that agencies have not acknowledged in time.",
-        )
+        for name, (unit, measure) in GAUGES.items():
+            metrics.observe(name, partial(self._measure, measure), unit=unit)
 
     async def run(self) -> None:
         """Measure until cancelled."""
@@ -65,20 +50,33 @@ class Gauges:
         subscriptions = [each.subscription for each in registry.every.values()]
         return await lines(database, subscriptions, Times(self._desk.clock.now(), self._sender.clock.now()))
 
-    def _subscriptions(self) -> Measured:
-        if self._lines is None:
-            return []
-        counts: Counter[str] = Counter()
-        for line in self._lines:
-            if line.concerns or line.state is not State.ENDED:
-                counts.update([each.kind.value for each in line.concerns] or [_NO_CONCERN])
-        # Also those that are none: an alarm ends when its gauge says so.
-        return [(counts[each], {"concern": each}) for each in [*map(str, Kind), _NO_CONCERN]]
-
-    def _one(self, figure: Callable[[list[Line]], float]) -> Measured:
-        return [] if self._lines is None else [(figure(self._lines), {})]
+    def _measure(self, measure: Callable[[list[Line]], Measured]) -> Measured:
+        return [] if self._lines is None else measure(self._lines)
 
 
-def _lag(line: Line) -> float:
+def _subscriptions(found: list[Line]) -> Measured:
+    """By concern; one that has several counts for each."""
+    counts: Counter[str] = Counter()
+    for line in found:
+        if line.concerns or line.state is not State.ENDED:
+            counts.update([each.kind.value for each in line.concerns] or [_NO_CONCERN])
+    # Also those that are none: an alarm ends when its gauge says so.
+    return [(counts[each], {"concern": each}) for each in [*map(str, Kind), _NO_CONCERN]]
+
+
+def _oldest_lag(found: list[Line]) -> Measured:
     # What is paused or unconfirmed waits because somebody wants it.
-    return (line.lag_seconds or 0.0) if line.state is State.ACTIVE else 0.0
+    lags = [line.lag_seconds or 0.0 for line in found if line.state is State.ACTIVE]
+    return [(max(lags, default=0.0), {})]
+
+
+def _overdue(found: list[Line]) -> Measured:
+    return [(sum(line.tombstones_overdue for line in found), {})]
+
+
+#: Each gauge's unit, and how it is found.
+GAUGES: Mapping[str, tuple[str, Callable[[list[Line]], Measured]]] = {
+    "homeward.partners.subscriptions": ("{subscription}", _subscriptions),
+    "homeward.partners.oldest_lag": ("s", _oldest_lag),
+    "homeward.partners.tombstones_overdue": ("{tombstone}", _overdue),
+}
