@@ -87,7 +87,7 @@ _OPTION = "homeward_registry"
 
 def equip(database: Database) -> None:
     """Have every connection of the database find one registry."""
-    database.engine.sync_engine.update_execution_options(**{_OPTION: Registry()})
+    database.equip(**{_OPTION: Registry()})
 
 
 def registry_of(connection: AsyncConnection) -> Registry:

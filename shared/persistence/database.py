@@ -53,8 +53,13 @@ class Database:
     def beside(self, name: str, schema: str) -> "Database":
         """The same with the tables of another schema; its connections have with them what these have."""
         other = Database(self.url, name=name, schema=schema)
-        other.engine.sync_engine.update_execution_options(**self.engine.sync_engine.get_execution_options())
+        other.equip(**self.engine.sync_engine.get_execution_options())
         return other
+
+    def equip(self, **options: Any) -> None:
+        """Have every connection bear these with it, and those for one statement too."""
+        for engine in (self.engine, self._autocommit):
+            engine.sync_engine.update_execution_options(**options)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -147,7 +147,7 @@ _OPTION = "homeward_vault"
 
 def equip(database: Database, vault: Vault) -> None:
     """Have every connection of the database open and seal with this vault."""
-    database.engine.sync_engine.update_execution_options(**{_OPTION: vault})
+    database.equip(**{_OPTION: vault})
 
 
 def vault_of(connection: AsyncConnection) -> Vault:

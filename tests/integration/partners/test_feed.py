@@ -1,12 +1,15 @@
 """An agency gets what its agreement says of its own nationals, by asking for it, and nothing else."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from services.embedded import EmbeddedSuite
+from tests.integration.partners.world import airline
 from tests.integration.screening.programme import DECLARATION
 from tests.support.liaison import Liaison
 from tests.support.suite import OMAR, REGISTRATION, at_rest, embedded, sign_in
@@ -70,6 +73,33 @@ async def test_an_embassy_hears_of_its_nationals_who_consent(suite: EmbeddedSuit
     assert (withheld["id"], withheld["type"]) == (event["id"], "org.homeward.partners.withheld.v1")
     assert (tombstone["subject"], tombstone["sequence"]) == (event["subject"], "2")
     assert tombstone["data"] == {"reason": "consent_withdrawn"}
+
+
+async def test_a_poll_waits_until_there_is_something_and_acknowledges_what_was_had(suite: EmbeddedSuite) -> None:
+    agency = await airline(suite, None)
+    asked: dict[str, Any] = {"subscription": agency.subscription, "after": 0, "wait": 30}
+    poll = asyncio.create_task(agency.client.get("/feed", params=asked))
+    flight = await agency.flight()
+    [event] = (await poll).json()["events"]
+    assert event["type"] == f"{TRAVEL}.flight-scheduled.v1"
+    nothing = await agency.client.get("/feed", params=asked | {"after": 1, "wait": 0.01})
+    assert nothing.json() == {"events": [], "next": 1}
+    assert (await agency.deliveries())["waiting"] == 0
+    await agency.moved(flight)
+    await agency.until(waiting=1)
+
+
+async def test_more_polls_of_one_subscription_than_a_client_needs_are_refused(suite: EmbeddedSuite) -> None:
+    agency, other = await airline(suite, None), await airline(suite, None)
+    asked: dict[str, Any] = {"subscription": agency.subscription, "wait": 30}
+    polls = [asyncio.create_task(agency.client.get("/feed", params=asked)) for _ in range(5)]
+    done, waiting = await asyncio.wait(polls, return_when=asyncio.FIRST_COMPLETED)
+    assert [each.result().status_code for each in done] == [429]
+    assert done.pop().result().headers["Retry-After"] == "1"
+    nothing = await other.client.get("/feed", params=asked | {"subscription": other.subscription, "wait": 0.01})
+    assert nothing.is_success
+    await agency.flight()
+    assert [len((await each).json()["events"]) for each in waiting] == [1] * 4
 
 
 def _key() -> dict[str, str]:
