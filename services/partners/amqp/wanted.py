@@ -78,11 +78,12 @@ async def wanted(connection: AsyncConnection) -> dict[UUID, Wanted]:
 
 
 async def rewind(connection: AsyncConnection, subscription: UUID) -> None:
-    """Have everything published again that wasn't acknowledged: what was in the queue is lost."""
+    """Have everything published again that wasn't acknowledged, and what was being replayed: the queue is lost."""
     await run(
         connection,
         """UPDATE amqp SET generation = generation + 1, next_at = NULL, failures = 0,
-               published = (SELECT acknowledged FROM subscription_head WHERE subscription_id = :id)
+               published = least(
+                   published, (SELECT acknowledged FROM subscription_head WHERE subscription_id = :id))
            WHERE subscription_id = :id""",
         id=subscription,
     )
