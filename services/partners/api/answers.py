@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
 from services.partners.answering import Answering
 from services.partners.contracts import answers as forms
@@ -17,7 +17,7 @@ from services.partners.repository import Unit
 from services.partners.tables import ANSWERS
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
-from shared.errors import Forbidden, NotFound, RuleBroken
+from shared.errors import Forbidden, Invalid, NotFound, RuleBroken
 from shared.persistence.database import rows
 from shared.web.access import require
 from shared.web.bodies import Body, Instant
@@ -78,11 +78,9 @@ class Decision(Body):
     reject: bool = False
     reason: Annotated[str, Field(min_length=3, max_length=1000, pattern=r"^[^\x00]+$")]
 
-    @model_validator(mode="after")
-    def _one(self) -> "Decision":
-        if self.reject == (self.case_id is not None):
-            raise ValueError("name a case, or reject the answer")
-        return self
+
+class Undecided(Invalid):
+    """Name the case that the answer is about, or reject it: one of the two."""
 
 
 class ElsewhereToo(RuleBroken):
@@ -160,6 +158,8 @@ async def decide_answer(answer_id: UUID, body: Decision, command: Decider, takin
 
     async def decide(uow: Unit) -> dict[str, Any]:
         await _must_see(uow, answer_id)
+        if body.reject == (body.case_id is not None):
+            raise Undecided
         answer = await taking.decide(uow, answer_id, body.case_id, body.reason)
         return _taken(answer).model_dump()
 
