@@ -110,6 +110,7 @@ def paths(path: str, family: Family) -> Iterator[str]:
         "id": "1",
         "number": "1",
         "code": "month-1",
+        "step": "pause",
         "path": "console.css",
     }
     names = re.findall(r"{(\w+)(?::\w+)?}", path)
