@@ -11,8 +11,8 @@ from shared.web.headers import SafeHeaders
 from shared.web.limits import Allowed, Limits
 from shared.web.problems import install_problem_handlers
 
-#: Paths that take a file, at the service and at the gateway before it.
-UPLOADS = frozenset({"/imports", "/api/screening/imports"})
+#: How paths end that take a file, at the service and at the gateway before it.
+UPLOADS = ("/imports", "/signed-copy")
 #: What is asked for by those who run the suite, and grows with it: what falls due by a new time, the account of all.
 UNHURRIED = frozenset({"/clock", "/api/clock", "/api/accounting", "/replay", "/api/gateway/replay"})
 

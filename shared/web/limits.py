@@ -30,18 +30,18 @@ class Busy(Unavailable):
 
 @dataclass(frozen=True)
 class Allowed:
-    """What is allowed; ``uploads`` are the paths that take a file, ``unhurried`` those whose work may be long."""
+    """What is allowed. ``uploads``: how paths end that take a file; ``unhurried``: paths whose work may be long."""
 
     body: int
     upload: int
     seconds: float
     requests: int
-    uploads: frozenset[str] = frozenset()
+    uploads: tuple[str, ...] = ()
     unhurried: frozenset[str] = frozenset()
 
     def largest(self, path: str) -> int:
         """Bytes that a request's body may have."""
-        return self.upload if path in self.uploads else self.body
+        return self.upload if path.endswith(self.uploads) else self.body
 
 
 def limits_of(scope: Scope) -> "Limits":

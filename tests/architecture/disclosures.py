@@ -47,6 +47,7 @@ NO_CASE: Mapping[str, Sequence[str]] = {
     "agencies, and what was agreed with them": [
         *("GET /agencies", "POST /agencies/{agency_id}/keys", "POST /agencies/{agency_id}/keys/{key_id}/end"),
         *("GET /agreements", "GET /agreements/offers", "GET /agreements/{agreement_id}", "GET /subscriptions"),
+        "GET /agreements/{agreement_id}/signed-copy",
         *("GET /subscriptions/{subscription_id}/deliveries", "GET /deliveries"),
         *("GET /agencies/{subscription_id}", "POST /agencies/{subscription_id}/{step}"),
     ],

@@ -141,6 +141,7 @@ OWN: Mapping[str, Routes] = {
         ],
         "agencies:read": [
             *("GET /agencies", "GET /agreements", "GET /agreements/offers", "GET /agreements/{agreement_id}"),
+            "GET /agreements/{agreement_id}/signed-copy",
             "GET /figures",
         ],
         "agreements:enter": [

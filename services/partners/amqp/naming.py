@@ -21,13 +21,22 @@ class Naming:
         """Of a subscription's queue."""
         return f"{self.prefix}.subscription.{id}"
 
+    def refused(self, id: UUID) -> str:
+        """Of the queue for what the agency has rejected: it can't read that one."""
+        return f"{self.prefix}.refused.{id}"
+
     def is_agency(self, name: str) -> bool:
         """Whether a virtual host or a user is ours."""
         return re.fullmatch(re.escape(f"{self.prefix}.agency.") + _UUID, name) is not None
 
     def is_queue(self, name: str) -> bool:
         """Whether a queue is ours."""
-        return re.fullmatch(re.escape(f"{self.prefix}.subscription.") + _UUID, name) is not None
+        return re.fullmatch(re.escape(f"{self.prefix}.") + "(?:subscription|refused)[.]" + _UUID, name) is not None
+
+    @property
+    def ours(self) -> str:
+        """The regular expression of all queues that we make."""
+        return "^" + f"{self.prefix}.".replace(".", r"\.") + r"(subscription|refused)\."
 
     @property
     def readable(self) -> str:

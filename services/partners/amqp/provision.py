@@ -11,7 +11,7 @@ from uuid import UUID
 from services.partners.amqp import passwords
 from services.partners.amqp.management import Management
 from services.partners.amqp.naming import Naming
-from services.partners.amqp.wanted import USER_LIMITS, Queue, Wanted, arguments
+from services.partners.amqp.wanted import USER_LIMITS, Queue, Wanted, arguments, of_subscription
 
 NOTHING, EVERYTHING = "^$", ".*"
 #: Publishing to a queue by its name goes through the exchange that has none.
@@ -75,7 +75,8 @@ class Provision:
     async def take(self, wanted: Mapping[UUID, Wanted]) -> None:
         """Remove what is ours and nobody's any more."""
         names = {self._naming.agency(each) for each in wanted}
-        queues = {self._naming.queue(id) for each in wanted.values() for id in each.queues}
+        ids = [id for each in wanted.values() for id in each.queues]
+        queues = {name(id) for id in ids for name in (self._naming.queue, self._naming.refused)}
         for user in self._here.users.keys() - names:
             await self._api.remove("users", user)
         for vhost in self._here.vhosts - names:
@@ -91,7 +92,7 @@ class Provision:
     async def _permit_ours(self, vhost: str) -> None:
         ours = {self._publisher: (NOTHING, PUBLISHING, NOTHING)}
         # The API makes and deletes queues as its own user.
-        ours |= {self._api.user: (EVERYTHING, PUBLISHING, NOTHING)}
+        ours |= {self._api.user: (EVERYTHING, PUBLISHING, self._naming.ours)}
         for user, permission in ours.items():
             await self._permit(vhost, user, permission)
 
@@ -101,8 +102,12 @@ class Provision:
             await self._api.put("permissions", vhost, user, configure=configure, write=write, read=read)
 
     async def _have_queue(self, vhost: str, queue: Queue) -> None:
-        name = self._naming.queue(queue.subscription)
-        found, meant = self._here.queues.get((vhost, name)), arguments(self._here.version)
+        refused, version = self._naming.refused(queue.subscription), self._here.version
+        await self._have(vhost, refused, arguments(version), queue)
+        await self._have(vhost, self._naming.queue(queue.subscription), of_subscription(version, refused), queue)
+
+    async def _have(self, vhost: str, name: str, meant: Mapping[str, Any], queue: Queue) -> None:
+        found = self._here.queues.get((vhost, name))
         if found is not None:
             if found["durable"] and {key: found["arguments"].get(key) for key in meant} == meant:
                 return

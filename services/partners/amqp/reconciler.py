@@ -10,11 +10,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.amqp import provision
+from services.partners.amqp.broker import Broker, NotTaken
 from services.partners.amqp.management import Management, ManagementFailed
 from services.partners.amqp.naming import Naming
 from services.partners.amqp.provision import Provision
 from services.partners.amqp.taken import Taken
-from services.partners.amqp.wanted import Queue, Wanted, rewind, wanted
+from services.partners.amqp.wanted import Queue, Wanted, give_again, rewind, wanted
 from shared.persistence.database import Database, run
 
 log = structlog.get_logger()
@@ -29,7 +30,10 @@ _ACKNOWLEDGE = """
         SELECT FROM amqp WHERE subscription_id = :id AND generation = :generation FOR UPDATE),
     acknowledged AS (
         UPDATE delivery SET acknowledged_at = now() WHERE subscription_id = :id AND position <= :taken
-            AND due_on IS NOT NULL AND acknowledged_at IS NULL AND EXISTS (SELECT FROM certain))
+            AND due_on IS NOT NULL AND acknowledged_at IS NULL AND EXISTS (SELECT FROM certain)),
+    replayed AS (
+        UPDATE amqp SET again_from = NULL WHERE subscription_id = :id AND again_from IS NOT NULL
+            AND EXISTS (SELECT FROM certain))
     UPDATE subscription_head SET acknowledged = greatest(acknowledged, :taken)
     WHERE subscription_id = :id AND EXISTS (SELECT FROM certain)"""
 
@@ -38,9 +42,9 @@ class Reconciler:
     """Runs as long as its service."""
 
     def __init__(
-        self, database: Database, management: str, publisher: str, naming: Naming, made: Callable[[], None]
+        self, database: Database, management: str, broker: Broker, naming: Naming, made: Callable[[], None]
     ) -> None:
-        self._database, self._url, self._publisher, self._naming = database, management, publisher, naming
+        self._database, self._url, self._broker, self._naming = database, management, broker, naming
         self._made = made
         self._woken = asyncio.Event()
         self._taken = Taken()
@@ -90,7 +94,7 @@ class Reconciler:
         present = await provision.look(api, self._naming)
         async with self._database.transaction() as connection:
             agencies = await wanted(connection)
-        one = Provision(api, self._naming, self._publisher, present, self._rewind)
+        one = Provision(api, self._naming, self._broker.user, present, self._rewind)
         failures: list[ManagementFailed] = []
         for each in agencies.values():
             try:
@@ -117,7 +121,7 @@ class Reconciler:
             if figure is not None and figure.messages is not None:
                 self._held[queue.subscription] = (figure.messages, monotonic())
             if (taken := self._taken.seen(queue, figure)) is not None:
-                await self._database.retried(lambda connection: _acknowledge(connection, queue, taken))
+                await self._empty(api, agency, queue, taken)
 
         undecided = [
             (agency, queue) for agency in agencies for queue in agency.queues.values() if self._taken.undecided(queue)
@@ -128,6 +132,21 @@ class Reconciler:
         for each in found:
             if isinstance(each, BaseException):
                 raise each
+
+    async def _empty(self, api: Management, agency: Wanted, queue: Queue, taken: int) -> None:
+        """The queue was seen empty: everything is taken, unless some of it was rejected."""
+        vhost, refused = self._naming.agency(agency.agency), self._naming.refused(queue.subscription)
+        try:
+            # Asked of the queue itself: what was rejected before the other one was empty is in this one by now.
+            rejected = await self._broker.waiting(vhost, refused)
+        except NotTaken:
+            return
+        if not rejected:
+            await self._database.retried(lambda connection: _acknowledge(connection, queue, taken))
+            return
+        log.warning("an agency has rejected events", subscription=str(queue.subscription), events=rejected)
+        await self._database.retried(lambda connection: give_again(connection, queue.subscription))
+        await api.remove("queues", vhost, refused, "contents")
 
 
 async def _acknowledge(connection: AsyncConnection, queue: Queue, taken: int) -> None:

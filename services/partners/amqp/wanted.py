@@ -43,15 +43,23 @@ class Wanted:
     @property
     def limits(self) -> Mapping[str, int]:
         """Of its virtual host."""
-        return {"max-connections": _CONNECTIONS + _OURS, "max-queues": max(MOST_QUEUES, len(self.queues))}
+        return {"max-connections": _CONNECTIONS + _OURS, "max-queues": 2 * max(MOST_QUEUES, len(self.queues))}
 
 
 def arguments(version: int) -> dict[str, Any]:
-    """With what a queue is declared."""
-    limits = {"x-max-length": _LENGTH, "x-max-length-bytes": _BYTES, "x-overflow": "reject-publish"}
+    """With what a queue is declared, whatever it is for."""
     # 4.x drops what was redelivered 20 times, unless told: a connection that is cut would cost events.
     unlimited = {"x-delivery-limit": -1} if version >= 4 else {}
-    return {"x-queue-type": "quorum"} | limits | unlimited
+    return {"x-queue-type": "quorum"} | unlimited
+
+
+def of_subscription(version: int, refused: str) -> dict[str, Any]:
+    """With what a subscription's queue is declared. ``refused``: where what is rejected goes."""
+    limits = {"x-max-length": _LENGTH, "x-max-length-bytes": _BYTES, "x-overflow": "reject-publish"}
+    # Two who consume at once would have a case's events side by side: one has them, the other stands by.
+    order = {"x-single-active-consumer": True}
+    rejected = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": refused}
+    return arguments(version) | limits | order | rejected | {"x-dead-letter-strategy": "at-least-once"}
 
 
 #: Of an ended one the queue is there for as long as a tombstone has not been taken.
@@ -82,8 +90,20 @@ async def rewind(connection: AsyncConnection, subscription: UUID) -> None:
     await run(
         connection,
         """UPDATE amqp SET generation = generation + 1, next_at = NULL, failures = 0,
-               published = least(
-                   published, (SELECT acknowledged FROM subscription_head WHERE subscription_id = :id))
+               published = least(published, again_from,
+                   (SELECT acknowledged FROM subscription_head WHERE subscription_id = :id))
+           WHERE subscription_id = :id""",
+        id=subscription,
+    )
+
+
+async def give_again(connection: AsyncConnection, subscription: UUID) -> None:
+    """Have what was rejected published again after a while, with what wasn't acknowledged before it."""
+    await rewind(connection, subscription)
+    await run(
+        connection,
+        """UPDATE amqp SET cause = 'the agency has rejected events', next_at = now() + interval '1 minute',
+               failing_since = coalesce(failing_since, now()), failures = 1
            WHERE subscription_id = :id""",
         id=subscription,
     )

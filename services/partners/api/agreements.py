@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, UploadFile
+from fastapi import APIRouter, Depends, Request, Response, UploadFile
 from pydantic import BaseModel, Field
 
 from services.partners import offers
@@ -21,6 +21,7 @@ from services.partners.templates import TEMPLATES
 from shared.auth.permissions import Permission
 from shared.errors import Invalid, NotFound
 from shared.ids import new_id
+from shared.persistence.database import scalar
 from shared.web.bodies import Body
 from shared.web.commands import Command, Desk, Reading, command, reading
 
@@ -153,6 +154,24 @@ async def attach_signed_copy(agreement_id: UUID, file: UploadFile, command: Liai
         return _kept(agreement, uow)
 
     return AgreementKept.model_validate(await command.run(attach, content=content))
+
+
+@router.get("/agreements/{agreement_id}/signed-copy", response_class=Response)
+async def show_signed_copy(request: Request, agreement_id: UUID, reading: Reader) -> Response:
+    """The signed copy, for who puts the agreement in force and who looks it up later."""
+    found = await AGREEMENTS.find(reading.connection, "id = :id", id=agreement_id)
+    if not found or found[0].signed_copy is None:
+        raise NotFound("There is no such agreement, or no signed copy of it.")
+    desk: Desk = request.app.state.desk
+    async with desk.database.statement() as connection:
+        content = await scalar(
+            connection,
+            "SELECT content FROM signed_copy WHERE agreement_id = :id AND digest = :digest",
+            id=agreement_id,
+            digest=found[0].signed_copy,
+        )
+    name = f'attachment; filename="agreement-{agreement_id}.pdf"'
+    return Response(content, media_type="application/pdf", headers={"Content-Disposition": name})
 
 
 @router.post("/agreements/{agreement_id}/approval")

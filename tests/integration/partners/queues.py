@@ -49,13 +49,16 @@ class QueueOwner(Airline):
     @asynccontextmanager
     async def connected(self, **how: Any) -> AsyncIterator[Connection]:
         """A connection of the airline's, which trusts the broker's authority alone."""
-        assert self.broker is not None
-        context = ssl.create_default_context(cafile=str(self.broker.authority))
-        connection = await aio_pika.connect(self.url(**how), ssl_context=context, timeout=10)
+        connection = await self._connect(**how)
         try:
             yield connection
         finally:
             await connection.close()
+
+    async def _connect(self, **how: Any) -> Connection:
+        assert self.broker is not None
+        context = ssl.create_default_context(cafile=str(self.broker.authority))
+        return await aio_pika.connect(self.url(**how), ssl_context=context, timeout=10)
 
     async def until_connected(self, **how: Any) -> None:
         """Once the broker lets it in and has its queue."""
@@ -76,18 +79,29 @@ class QueueOwner(Airline):
         """What comes, while it is consumed."""
         await self.until_connected()
         consumed = Consumed()
-        async with self.connected() as connection:
-            channel = await connection.channel()
-            await channel.set_qos(prefetch_count=prefetch)
-            queue = await channel.get_queue(self.queue, ensure=False)
 
-            async def take(message: AbstractIncomingMessage) -> None:
-                consumed.messages.append(message)
-                if acknowledge:
-                    await message.ack()
+        async def take(message: AbstractIncomingMessage) -> None:
+            consumed.messages.append(message)
+            if acknowledge:
+                await message.ack()
 
-            await queue.consume(take)
+        async def begun() -> Connection | None:
+            # A broker that has just come back lets one in before it is whole.
+            connection = await self._connect()
+            try:
+                channel = await connection.channel()
+                await channel.set_qos(prefetch_count=prefetch)
+                await (await channel.get_queue(self.queue, ensure=False)).consume(take)
+            except (aio_pika.exceptions.AMQPError, OSError):
+                await connection.close()
+                return None
+            return connection
+
+        connection = await eventually(begun, seconds=30)
+        try:
             yield consumed
+        finally:
+            await connection.close()
 
     async def standing(self) -> dict[str, Any]:
         """Its subscription as it is listed."""

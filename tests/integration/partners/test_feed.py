@@ -39,8 +39,12 @@ async def test_an_embassy_hears_of_its_nationals_who_consent(suite: EmbeddedSuit
     base = f"/api/partners/agreements/{agreement}"
     unsigned = await manager.post(f"{base}/approval", {})
     assert unsigned.json()["type"] == "/problems/agreement-without-copy"
-    signed = await liaison.upload(f"{base}/signed-copy", "signed.pdf", b"%PDF-1.7 signed")
+    assert (await manager.get(f"{base}/signed-copy")).status_code == 404
+    scan = b"%PDF-1.7 signed" + bytes(2 * 1024 * 1024)
+    signed = await liaison.upload(f"{base}/signed-copy", "signed.pdf", scan)
     assert signed.is_success, signed.text
+    seen = await manager.get(f"{base}/signed-copy")
+    assert (seen.content, seen.headers["content-type"]) == (scan, "application/pdf")
     assert (await manager.post(f"{base}/approval", {})).json()["in_force"]
     by_queue = await embassy.post("/subscriptions", json={"agreement_id": agreement, "way": "amqp"}, headers=_key())
     assert by_queue.json()["type"] == "/problems/no-broker-for-agencies"

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +15,10 @@ from cloudevents.core.bindings.rabbitmq import RabbitMQMessage, from_rabbitmq_ev
 
 from services.embedded import EmbeddedSuite
 from services.partners.amqp import rounds
+from services.partners.amqp.broker import Broker
 from services.partners.amqp.reconciler import Reconciler
 from services.partners.amqp.wanted import WAITING
+from shared.clock import SystemClock
 from shared.persistence.database import rows, run
 from tests.integration.partners.queues import QueueOwner, api, in_order, queue_owner, until_there, with_broker
 from tests.integration.screening.programme import DECLARATION
@@ -24,6 +27,17 @@ from tests.support.bench import eventually
 from tests.support.suite import OMAR, REGISTRATION, at_rest, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class Shifted(SystemClock):
+    """A clock that is ahead."""
+
+    def __init__(self, minutes: int) -> None:
+        self._ahead = timedelta(minutes=minutes)
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
+
 
 REFUSED = (aio_pika.exceptions.AMQPError, OSError)
 
@@ -128,6 +142,54 @@ async def test_what_a_consumer_holds_and_does_not_acknowledge_counts_as_not_take
         assert (await owner.standing())["waiting"] == 3
         await consumed.messages[-1].ack(multiple=True)
         await owner.until_waiting(0)
+
+
+async def test_what_is_rejected_is_not_taken_and_comes_again_later(suite: EmbeddedSuite, broker: AgencyBroker) -> None:
+    owner, sender = await queue_owner(suite, broker), suite.apps["partners"].state.amqp.sender
+    await owner.tests(1)
+    async with owner.consuming(acknowledge=False) as consumed:
+        await consumed.got(1)
+        await consumed.messages[0].reject(requeue=False)
+
+        async def told() -> bool:
+            line = await owner.deliveries()
+            return bool(line["cause"] == "the agency has rejected events")
+
+        await eventually(told, seconds=60)
+        assert (await owner.standing())["waiting"] == 1
+        with pytest.MonkeyPatch.context() as later:
+            later.setattr(sender, "clock", Shifted(minutes=2))
+            sender.wake()
+
+            async def again() -> bool:
+                return len(consumed.messages) == 2
+
+            await eventually(again, seconds=30)
+        assert consumed.events[0] == consumed.events[1]
+        await consumed.messages[1].ack()
+        await owner.until_waiting(0)
+
+
+async def test_a_replay_that_lies_in_a_queue_that_is_lost_comes_all_the_same(
+    suite: EmbeddedSuite, broker: AgencyBroker
+) -> None:
+    owner = await queue_owner(suite, broker)
+    async with owner.consuming() as consumed:
+        await owner.tests(3)
+        await consumed.got(3)
+        await owner.until_waiting(0)
+    assert (await owner.post("replay", {"from": "2026-01-05"})).is_success
+
+    async def inside() -> bool:
+        async with owner.connected() as connection:
+            queue = await (await connection.channel()).declare_queue(owner.queue, passive=True)
+            return bool(queue.declaration_result.message_count == 3)
+
+    await eventually(inside, seconds=30)
+    await asyncio.to_thread(broker.control, "delete_queue", "--vhost", owner.vhost, owner.queue)
+    async with owner.consuming() as again:
+        await again.got(3)
+    assert {each["id"] for each in again.events} == {each["id"] for each in consumed.events}
 
 
 async def test_a_queue_that_is_gone_is_made_anew_and_nothing_is_lost(
@@ -296,7 +358,7 @@ async def test_another_process_goes_on_where_this_one_was(suite: EmbeddedSuite, 
     """What one process has in hand no other publishes, and both may look after the broker."""
     partners = suite.apps["partners"].state
     delivery, database = partners.amqp, partners.service.database
-    other = Reconciler(database, broker.management_url, "homeward", delivery.naming, lambda: None)
+    other = Reconciler(database, broker.management_url, Broker(broker.url), delivery.naming, lambda: None)
     other.every = 0.2
     running = asyncio.create_task(other.run())
     try:
