@@ -48,3 +48,9 @@ to do: what else runs shows in every figure. The code is in [tests/benchmark](..
 in [contenders](../tests/benchmark/contenders). The figures are in [benchmark.json](benchmark.json).
 
 Not measured: networks between machines, several nodes of the broker, replicas of the database."""
+AGENCIES = """\
+{agencies} embassies hear of the papers of their own nationals, {cases} cases in all; half of them poll the feed, half
+are called. Screening and the partners' service are the services as they ship, with names asked for, sealed identities
+opened, and each delivery in the audits of both. Times are from the event's own to when the agency has it. The dead
+receiver takes connections and never answers. At the end each event has come to the agency whose national it is about,
+once, in order. Everything shares the machine's cores, the agencies too."""

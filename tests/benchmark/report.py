@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tests.benchmark.consuming import Figures
 from tests.benchmark.plot import number
 from tests.benchmark.plots import NAMES
-from tests.benchmark.prose import GROWTH, HEAD, LATENCY, ONCE, REPEAT
+from tests.benchmark.prose import AGENCIES, GROWTH, HEAD, LATENCY, ONCE, REPEAT
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,12 @@ PROMISES = (
     ),
     Promise("bytes written per event, times the first", "growth", "ratio_of_bytes", lambda x: x <= 1.1, "≤ 1.1"),
     Promise("memory per process, times the first", "growth", "ratio_of_memory", lambda x: x <= 1.1, "≤ 1.1"),
+    Promise(
+        "events delivered to 200 agencies", "agencies", "delivered_per_second", lambda x: x >= 1000, "≥ 1000/s", "/s"
+    ),
+    Promise(
+        "latency to agencies with one dead, times without", "agencies", "ratio_of_p99", lambda x: x <= 1.2, "≤ 1.2"
+    ),
     Promise("new events while catching up, 99 %", "catch_up", "new_events.p99_ms", lambda x: x < 1000, "< 1 s", " ms"),
 )
 
@@ -66,6 +72,7 @@ def document(figures: Figures) -> str:
         "growth": _growth,
         "catch_up": _catch_up,
         "inprocess": _inprocess,
+        "agencies": _agencies,
     }
     for name, section in sections.items():
         if name in figures:
@@ -264,3 +271,29 @@ def _inprocess(found: Figures) -> Iterator[str]:
         f"{number(found['journeys_per_second'])} journeys a second, {number(found['events_per_second'])} events handled"
         " a second, requests and the simulator's own work included."
     )
+
+
+def _agencies(found: Figures) -> Iterator[str]:
+    yield "## Two hundred agencies"
+    yield AGENCIES.format(agencies=found["agencies"], cases=found["cases"])
+    rows = []
+    for name, words in (("well", "all well"), ("dead", "one dead")):
+        for each in found[name]:
+            ways = (each["ways"][way][key] for way in ("feed", "webhook") for key in ("p50_ms", "p99_ms"))
+            spent = sum(each["cpu"].values()) / each["events"] * 1000
+            rows.append(
+                (
+                    f"{words}, {number(each['wanted_per_second'])}/s",
+                    number(each["offered_per_second"]),
+                    number(each["delivered_per_second"]),
+                    *(f"{number(ms)} ms" for ms in ways),
+                    number(round(spent, 2)),
+                )
+            )
+    head = ("", "offered/s", "delivered/s", "feed, half", "99 %", "webhook, half", "99 %", "CPU of all per event, ms")
+    yield _table(head, rows)
+    busy = found["dead"][1]["cpu"]
+    parts = ", ".join(
+        f"{name} {number(round(1000 * spent / found['dead'][1]['events'], 2))}" for name, spent in busy.items()
+    )
+    yield f"What an event costs at the larger load, in milliseconds of CPU: {parts}."
