@@ -55,9 +55,10 @@ def environment_of(
     values |= {"KEY_FILE": str(accounts.keys_file), "ERASURES": str(data / "erasures" / f"{name}.jsonl")}
     if name == "partners":
         values["PUBLIC_URL"] = urls["partners"]
-    if name == "gateway":
+    if name in ("gateway", "partners"):
         # As in the embedded suite: the simulator plays everybody at once.
         values |= {"REQUESTS_PER_SECOND": "2000", "BURST": "20000"} if simulated else {}
+    if name == "gateway":
         values |= {"PRIVATE_KEY": str(accounts.key_file), "ACCOUNTS": str(accounts.accounts_file)}
     return {f"HOMEWARD_{name.upper()}_{key}": value for key, value in values.items()}
 

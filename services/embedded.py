@@ -104,9 +104,10 @@ class EmbeddedSuite:
         values |= {"key_file": self.accounts.keys_file, "erasures": self.data / "erasures" / f"{name}.jsonl"}
         if name == "partners":
             values["public_url"] = self.agencies_url
-        if name == "gateway":
+        if name in _PUBLIC:
             # The simulator plays everybody at once, by one account for each role.
             values |= {"requests_per_second": 2000, "burst": 20_000} if self.simulated else {}
+        if name == "gateway":
             values |= {"private_key": self.accounts.key_file, "accounts": self.accounts.accounts_file}
             # It listens on loopback: a second factor is offered.
             values["second_factor_roles"] = frozenset()

@@ -26,7 +26,8 @@ class Receiver(BaseHTTPRequestHandler):
         self.end_headers()
 
     def do_POST(self) -> None:
-        body = self.rfile.read(min(int(self.headers.get("Content-Length", 0)), 1_000_000))
+        length = self.headers.get("Content-Length", "")
+        body = self.rfile.read(min(int(length), 1_000_000)) if length.isdecimal() else b""
         self.send_response(204 if self.genuine(body) and keep(json.loads(body)) else 401)
         self.end_headers()
 

@@ -4,7 +4,6 @@ from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
-from starlette.middleware import Middleware
 
 from services.gateway import (
     accounts,
@@ -39,7 +38,7 @@ from shared.service import Service
 from shared.telemetry import Telemetry
 from shared.web.access import SESSION_COOKIE, whose
 from shared.web.clients import Connect
-from shared.web.rates import Buckets, Rates
+from shared.web.rates import rates
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: In order: what passes requests on takes every path below /api that is left.
@@ -80,7 +79,7 @@ def create_app(
         migrations=MIGRATIONS,
         routers=ROUTERS,
         projection=PROJECTION,
-        guards=[_rates(settings)],
+        guards=[rates(settings)],
         scheduled=[emergencies.REASONS_DUE],
         bus=bus,
         database=database,
@@ -105,11 +104,3 @@ def create_app(
     service.when_stopping(state.stream.end)
     service.consumer.after_commit(lambda events, _: state.stream.wake() if events else None)
     return service.app
-
-
-def _rates(settings: Settings) -> Middleware:
-    return Middleware(
-        Rates,
-        people=Buckets(settings.requests_per_second, settings.burst),
-        strangers=Buckets(settings.strangers_per_second, settings.strangers_burst),
-    )

@@ -41,6 +41,7 @@ from shared.persistence.database import Database
 from shared.service import Service
 from shared.telemetry import Telemetry
 from shared.web.clients import Connect
+from shared.web.rates import rates
 
 ROUTERS = (
     agencies.router,
@@ -76,6 +77,7 @@ def create_app(
         handlers=HANDLERS,
         follows=FOLLOWS,
         routers=ROUTERS,
+        guards=[rates(settings)],
         # Figures of a month wait until everything is heard that was told of it.
         scheduled=[*ESCALATIONS, *FORGETTING, *figures_due(lambda: service.reconciler.complete)],
         migrations=Path(__file__).parent / "migrations",

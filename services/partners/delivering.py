@@ -12,10 +12,13 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.domain.agreement import Agreement
+from services.partners.domain.fact import Case
 from services.partners.domain.redaction import person
 from services.partners.domain.subscription import Subscription
+from services.partners.domain.vocabulary import Verdict
 from services.partners.kept import SOURCE, TOLD_ALWAYS, WITHHELD
 from services.partners.names import Names
+from services.partners.tables import CASES
 from shared.persistence.database import rows
 
 _COLUMNS = "delivery.position, case_id, subject, sequence, id, source, type, time, data"
@@ -29,6 +32,8 @@ class Waiting:
     case: UUID | None
     subject: UUID
     envelope: dict[str, Any]
+    #: The case as it stands now; None of what is about no case.
+    about: Case | None = None
 
 
 async def kept_after(connection: AsyncConnection, subscription: UUID, position: int, limit: int) -> list[Waiting]:
@@ -40,7 +45,9 @@ async def kept_after(connection: AsyncConnection, subscription: UUID, position: 
 async def kept_of(connection: AsyncConnection, which: str, **parameters: Any) -> list[Waiting]:
     """The events that a statement chooses: all of it that follows the columns' names."""
     found = await rows(connection, f"SELECT {_COLUMNS} {which}", **parameters)
-    return [Waiting(row.position, row.case_id, row.subject, _envelope(row)) for row in found]
+    ids = sorted({row.case_id for row in found if row.case_id})
+    cases = {each.id: each for each in await CASES.find(connection, "id = ANY(:ids)", ids=ids)} if ids else {}
+    return [Waiting(row.position, row.case_id, row.subject, _envelope(row), cases.get(row.case_id)) for row in found]
 
 
 async def delivered(
@@ -49,7 +56,8 @@ async def delivered(
     """The events as they leave. Raises NamesUnavailable when screening can't say who they are about."""
     terms = agreement.terms
     named = terms.person and in_force
-    wanted = {str(each.case) for each in waiting if each.case and named and each.envelope["type"] not in TOLD_ALWAYS}
+    events = [each for each in waiting if named and each.about and each.envelope["type"] not in TOLD_ALWAYS]
+    wanted = {str(each.case) for each in events if _stands(each, agreement) is Verdict.SENT}
     known = await names.of(agreement.agency.kind, wanted)
     return [_leaving(each, agreement, known, base, in_force=in_force) for each in waiting]
 
@@ -58,14 +66,33 @@ def _leaving(
     waiting: Waiting, agreement: Agreement, known: Mapping[str, Any], base: str, *, in_force: bool
 ) -> dict[str, Any]:
     event = dict(waiting.envelope)
-    told_always = event["type"] in TOLD_ALWAYS
-    identity = known.get(str(waiting.case))
-    about_somebody = waiting.case is not None and bool(agreement.terms.person)
-    if not told_always and (not in_force or (about_somebody and identity is None)):
-        event |= {"source": SOURCE, "type": WITHHELD, "data": {}}
-    elif identity is not None and not told_always:
-        event["data"] = event["data"] | {"person": person(identity, agreement.terms)}
+    if event["type"] not in TOLD_ALWAYS:
+        event |= _standing(waiting, agreement, known, in_force=in_force)
     return event | {"dataschema": f"{base}/schemas/{event['type']}.json"}
+
+
+#: The person is nobody's whom the agency flies or helps any more: it hears that this has ended, and not of whom.
+_LEFT = (Verdict.NOT_OWN_FLIGHT, Verdict.NOT_REFERRED)
+
+
+def _stands(waiting: Waiting, agreement: Agreement) -> Verdict:
+    """Whether the agency has to do with it now: since it was kept a person may have withdrawn, or was corrected."""
+    return agreement.stands(waiting.about) if waiting.about else Verdict.GONE
+
+
+def _standing(waiting: Waiting, agreement: Agreement, known: Mapping[str, Any], *, in_force: bool) -> Mapping[str, Any]:
+    """What is other than it was kept."""
+    withheld = {"source": SOURCE, "type": WITHHELD, "data": {}}
+    if not in_force:
+        return withheld
+    if waiting.case is None or (verdict := _stands(waiting, agreement)) in _LEFT:
+        return {}
+    identity = known.get(str(waiting.case))
+    if verdict is not Verdict.SENT or (agreement.terms.person and identity is None):
+        return withheld
+    if identity is None:
+        return {}
+    return {"data": waiting.envelope["data"] | {"person": person(identity, agreement.terms)}}
 
 
 def _envelope(row: Any) -> dict[str, Any]:

@@ -22,8 +22,11 @@ def _registered(received: Received[screening.CaseRegistered], case: Case, _: Uni
     case.age_group = AgeGroup(received.data.age_group)
 
 
-def _corrected(received: Received[screening.IdentityCorrected], case: Case, _: Unit) -> None:
-    case.country_of_origin, case.age_group = received.data.country_of_origin, AgeGroup(received.data.age_group)
+def _corrected(received: Received[screening.IdentityCorrected], case: Case, uow: Unit) -> None:
+    before, case.country_of_origin = case.country_of_origin, received.data.country_of_origin
+    case.age_group = AgeGroup(received.data.age_group)
+    if case.country_of_origin != before:
+        uow.bury(case, Gone.OF_ANOTHER_COUNTRY, outside=True)
 
 
 def _merged(received: Received[screening.CaseMerged], case: Case, uow: Unit) -> None:
@@ -51,9 +54,8 @@ def _consented(received: Received[screening.RecipientsChanged], case: Case, uow:
 
 
 def _erased(received: Received[screening.PersonErased], case: Case, uow: Unit) -> None:
-    case.erase(received.data.erased_on)
     uow.bury(case, Gone.ERASED)
-    case.end_referrals(received.event.time)
+    case.erase(received.data.erased_on)
     uow.forget(case.id)
 
 

@@ -33,6 +33,8 @@ class Gone(StrEnum):
     CONSENT_WITHDRAWN = "consent_withdrawn"
     ERASED = "erased"
     DUPLICATE = "ended_as_duplicate"
+    #: The person's nationality was corrected: the agency should not have heard.
+    OF_ANOTHER_COUNTRY = "of_another_country"
     #: The agency has rejected the referral, or it was withdrawn: what it was told for is over.
     REFERRAL_ENDED = "referral_ended"
 

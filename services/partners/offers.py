@@ -27,7 +27,7 @@ def _of(contract: type[Contract], *members: str) -> tuple[str, Members]:
 #: Of cases, as other services tell of them.
 HEARD: Mapping[str, Members] = dict(
     (
-        _of(screening.CaseRegistered, "reference", "country_of_origin", "age_group", "registered_on"),
+        _of(screening.CaseRegistered, "country_of_origin", "age_group", "registered_on"),
         _of(screening.CaseCleared, "cleared_on"),
         _of(screening.CaseDeclined, "declined_on"),
         _of(travel.DocumentRequested, "authority"),

@@ -42,7 +42,7 @@ class Registry:
     async def refresh(self, connection: AsyncConnection) -> None:
         """Read it anew if anybody has changed anything."""
         version = int(await scalar(connection, "SELECT version FROM partner_registry") or 0)
-        if version == self.version:
+        if version <= self.version:
             return
         agreements = {each.id: each for each in await AGREEMENTS.find(connection, "true")}
         vault = vault_of(connection)
@@ -56,7 +56,8 @@ class Registry:
                 for type in subscription.types:
                     found.setdefault((type, *_whose(agreement)), []).append(standing)
         # At once: others read while this one is waiting for the database.
-        self.version, self.every, self._standing = version, every, found
+        if version > self.version:
+            self.version, self.every, self._standing = version, every, found
 
     def concerned(self, fact: Fact, about: About) -> Iterator[Standing]:
         """Those that may hear of it: the agreement has the last word."""

@@ -15,7 +15,7 @@ from services.partners.domain.fact import About, Case, Fact, Flight
 from services.partners.domain.figures import Cell
 from services.partners.domain.redaction import Pseudonyms, Redacted, redact
 from services.partners.domain.referral import Action, Referral, State
-from services.partners.domain.vocabulary import Verdict, Withdrawal
+from services.partners.domain.vocabulary import OTHER_COUNTRIES, Verdict, Withdrawal
 from services.partners.handlers import HANDLERS
 from services.partners.kept import Gone
 from services.partners.referring import made, withdrawn
@@ -68,9 +68,11 @@ class Rehearsal:
     def count(self, before: frozenset[Cell], after: frozenset[Cell]) -> None:
         """Nothing: a preview changes no figures."""
 
-    def bury(self, case: Case, why: Gone, *, of: str | None = None) -> None:
+    def bury(self, case: Case, why: Gone, *, of: str | None = None, outside: bool = False) -> None:
         """Write down that a tombstone would have been sent, if anything had been."""
         sent = any(line.verdict is Verdict.SENT for line in self.lines)
+        if outside and self._agreement.stands(case) not in OTHER_COUNTRIES:
+            return
         if sent and of in (None, self._agreement.agency.kind):
             last = self.lines[-1]
             self.lines.append(Line("tombstone", last.time, why, None))

@@ -14,13 +14,13 @@ from services.partners.domain.fact import About, Case, Fact, Flight
 from services.partners.domain.figures import Cell
 from services.partners.domain.redaction import Redacted, redact, stated
 from services.partners.domain.subscription import Subscription
-from services.partners.domain.vocabulary import Precision, Scope, Verdict
+from services.partners.domain.vocabulary import OTHER_COUNTRIES, Precision, Scope, Verdict
 from services.partners.editions import tally
 from services.partners.kept import SOURCE, TEST, TOMBSTONE, Gone, Kept, keep, withhold
 from services.partners.registry import Registry, Standing, registry_of
 from services.partners.tables import AGENCIES, AGREEMENTS, ANSWERS, CASES, FLIGHTS, SUBSCRIPTIONS, forget_answers
 from shared.ids import new_id
-from shared.persistence.database import run
+from shared.persistence.database import Database, run, scalar
 from shared.persistence.store import Collection, Store
 from shared.persistence.unit_of_work import UnitOfWork
 
@@ -81,9 +81,10 @@ class Unit(UnitOfWork):
 
     async def load(self, **ids: Iterable[UUID]) -> None:
         """Lock and load; who hears of what is known from then on."""
+        await super().load(**ids)
+        # After the locks: what was subscribed while it waited for them is seen.
         async with self.across_offices():
             await self.registry.refresh(self.connection)
-        await super().load(**ids)
 
     def tell(self, fact: Fact, about: About, *, to: UUID | None = None) -> int:
         """Keep the fact for each subscription that it concerns, as its agreement lets it be told; how many these are.
@@ -109,21 +110,30 @@ class Unit(UnitOfWork):
         self._counted.update(after - before)
         self._counted.subtract(before - after)
 
-    def bury(self, case: Case, why: Gone, *, of: str | None = None, referred: UUID | None = None) -> None:
+    def bury(
+        self, case: Case, why: Gone, *, of: str | None = None, referred: UUID | None = None, outside: bool = False
+    ) -> None:
         """Tell those who were told of the case to destroy what they hold.
 
         ``of``: agencies of this kind alone. ``referred``: this agency alone, for what it hears as the one referred to.
+        ``outside``: those alone whose countries it isn't of.
         """
         standing = self.registry.every
         told = [each for each in sorted(case.given) if _meant(standing[each].agreement, of, referred)]
+        if outside:
+            told = [each for each in told if standing[each].agreement.stands(case) in OTHER_COUNTRIES]
         if not told:
             return
         self._withheld.append((case.id, tuple(told), why is Gone.ERASED))
         now = self.clock.now()
         due = now.date() + ACKNOWLEDGED_WITHIN
         for each in told:
-            subject = standing[each].pseudonyms.of(case.id)
-            event = Redacted(new_id(), SOURCE, TOMBSTONE, subject, stated(now, Precision.DAY), {"reason": why.value})
+            names = standing[each].pseudonyms
+            subject = names.of(case.id)
+            # An id of ours would tell two agencies the millisecond in which both were told.
+            event = Redacted(
+                names.of(new_id()), SOURCE, TOMBSTONE, subject, stated(now, Precision.DAY), {"reason": why.value}
+            )
             sequence = case.next_for(each)
             kept_for = None if why is Gone.ERASED else case.id
             self._kept.append(Kept(each, kept_for, sequence, event, now, due))
@@ -184,3 +194,10 @@ def _meant(agreement: Agreement, of: str | None, referred: UUID | None) -> bool:
     if referred is not None:
         return agreement.agency_id == referred and agreement.terms.scope is Scope.OWN_REFERRALS
     return of in (None, agreement.agency.kind)
+
+
+async def signed_copy(database: Database, agreement: Agreement) -> bytes:
+    """The file: no office's, and read with no office's sight."""
+    statement = "SELECT content FROM signed_copy WHERE agreement_id = :id AND digest = :digest"
+    async with database.statement() as connection:
+        return bytes(await scalar(connection, statement, id=agreement.id, digest=agreement.signed_copy))

@@ -12,6 +12,12 @@ class Settings(ServiceSettings):
 
     model_config = settings_config("HOMEWARD_PARTNERS_")
 
+    #: Requests that one agency may make: so many a second, and so many at once after a pause.
+    requests_per_second: float = Field(default=50, gt=0)
+    burst: int = Field(default=1000, gt=0)
+    #: The same for each address from which somebody comes without a key.
+    strangers_per_second: float = Field(default=20, gt=0)
+    strangers_burst: int = Field(default=400, gt=0)
     #: Where agencies reach this service; what ``dataschema`` begins with.
     public_url: str = "http://127.0.0.1:8000"
     #: Hosts of our own network that webhooks may call, also by plain HTTP, as JSON: ``["partner.intern", "10.1.2.3"]``.

@@ -28,15 +28,19 @@ TEMPLATES: Mapping[AgencyKind, Terms] = {
         ),
         Scope.OWN_NATIONALS,
         person=_PAPERS | {PersonField.SEX},
+        precision=Precision.DAY,
     ),
     AgencyKind.EXIT_AUTHORITY: Terms(
         REFERRALS
         | _all_of(
-            travel.ExitVisaRequested, travel.ExitVisaIssued, travel.ExitVisaRefused, travel.SeatBooked,
-            travel.SeatReleased, travel.Boarded,
-        ),
+            travel.ExitVisaRequested, travel.ExitVisaIssued, travel.ExitVisaRefused, travel.SeatReleased,
+            travel.Boarded,
+        )
+        # That somebody is escorted tells of health, or of a child alone.
+        | {travel.SeatBooked.type: frozenset({"flight_id", "provisional"})},
         Scope.OWN_REFERRALS,
         person=_PAPERS | {PersonField.NATIONALITY},
+        precision=Precision.DAY,
     ),
     AgencyKind.CARRIER: Terms(
         _all_of(
@@ -55,7 +59,10 @@ TEMPLATES: Mapping[AgencyKind, Terms] = {
         person=_BORN | {PersonField.SEX, PersonField.PHONE},
     ),
     AgencyKind.HEALTH_PARTNER: Terms(
-        REFERRALS | _all_of(travel.ArrivalConfirmed), Scope.OWN_REFERRALS, person=_BORN | {PersonField.PHONE}
+        REFERRALS | _all_of(travel.ArrivalConfirmed),
+        Scope.OWN_REFERRALS,
+        person=_BORN | {PersonField.PHONE},
+        precision=Precision.DAY,
     ),
     AgencyKind.REINTEGRATION_PARTNER: Terms(
         REFERRALS
@@ -65,9 +72,13 @@ TEMPLATES: Mapping[AgencyKind, Terms] = {
         ),
         Scope.OWN_REFERRALS,
         person=_NAMES | {PersonField.PHONE},
+        precision=Precision.DAY,
     ),
     AgencyKind.UNHCR: Terms(
-        REFERRALS | _all_of(travel.Departed), Scope.OWN_REFERRALS, person=_BORN | {PersonField.NATIONALITY}
+        REFERRALS | _all_of(travel.Departed),
+        Scope.OWN_REFERRALS,
+        person=_BORN | {PersonField.NATIONALITY},
+        precision=Precision.DAY,
     ),
     AgencyKind.DONOR: Terms(dict(offers.FIGURES), Scope.FIGURES, precision=Precision.MONTH),
 }  # fmt: skip

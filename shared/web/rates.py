@@ -6,8 +6,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
+from typing import Protocol
 
 from fastapi import Request
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.errors import HomewardError
@@ -46,6 +48,21 @@ class Buckets:
         while len(self._kept) > REMEMBERED:
             self._kept.popitem(last=False)
         return wait
+
+
+class Allowances(Protocol):
+    """How much somebody may ask: a service's settings."""
+
+    requests_per_second: float
+    burst: int
+    strangers_per_second: float
+    strangers_burst: int
+
+
+def rates(allowed: Allowances) -> Middleware:
+    """The middleware that holds everybody to it."""
+    people = Buckets(allowed.requests_per_second, allowed.burst)
+    return Middleware(Rates, people=people, strangers=Buckets(allowed.strangers_per_second, allowed.strangers_burst))
 
 
 class Rates:

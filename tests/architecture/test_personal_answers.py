@@ -29,6 +29,8 @@ _NEUTRAL = {
     "travel": {"GET /flights", "GET /flights/{flight_id}"},
     # Agencies have names. The feed writes down itself whose data it has handed over. What developers read is made up.
     "partners": {
+        # A signed copy names who has signed, as agencies are named.
+        "GET /agreements/{agreement_id}/signed-copy",
         *("GET /agencies", "GET /agreements/offers", "GET /feed", "POST /agencies/{agency_id}/keys/{key_id}/end"),
         *("GET /asyncapi.json", "GET /schemas/{type}.json", "GET /events-guide", "GET /events-guide.css"),
         # What an agency has answered is told to itself; to others, that it came and what was wrong with it.

@@ -73,6 +73,9 @@ class Agencies:
         """Processes, people, agencies."""
         self.processes = self._processes()
         self.clients = {name: await self._client(name) for name in ("screening", "partners", "travel")}
+        offers = (await self.clients["partners"].get("/agreements/offers")).json()
+        # How long an event takes is seen by its time.
+        self.terms = offers["templates"]["embassy"] | {"precision": "exact"}
         countries = sorted(each.alpha_2 for each in pycountry.countries)[:AGENCIES]
         await self._register(countries)
         await self._onboard(countries)
@@ -187,7 +190,7 @@ class Agencies:
         key = (await self._post("partners", f"/agencies/{id}/keys"))["key"]
         agreement = {
             "agency_id": id, "legal_basis": "consent", "purpose": "issuing travel documents", "retention_days": 90,
-            "contact": "the consul", **_YEAR,
+            "contact": "the consul", **_YEAR, "terms": self.terms,
         }  # fmt: skip
         made = (await self._post("partners", "/agreements", agreement))["agreement_id"]
         path = f"/agreements/{made}"

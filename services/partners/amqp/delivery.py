@@ -39,7 +39,7 @@ class AmqpDelivery:
     ) -> None:
         self.naming, self._public_url = Naming(prefix), public_url
         broker = Broker(broker_url)
-        self.reconciler = Reconciler(desk.database, management_url, broker, self.naming, self._made)
+        self.reconciler = Reconciler(desk.database, desk.clock, management_url, broker, self.naming, self._made)
         held = self.reconciler.held_by
         self.sender = AmqpSender(desk, arrivals, names, broker, self.naming, base, held)
 

@@ -15,7 +15,8 @@ from services.partners.amqp.management import Management, ManagementFailed
 from services.partners.amqp.naming import Naming
 from services.partners.amqp.provision import Provision
 from services.partners.amqp.taken import Taken
-from services.partners.amqp.wanted import Queue, Wanted, give_again, rewind, wanted
+from services.partners.amqp.wanted import Queue, Wanted, empty, give_again, rewind, wanted
+from shared.clock import Clock
 from shared.persistence.database import Database, run
 
 log = structlog.get_logger()
@@ -42,10 +43,16 @@ class Reconciler:
     """Runs as long as its service."""
 
     def __init__(
-        self, database: Database, management: str, broker: Broker, naming: Naming, made: Callable[[], None]
+        self,
+        database: Database,
+        clock: Clock,
+        management: str,
+        broker: Broker,
+        naming: Naming,
+        made: Callable[[], None],
     ) -> None:
         self._database, self._url, self._broker, self._naming = database, management, broker, naming
-        self._made = made
+        self._clock, self._made = clock, made
         self._woken = asyncio.Event()
         self._taken = Taken()
         self._failing: str | None = None
@@ -93,7 +100,7 @@ class Reconciler:
     async def _pass(self, api: Management) -> None:
         present = await provision.look(api, self._naming)
         async with self._database.transaction() as connection:
-            agencies = await wanted(connection)
+            agencies = await wanted(connection, self._clock.today())
         one = Provision(api, self._naming, self._broker.user, present, self._rewind)
         failures: list[ManagementFailed] = []
         for each in agencies.values():
@@ -103,11 +110,20 @@ class Reconciler:
                 # Another agency's is tried all the same.
                 failures.append(error)
         await one.take(agencies)
-        if one.made:
+        over = [(agency, queue) for agency in agencies.values() for queue in agency.queues.values() if queue.over]
+        for agency, queue in over:
+            await self._take_out(api, agency, queue)
+        if one.made or over:
             self._made()
         await self._look_at_queues(api, agencies.values())
         if failures:
             raise failures[0]
+
+    async def _take_out(self, api: Management, agency: Wanted, queue: Queue) -> None:
+        """The agreement has ended: what lies in the queue with names in it comes again without them."""
+        await self._database.retried(lambda connection: empty(connection, queue.subscription))
+        vhost, name = self._naming.agency(agency.agency), self._naming.queue(queue.subscription)
+        await api.remove("queues", vhost, name, "contents")
 
     async def _rewind(self, subscription: UUID) -> None:
         await self._database.retried(lambda connection: rewind(connection, subscription))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,8 @@ class Queue:
     published: int
     generation: int
     acknowledged: int
+    #: The agreement is over, and what lies in the queue has not been taken out of it yet.
+    over: bool = False
 
 
 @dataclass
@@ -64,24 +67,25 @@ def of_subscription(version: int, refused: str) -> dict[str, Any]:
 
 #: Of an ended one the queue is there for as long as a tombstone has not been taken.
 _ROWS = """
-    SELECT subscription_id, published, generation, acknowledged,
+    SELECT subscription_id, published, generation, acknowledged, emptied,
         EXISTS (SELECT FROM delivery WHERE delivery.subscription_id = amqp.subscription_id
                 AND due_on IS NOT NULL AND acknowledged_at IS NULL) AS buried
     FROM amqp JOIN subscription_head USING (subscription_id) ORDER BY subscription_id"""
 
 
-async def wanted(connection: AsyncConnection) -> dict[UUID, Wanted]:
+async def wanted(connection: AsyncConnection, today: date) -> dict[UUID, Wanted]:
     """By agency."""
     registry = registry_of(connection)
     await registry.refresh(connection)
     found: dict[UUID, Wanted] = {}
     for row in await rows(connection, _ROWS):
-        subscription = registry.every[row.subscription_id].subscription
+        standing = registry.every[row.subscription_id]
+        subscription, over = standing.subscription, not row.emptied and not standing.agreement.in_force(today)
         if subscription.state is State.ENDED and not row.buried:
             continue
         agency = subscription.agency_id
         mine = found.setdefault(agency, Wanted(agency, subscription.secrets["password"]))
-        mine.queues[subscription.id] = Queue(subscription.id, row.published, row.generation, row.acknowledged)
+        mine.queues[subscription.id] = Queue(subscription.id, row.published, row.generation, row.acknowledged, over)
     return found
 
 
@@ -95,6 +99,12 @@ async def rewind(connection: AsyncConnection, subscription: UUID) -> None:
            WHERE subscription_id = :id""",
         id=subscription,
     )
+
+
+async def empty(connection: AsyncConnection, subscription: UUID) -> None:
+    """Have what wasn't taken published again, as it may be told now."""
+    await rewind(connection, subscription)
+    await run(connection, "UPDATE amqp SET emptied = true WHERE subscription_id = :id", id=subscription)
 
 
 async def give_again(connection: AsyncConnection, subscription: UUID) -> None:

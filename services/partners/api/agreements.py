@@ -15,13 +15,12 @@ from services.partners.domain.agreement import Agreement, Terms
 from services.partners.domain.rules import OutsideAgreement
 from services.partners.domain.vocabulary import LegalBasis, PersonField, Precision, Scope
 from services.partners.health.tombstones import overdue_by_agency
-from services.partners.repository import Unit
+from services.partners.repository import Unit, signed_copy
 from services.partners.tables import AGREEMENTS
 from services.partners.templates import TEMPLATES
 from shared.auth.permissions import Permission
 from shared.errors import Invalid, NotFound
 from shared.ids import new_id
-from shared.persistence.database import scalar
 from shared.web.bodies import Body
 from shared.web.commands import Command, Desk, Reading, command, reading
 
@@ -163,13 +162,7 @@ async def show_signed_copy(request: Request, agreement_id: UUID, reading: Reader
     if not found or found[0].signed_copy is None:
         raise NotFound("There is no such agreement, or no signed copy of it.")
     desk: Desk = request.app.state.desk
-    async with desk.database.statement() as connection:
-        content = await scalar(
-            connection,
-            "SELECT content FROM signed_copy WHERE agreement_id = :id AND digest = :digest",
-            id=agreement_id,
-            digest=found[0].signed_copy,
-        )
+    content = await signed_copy(desk.database, found[0])
     name = f'attachment; filename="agreement-{agreement_id}.pdf"'
     return Response(content, media_type="application/pdf", headers={"Content-Disposition": name})
 

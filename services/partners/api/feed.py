@@ -17,8 +17,8 @@ from services.partners.registry import Standing, registry_of
 from shared.audit.trail import Deed
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
-from shared.errors import NotFound
-from shared.persistence.database import run
+from shared.errors import Invalid, NotFound
+from shared.persistence.database import run, scalar
 from shared.web.access import require
 from shared.web.bodies import Position
 from shared.web.commands import Desk, action_of
@@ -30,6 +30,10 @@ Receiver = Annotated[Principal, Depends(require(Permission.EVENTS_RECEIVE))]
 
 #: Seconds that a poll may wait for something to come.
 LONGEST_WAIT = 30.0
+
+
+class AheadOfFeed(Invalid):
+    """There is no event of this number yet: ask after the answer's ``next``."""
 
 
 class Feed(BaseModel):
@@ -54,11 +58,13 @@ async def feed(
     """The events after a number; with ``wait``, up to so many seconds until there is one."""
     desk: Desk = request.app.state.desk
     arrivals: Arrivals = request.app.state.arrivals
-    arrived = arrivals.next(subscription)
     if wait and arrivals.head(subscription) <= after:
         async with desk.database.statement() as connection:
             await _standing(connection, subscription, principal)
+            await _up_to(connection, subscription, after)
             await _acknowledge(connection, subscription, after)
+    arrived = arrivals.next(subscription) if wait and arrivals.head(subscription) <= after else None
+    if arrived:
         with suppress(TimeoutError), limits_of(request.scope).waiting(), arrivals.polled(subscription):
             async with asyncio.timeout(wait):
                 await arrived.wait()
@@ -75,6 +81,8 @@ async def _look(request: Request, principal: Principal, id: UUID, after: int, li
         waiting = await kept_after(connection, id, after, limit) if subscription.state is not State.PAUSED else []
         if told := told_of(waiting, agreement):
             await desk.trail.append(connection, Deed(principal, action_of(request), None, {None: told}))
+        if not waiting:
+            await _up_to(connection, id, after)
         await _acknowledge(connection, id, after)
     base = state.service.settings.public_url.rstrip("/")
     flows = in_force(agreement, subscription, desk.clock.today())
@@ -87,6 +95,13 @@ async def _standing(connection: AsyncConnection, id: UUID, principal: Principal)
     if found is None or found.agreement.agency.id != agency_of(principal):
         raise NotFound(f"There is no subscription {id}.")
     return found
+
+
+async def _up_to(connection: AsyncConnection, id: UUID, after: int) -> None:
+    """Raises AheadOfFeed: whoever asks after what was never there would acknowledge what it hasn't read."""
+    statement = "SELECT position FROM subscription_head WHERE subscription_id = :id"
+    if after > (position := int(await scalar(connection, statement, id=id))):
+        raise AheadOfFeed(position=position)
 
 
 #: ``asked_at`` is exact to a minute: who polls all the time need not write all the time.

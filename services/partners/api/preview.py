@@ -1,7 +1,8 @@
 """What an agency has received or would receive of a case, and why not the rest."""
 
 import asyncio
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -52,6 +53,9 @@ async def preview(request: Request, agreement_id: UUID, case_id: UUID, reading: 
     if not agreements or not cases:
         raise NotFound("There is no such agreement, or no such case.")
     [agreement], [case] = agreements, cases
+    if agreement.approved_by is None:
+        # Who is to put it in force sees what it would tell, had it always been there.
+        agreement = replace(agreement, approved_by="preview", valid_from=date.min, valid_until=date.max)
     reading.disclose([case_id], case.office)
     service = request.app.state.service
     logs = [service.producers[source].of_subjects([(str(case_id), 0)], _MANY) for source in FOLLOWS]

@@ -15,8 +15,7 @@ from shared.persistence.database import rows
 
 
 class NoBrokerForAgencies(RuleBroken):
-    """Nothing can be delivered by AMQP here: for that the programme has to set HOMEWARD_PARTNERS_AGENCIES_AMQP_URL,
-    HOMEWARD_PARTNERS_AGENCIES_MANAGEMENT_URL and HOMEWARD_PARTNERS_AGENCIES_AMQP_PUBLIC_URL."""
+    """Nothing is delivered by AMQP here, for the programme has set no broker that agencies use: receive another way."""
 
 
 class TooManyQueues(RuleBroken):

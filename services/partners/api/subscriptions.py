@@ -27,12 +27,18 @@ router = APIRouter(tags=["subscriptions"])
 
 Subscriber = Annotated[Command[Unit], Depends(command(Permission.SUBSCRIPTIONS_KEEP))]
 Reader = Annotated[Reading, Depends(reading(Permission.SUBSCRIPTIONS_READ))]
+#: Of one agency: what is kept is kept for each of them.
+MOST = 20
 T = TypeVar("T", Agreement, Subscription)
 Type = Annotated[str, Field(max_length=200)]
 
 
 class NotInForce(RuleBroken):
     """This agreement is not in force: nothing can be subscribed to under it."""
+
+
+class TooManySubscriptions(RuleBroken):
+    """An agency has only so many subscriptions: end one that is not needed any more."""
 
 
 class WebhookWithoutUrl(Invalid):
@@ -90,6 +96,11 @@ async def subscribe(body: SubscriptionNew, command: Subscriber) -> SubscriptionM
         agreement = own(uow.agreements.find(body.agreement_id), command.principal, f"agreement {body.agreement_id}")
         if not agreement.in_force(uow.clock.today()):
             raise NotInForce
+        mine = await SUBSCRIPTIONS.find(
+            uow.connection, "agency_id = :agency AND state_name <> 'ended'", agency=agreement.agency.id
+        )
+        if len(mine) >= MOST:
+            raise TooManySubscriptions(most=MOST)
         types = frozenset(body.types or agreement.terms.events)
         subscription = Subscription(
             new_id(), agreement.agency.id, agreement.id, body.way, types, frozenset(body.countries)

@@ -7,8 +7,14 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from services.partners.domain.referral import Action, Referral
-from services.partners.domain.rules import AlreadyReferred, CaseEnded, NoConsentToReferral, NoSuchReferral
-from services.partners.domain.vocabulary import AgeGroup, Measure, Withdrawal
+from services.partners.domain.rules import (
+    AlreadyReferred,
+    CaseEnded,
+    NeedOfOtherKind,
+    NoConsentToReferral,
+    NoSuchReferral,
+)
+from services.partners.domain.vocabulary import NEEDS, AgeGroup, AgencyKind, Measure, Withdrawal
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +134,9 @@ class Case(Numbered):
     def erase(self, on: date) -> None:
         """The person is erased. What was counted stays counted, and nothing here says any more where."""
         self.erased_on, self.age_group = on, None
-        self.reached.clear()
+        self.declared, self.flight_id, self.carrier = False, None, None
+        for kept in (self.reached, self.recipients, self.referred_to, self.referrals):
+            kept.clear()
 
     def consents_to(self, recipient: str) -> bool:
         """Whether the person agrees that this category of recipients hears of the case."""
@@ -138,6 +146,9 @@ class Case(Numbered):
         """Have the agency hear of the case from now on, because the person is referred to it."""
         if self.gone:
             raise CaseEnded
+        allowed = NEEDS.get(AgencyKind(referral.recipient), frozenset())
+        if not referral.services <= allowed:
+            raise NeedOfOtherKind(services=sorted(referral.services - allowed), allowed=sorted(allowed))
         if not self.consents_to(referral.recipient):
             raise NoConsentToReferral(recipient=referral.recipient)
         for other in self.referrals:

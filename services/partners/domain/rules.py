@@ -74,6 +74,10 @@ class CaseEnded(RuleBroken):
     """This case was a duplicate or its person was erased: nothing more is done with it."""
 
 
+class NeedOfOtherKind(RuleBroken):
+    """Agencies of this kind are not asked for this, and don't hear that somebody needs it: refer to another agency."""
+
+
 class NoConsentToReferral(RuleBroken):
     """The person has not consented to a transfer to an agency of this kind: ask for consent at the office first."""
 

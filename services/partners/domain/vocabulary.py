@@ -1,5 +1,6 @@
 """The words of agreements."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -146,6 +147,20 @@ class PaperKind(StrEnum):
     PASSPORT = "passport"
 
 
+#: What each kind of agency may be asked for: an authority hears of no asylum, and a shop of no illness.
+NEEDS: Mapping[AgencyKind, frozenset[Need]] = {
+    AgencyKind.EXIT_AUTHORITY: frozenset({Need.EXIT_VISA}),
+    AgencyKind.HEALTH_PARTNER: frozenset({Need.MEDICAL_CARE, Need.PSYCHOSOCIAL_SUPPORT}),
+    AgencyKind.REINTEGRATION_PARTNER: frozenset(
+        {
+            *(Need.LEGAL_ASSISTANCE, Need.FAMILY_TRACING, Need.SHELTER, Need.EDUCATION),
+            *(Need.VOCATIONAL_TRAINING, Need.BUSINESS_SUPPORT, Need.JOB_PLACEMENT),
+        }
+    ),
+    AgencyKind.UNHCR: frozenset({Need.INTERNATIONAL_PROTECTION, Need.LEGAL_ASSISTANCE, Need.FAMILY_TRACING}),
+}
+
+
 class Verdict(StrEnum):
     """Whether a fact goes to an agency, or why it doesn't."""
 
@@ -158,3 +173,7 @@ class Verdict(StrEnum):
     NOT_REFERRED = "not_referred"
     NO_CONSENT = "no_consent"
     GONE = "erased_or_merged"
+
+
+#: The person isn't of a country of which the agency may hear.
+OTHER_COUNTRIES = (Verdict.NOT_OWN_NATIONAL, Verdict.OTHER_COUNTRY)

@@ -192,6 +192,31 @@ async def test_a_replay_that_lies_in_a_queue_that_is_lost_comes_all_the_same(
     assert {each["id"] for each in again.events} == {each["id"] for each in consumed.events}
 
 
+async def test_what_lies_in_a_queue_when_the_agreement_ends_is_taken_out_of_it(
+    suite: EmbeddedSuite, broker: AgencyBroker
+) -> None:
+    owner = await queue_owner(suite, broker)
+    await owner.until_connected()
+    flight = await owner.flight()
+    await owner.moved(flight)
+    await owner.until_waiting(2)
+    ended = await owner.operators["partner_liaison"].post(f"/api/partners/agreements/{owner.agreement}/end", {})
+    assert ended.is_success, ended.text
+
+    async def taken_out() -> bool:
+        async with suite.apps["partners"].state.service.database.transaction() as connection:
+            [row] = await rows(
+                connection, "SELECT emptied FROM amqp WHERE subscription_id = :id", id=UUID(owner.subscription)
+            )
+        return bool(row.emptied)
+
+    await eventually(taken_out, seconds=30)
+    async with owner.consuming() as consumed:
+        await consumed.got(2)
+    # Whoever was just about to consume may have had one before.
+    assert [each["type"] for each in consumed.once] == ["org.homeward.partners.withheld.v1"] * 2
+
+
 async def test_a_queue_that_is_gone_is_made_anew_and_nothing_is_lost(
     suite: EmbeddedSuite, broker: AgencyBroker
 ) -> None:
@@ -358,7 +383,9 @@ async def test_another_process_goes_on_where_this_one_was(suite: EmbeddedSuite, 
     """What one process has in hand no other publishes, and both may look after the broker."""
     partners = suite.apps["partners"].state
     delivery, database = partners.amqp, partners.service.database
-    other = Reconciler(database, broker.management_url, Broker(broker.url), delivery.naming, lambda: None)
+    other = Reconciler(
+        database, SystemClock(), broker.management_url, Broker(broker.url), delivery.naming, lambda: None
+    )
     other.every = 0.2
     running = asyncio.create_task(other.run())
     try:

@@ -48,7 +48,7 @@ async def refused(programme: World, case_id: str, agency: Agency, *services: str
 async def test_who_is_referred_is_told_to_that_agency_alone(programme: World, clinic: Agency) -> None:
     other = await programme.agency("health_partner")
     case_id = await programme.person(given_name="Gulalai")
-    await programme.refers(case_id, other, "shelter")
+    await programme.refers(case_id, other, "psychosocial_support")
     before = len(await other.events())
     referral = await programme.refers(case_id, clinic, "medical_care", "psychosocial_support")
     made = (await clinic.events())[-1]
@@ -119,7 +119,7 @@ async def test_one_of_two_referrals_is_named(programme: World, clinic: Agency) -
     case_id = await programme.person()
     await programme.refers(case_id, clinic, "medical_care")
     first = (await clinic.events())[-1]
-    await programme.refers(case_id, clinic, "shelter")
+    await programme.refers(case_id, clinic, "psychosocial_support")
     unnamed = await clinic.answers("referral-rejected", {"reason": "no_capacity"}, subject=first["subject"])
     assert (unnamed.status_code, unnamed.json()["type"]) == (409, "/problems/referral-not-named")
     said = {"referral_id": first["data"]["referral_id"]}
@@ -133,10 +133,10 @@ async def test_one_of_two_referrals_is_named(programme: World, clinic: Agency) -
 
 async def test_nobody_is_referred_twice_for_the_same(programme: World, clinic: Agency) -> None:
     case_id = await programme.person()
-    referral = await programme.refers(case_id, clinic, "medical_care", "shelter")
-    problem = await refused(programme, case_id, clinic, "shelter", "education")
+    referral = await programme.refers(case_id, clinic, "medical_care", "psychosocial_support")
+    problem = await refused(programme, case_id, clinic, "psychosocial_support")
     assert (problem["status"], problem["type"]) == (409, "/problems/already-referred")
-    assert (problem["services"], problem["referral_id"]) == (["shelter"], referral)
+    assert (problem["services"], problem["referral_id"]) == (["psychosocial_support"], referral)
 
 
 async def test_nobody_is_referred_against_their_will(programme: World, clinic: Agency) -> None:
@@ -148,7 +148,7 @@ async def test_nobody_is_referred_against_their_will(programme: World, clinic: A
 async def test_nobody_is_referred_without_an_agreement_on_it(programme: World, clinic: Agency) -> None:
     case_id = await programme.person()
     embassy = await programme.agency("embassy")
-    assert (await refused(programme, case_id, embassy))["type"] == "/problems/no-agreement-on-referrals"
+    assert (await refused(programme, case_id, embassy))["type"] == "/problems/need-of-other-kind"
     ended = await programme.agency("health_partner")
     await programme.does("partner_liaison", f"partners/agreements/{ended.agreement}/end")
     problem = await refused(programme, case_id, ended)

@@ -15,6 +15,7 @@ def upgrade() -> None:
         """CREATE TABLE amqp (
             subscription_id uuid PRIMARY KEY, published bigint NOT NULL DEFAULT 0,
             generation bigint NOT NULL DEFAULT 0, again_from bigint,
+            emptied boolean NOT NULL DEFAULT false,
             failures integer NOT NULL DEFAULT 0, next_at timestamptz, last_success_at timestamptz,
             failing_since timestamptz, cause text,
             leased_by uuid, leased_until timestamptz)"""
