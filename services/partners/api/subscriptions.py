@@ -28,7 +28,7 @@ router = APIRouter(tags=["subscriptions"])
 Subscriber = Annotated[Command[Unit], Depends(command(Permission.SUBSCRIPTIONS_KEEP))]
 Reader = Annotated[Reading, Depends(reading(Permission.SUBSCRIPTIONS_READ))]
 #: Of one agency: what is kept is kept for each of them.
-MOST = 20
+MOST = 50
 T = TypeVar("T", Agreement, Subscription)
 Type = Annotated[str, Field(max_length=200)]
 
