@@ -16,8 +16,10 @@ import httpcore
 
 from shared.errors import Invalid
 
-#: What Python calls global and yet leads into a network of one's own: clouds' own services, IPv4 within IPv6.
-_INWARD = tuple(map(ip_network, ("168.63.129.16/32", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
+#: What Python calls global and yet leads into a network of one's own: clouds' own services, IPv4 within IPv6, sites.
+_INWARD = tuple(
+    map(ip_network, ("168.63.129.16/32", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "fec0::/10"))
+)
 #: A name server that doesn't answer keeps a thread for some ten seconds.
 _RESOLVERS = 16
 

@@ -28,6 +28,7 @@ INWARD = (
     "https://[64:ff9b::7f00:1]:{port}/events",
     "https://[2002:7f00:1::]:{port}/events",
     "https://[fe80::1]:{port}/events",
+    "https://[fec0::1]:{port}/events",
     "https://[fd00:ec2::254]:{port}/events",
     "https://10.0.0.1:{port}/events",
     "https://172.16.0.1:{port}/events",
