@@ -21,6 +21,8 @@ from services.partners.names import Names
 from services.partners.tables import CASES
 from shared.persistence.database import rows
 
+#: Of a CloudEvent in JSON, alone.
+CONTENT_TYPE = "application/cloudevents+json"
 _COLUMNS = "delivery.position, case_id, subject, sequence, id, source, type, time, data"
 
 

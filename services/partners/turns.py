@@ -5,6 +5,7 @@ another. What a way of delivery does with a turn is its own business.
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.partners.arrivals import Arrivals
 from services.partners.domain.agreement import Agreement
 from services.partners.keys import principal_of
+from services.partners.leases import LeaseLost, Leases
 from shared.audit.trail import Deed
 from shared.clock import Clock, SystemClock
 from shared.web.commands import Desk
@@ -26,12 +28,6 @@ log = structlog.get_logger()
 _LOOK = 1.0
 #: Receivers that may use the database at once: requests need it too.
 _DATABASE = 3
-#: Seconds for which a subscription is one process's, and seconds from the beginning in which an attempt may start.
-LEASE, STARTING = 60, 40
-
-
-class LeaseLost(Exception):
-    """Another process has taken the subscription over: it gives the receiver the same events again."""
 
 
 class Turns(ABC):
@@ -89,6 +85,10 @@ class Turns(ABC):
         """Do it in a transaction."""
         async with self.database:
             await self.desk.database.retried(work)
+
+    async def give_back(self, leases: Leases, id: UUID, lease: UUID, at: datetime | None = None) -> None:
+        """Leave a turn to others, with nothing done; ``at``: and go on then."""
+        await self.in_one(lambda connection: leases.give_back(connection, id, lease, at))
 
     async def write_down(self, connection: AsyncConnection, agreement: Agreement, told: set[UUID]) -> None:
         """That the agency hears of these."""

@@ -14,22 +14,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.domain.agreement import Agreement
 from services.partners.domain.subscription import Subscription
+from services.partners.leases import LeaseLost, Leases
 from services.partners.registry import registry_of
-from services.partners.turns import LEASE, LeaseLost
-from shared.ids import new_id
-from shared.persistence.database import rows, run
+from shared.persistence.database import run
 
 #: Seconds after a failure: at least, and at most.
 _FIRST, _LONGEST, _DOUBLINGS = 0.5, 60.0, 8
 
 #: Of an ended one there is a queue only while a tombstone has not been taken.
-_DUE = """
-    (next_at IS NULL OR next_at <= :now) AND (leased_until IS NULL OR leased_until < now())
-    AND EXISTS (SELECT FROM subscription WHERE id = subscription_id AND (state_name = 'active'
+LEASES = Leases(
+    "amqp",
+    """EXISTS (SELECT FROM subscription WHERE id = subscription_id AND (state_name = 'active'
         OR state_name = 'ended' AND EXISTS (SELECT FROM delivery WHERE delivery.subscription_id = amqp.subscription_id
                                             AND due_on IS NOT NULL AND acknowledged_at IS NULL)))
     AND EXISTS (SELECT FROM subscription_head AS head
-                WHERE head.subscription_id = amqp.subscription_id AND head.position > published)"""
+                WHERE head.subscription_id = amqp.subscription_id AND head.position > published)""",
+)
 
 
 @dataclass
@@ -44,30 +44,12 @@ class Round:
     failures: int
 
 
-async def due(connection: AsyncConnection, now: datetime, among: list[UUID] | None) -> list[UUID]:
-    """The subscriptions whose queues are to be given something now; of all of them, or among these."""
-    these = "" if among is None else "AND subscription_id = ANY(:among)"
-    parameters = {} if among is None else {"among": among}
-    found = await rows(connection, f"SELECT subscription_id FROM amqp WHERE {_DUE} {these}", now=now, **parameters)
-    return [row.subscription_id for row in found]
-
-
 async def begin(connection: AsyncConnection, id: UUID, now: datetime) -> Round | None:
     """Take the subscription's turn, unless another process has it or nothing is due."""
-    lease = new_id()
-    taken = await rows(
-        connection,
-        f"""UPDATE amqp SET leased_by = :lease, leased_until = now() + make_interval(secs => {LEASE})
-            WHERE subscription_id = (SELECT subscription_id FROM amqp WHERE subscription_id = :id AND {_DUE}
-                                     FOR UPDATE SKIP LOCKED)
-            RETURNING published, generation, failures""",
-        lease=lease,
-        id=id,
-        now=now,
-    )
-    if not taken:
+    taken = await LEASES.take(connection, id, now, ("published", "generation", "failures"))
+    if taken is None:
         return None
-    [row] = taken
+    lease, row = taken
     standing = await registry_of(connection).standing(connection, id)
     if standing is None:
         raise LeaseLost
@@ -91,18 +73,6 @@ async def settle(connection: AsyncConnection, round: Round, upto: int, cause: st
     parameters["next_at"] = now + _pause(failures) if cause else None
     if not await run(connection, _SETTLE, id=round.subscription.id, lease=round.id, **parameters):
         raise LeaseLost
-
-
-async def give_back(connection: AsyncConnection, round: Round, at: datetime | None = None) -> None:
-    """Leave the turn to others, with nothing done; ``at``: and go on then."""
-    await run(
-        connection,
-        """UPDATE amqp SET leased_by = NULL, leased_until = NULL, next_at = :at
-           WHERE subscription_id = :id AND leased_by = :lease""",
-        id=round.subscription.id,
-        lease=round.id,
-        at=at,
-    )
 
 
 def _pause(failures: int) -> timedelta:

@@ -16,12 +16,12 @@ from services.partners.amqp.naming import Naming
 from services.partners.amqp.room import Room
 from services.partners.amqp.rounds import Round
 from services.partners.arrivals import Arrivals
-from services.partners.delivering import Waiting, delivered, in_force, kept_after, told_of
+from services.partners.delivering import CONTENT_TYPE, Waiting, delivered, in_force, kept_after, told_of
+from services.partners.leases import STARTING
 from services.partners.names import Names, NamesUnavailable
-from services.partners.turns import STARTING, Turns
+from services.partners.turns import Turns
 from shared.web.commands import Desk
 
-_TYPE = "application/cloudevents+json"
 #: By subscription: what its queue held, and when that was known.
 Held = Callable[[UUID], tuple[int, float] | None]
 
@@ -38,7 +38,7 @@ class AmqpSender(Turns):
 
     async def due(self, connection: AsyncConnection, among: list[UUID] | None) -> list[UUID]:
         await self._broker.tidy()
-        return await rounds.due(connection, self.clock.now(), among)
+        return await rounds.LEASES.find(connection, self.clock.now(), among)
 
     async def close(self) -> None:
         await self._broker.close()
@@ -51,11 +51,10 @@ class AmqpSender(Turns):
         try:
             return await self._publish(round)
         except NamesUnavailable:
-            later = self.clock.now() + timedelta(seconds=5)
-            await self.in_one(lambda connection: rounds.give_back(connection, round, later))
+            await self.give_back(rounds.LEASES, id, round.id, self.clock.now() + timedelta(seconds=5))
             return False
         except BaseException:
-            await self.in_one(lambda connection: rounds.give_back(connection, round))
+            await self.give_back(rounds.LEASES, id, round.id)
             raise
 
     async def _publish(self, round: Round) -> bool:
@@ -67,7 +66,7 @@ class AmqpSender(Turns):
             left = self._room.left(id, waiting, self._held(id), monotonic())
             if not left:
                 later = self.clock.now() + timedelta(seconds=self._room.pause(id))
-                await self.in_one(lambda connection: rounds.give_back(connection, round, later))
+                await self.give_back(rounds.LEASES, id, round.id, later)
                 return False
             upto, cause = await self._give(round, left, started + STARTING)
         except NotTaken as error:
@@ -113,7 +112,7 @@ class AmqpSender(Turns):
             if monotonic() > until:
                 return position, None
             try:
-                await self._broker.publish(*self._queue(round), event["id"], _TYPE, orjson.dumps(event))
+                await self._broker.publish(*self._queue(round), event["id"], CONTENT_TYPE, orjson.dumps(event))
             except NotTaken as error:
                 return position, str(error)
         return None, None

@@ -18,7 +18,7 @@ from shared.audit.trail import Deed
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.errors import Invalid, NotFound
-from shared.persistence.database import run, scalar
+from shared.persistence.database import scalar
 from shared.web.access import require
 from shared.web.bodies import Position
 from shared.web.commands import Desk, action_of
@@ -58,13 +58,11 @@ async def feed(
     """The events after a number; with ``wait``, up to so many seconds until there is one."""
     desk: Desk = request.app.state.desk
     arrivals: Arrivals = request.app.state.arrivals
+    async with desk.database.statement() as connection:
+        await _standing(connection, subscription, principal)
+        await _acknowledge(connection, subscription, after)
     if wait and arrivals.head(subscription) <= after:
-        async with desk.database.statement() as connection:
-            await _standing(connection, subscription, principal)
-            await _up_to(connection, subscription, after)
-            await _acknowledge(connection, subscription, after)
-    arrived = arrivals.next(subscription) if wait and arrivals.head(subscription) <= after else None
-    if arrived:
+        arrived = arrivals.next(subscription)
         with suppress(TimeoutError), limits_of(request.scope).waiting(), arrivals.polled(subscription):
             async with asyncio.timeout(wait):
                 await arrived.wait()
@@ -72,7 +70,7 @@ async def feed(
 
 
 async def _look(request: Request, principal: Principal, id: UUID, after: int, limit: int) -> Feed:
-    """Acknowledges what was had, in a transaction that is over before screening is asked."""
+    """What is there, by a transaction that is over before screening is asked."""
     state = request.app.state
     desk: Desk = state.desk
     async with desk.database.transaction() as connection:
@@ -81,9 +79,6 @@ async def _look(request: Request, principal: Principal, id: UUID, after: int, li
         waiting = await kept_after(connection, id, after, limit) if subscription.state is not State.PAUSED else []
         if told := told_of(waiting, agreement):
             await desk.trail.append(connection, Deed(principal, action_of(request), None, {None: told}))
-        if not waiting:
-            await _up_to(connection, id, after)
-        await _acknowledge(connection, id, after)
     base = state.service.settings.public_url.rstrip("/")
     flows = in_force(agreement, subscription, desk.clock.today())
     events = await delivered(waiting, agreement, in_force=flows, names=state.names, base=base)
@@ -97,23 +92,21 @@ async def _standing(connection: AsyncConnection, id: UUID, principal: Principal)
     return found
 
 
-async def _up_to(connection: AsyncConnection, id: UUID, after: int) -> None:
-    """Raises AheadOfFeed: whoever asks after what was never there would acknowledge what it hasn't read."""
-    statement = "SELECT position FROM subscription_head WHERE subscription_id = :id"
-    if after > (position := int(await scalar(connection, statement, id=id))):
-        raise AheadOfFeed(position=position)
-
-
 #: ``asked_at`` is exact to a minute: who polls all the time need not write all the time.
 _ACKNOWLEDGE = """
-    WITH acknowledged AS (
-        UPDATE subscription_head
-        SET asked_at = now(), acknowledged = greatest(acknowledged, least(:position, position))
-        WHERE subscription_id = :id AND (acknowledged < least(:position, position)
-            OR asked_at IS NULL OR asked_at < now() - interval '1 minute'))
-    UPDATE delivery SET acknowledged_at = now() WHERE subscription_id = :id AND position <= :position
-        AND due_on IS NOT NULL AND acknowledged_at IS NULL"""
+    WITH head AS (SELECT FROM subscription_head WHERE subscription_id = :id AND position >= :upto),
+    asked AS (
+        UPDATE subscription_head SET asked_at = now(), acknowledged = greatest(acknowledged, :upto)
+        WHERE subscription_id = :id AND EXISTS (SELECT FROM head)
+            AND (acknowledged < :upto OR asked_at IS NULL OR asked_at < now() - interval '1 minute')),
+    acknowledged AS (
+        UPDATE delivery SET acknowledged_at = now() WHERE subscription_id = :id AND position <= :upto
+            AND due_on IS NOT NULL AND acknowledged_at IS NULL AND EXISTS (SELECT FROM head))
+    SELECT position FROM subscription_head WHERE subscription_id = :id"""
 
 
-async def _acknowledge(connection: AsyncConnection, id: UUID, position: int) -> None:
-    await run(connection, _ACKNOWLEDGE, id=id, position=position)
+async def _acknowledge(connection: AsyncConnection, id: UUID, upto: int) -> None:
+    """Raises AheadOfFeed: whoever asks after what was never there would acknowledge what it hasn't read."""
+    position: int = await scalar(connection, _ACKNOWLEDGE, id=id, upto=upto)
+    if upto > position:
+        raise AheadOfFeed(position=position)

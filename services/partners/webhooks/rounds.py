@@ -16,23 +16,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.partners.delivering import Waiting, kept_after, kept_of
 from services.partners.domain.agreement import Agreement
 from services.partners.domain.subscription import Subscription
+from services.partners.leases import LeaseLost, Leases
 from services.partners.registry import registry_of
-from services.partners.turns import LEASE, LeaseLost
 from services.partners.webhooks.schedule import TRIED_FOR, Meaning, Outcome, pause
-from shared.ids import new_id
 from shared.persistence.database import rows, run, scalar
 
 #: Events in one round: a receiver that was away begins again with one, and gets twice as many after each good round.
 MOST = 32
 
 #: Subscriptions that are to be called, and for which there is something to give.
-_DUE = """
-    confirmed_at IS NOT NULL AND gone_at IS NULL AND (next_at IS NULL OR next_at <= :now)
-    AND (leased_until IS NULL OR leased_until < now())
+LEASES = Leases(
+    "webhook",
+    """confirmed_at IS NOT NULL AND gone_at IS NULL
     AND EXISTS (SELECT FROM subscription WHERE id = subscription_id AND state_name IN ('active', 'ended'))
     AND (looked < (SELECT position FROM subscription_head AS head WHERE head.subscription_id = webhook.subscription_id)
          OR EXISTS (SELECT FROM webhook_stuck AS stuck WHERE stuck.subscription_id = webhook.subscription_id
-                    AND NOT held AND stuck.next_at <= :now))"""
+                    AND NOT held AND stuck.next_at <= :now))""",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +80,12 @@ class Round:
         return [each for given in self.subjects.values() for each in given.events]
 
 
-async def due(connection: AsyncConnection, now: datetime, among: list[UUID] | None) -> list[UUID]:
-    """The subscriptions whose receivers are to be called now; of all of them, or among these."""
-    these = "" if among is None else "AND subscription_id = ANY(:among)"
-    parameters = {} if among is None else {"among": among}
-    found = await rows(connection, f"SELECT subscription_id FROM webhook WHERE {_DUE} {these}", now=now, **parameters)
-    return [row.subscription_id for row in found]
-
-
 async def begin(connection: AsyncConnection, id: UUID, now: datetime) -> Round | None:
     """Take the subscription's turn, unless another process has it or nothing is due."""
-    lease = new_id()
-    taken = await rows(
-        connection,
-        f"""UPDATE webhook SET leased_by = :lease, leased_until = now() + make_interval(secs => {LEASE})
-            WHERE subscription_id = (SELECT subscription_id FROM webhook WHERE subscription_id = :id AND {_DUE}
-                                     FOR UPDATE SKIP LOCKED)
-            RETURNING looked, pace, failures, rate""",
-        lease=lease,
-        id=id,
-        now=now,
-    )
-    if not taken:
+    taken = await LEASES.take(connection, id, now, ("looked", "pace", "failures", "rate"))
+    if taken is None:
         return None
-    [row] = taken
+    lease, row = taken
     standing = await registry_of(connection).standing(connection, id)
     if standing is None:
         raise LeaseLost
@@ -227,25 +209,3 @@ def _tried(round: Round, subject: UUID, given: Given, now: datetime) -> dict[str
         "cause": given.failure.cause,
         "held": now - since >= TRIED_FOR,
     }
-
-
-async def give_back(connection: AsyncConnection, round: Round) -> None:
-    """Leave the turn to others, with nothing done."""
-    await run(
-        connection,
-        "UPDATE webhook SET leased_by = NULL, leased_until = NULL WHERE subscription_id = :id AND leased_by = :lease",
-        id=round.subscription.id,
-        lease=round.id,
-    )
-
-
-async def postpone(connection: AsyncConnection, round: Round, now: datetime) -> None:
-    """The receiver isn't to blame: it goes on shortly."""
-    await run(
-        connection,
-        """UPDATE webhook SET leased_by = NULL, leased_until = NULL, next_at = :at
-           WHERE subscription_id = :id AND leased_by = :lease""",
-        id=round.subscription.id,
-        lease=round.id,
-        at=now + pause(1),
-    )

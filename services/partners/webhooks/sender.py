@@ -10,19 +10,19 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.arrivals import Arrivals
-from services.partners.delivering import delivered, in_force, told_of
+from services.partners.delivering import CONTENT_TYPE, delivered, in_force, told_of
+from services.partners.leases import STARTING
 from services.partners.names import Names, NamesUnavailable
-from services.partners.turns import STARTING, Turns
+from services.partners.turns import Turns
 from services.partners.webhooks import rounds, signatures
 from services.partners.webhooks.addresses import AddressRefused
 from services.partners.webhooks.calls import Caller, Unreachable
 from services.partners.webhooks.rounds import Given, Round
-from services.partners.webhooks.schedule import Meaning, Outcome, outcome
+from services.partners.webhooks.schedule import Meaning, Outcome, outcome, pause
 from shared.web.commands import Desk
 
 #: Subjects of one receiver at once.
 _AT_ONCE = 4
-_TYPE = "application/cloudevents+json"
 
 
 class Sender(Turns):
@@ -33,7 +33,7 @@ class Sender(Turns):
         self._names, self.caller, self.base = names, caller, base
 
     async def due(self, connection: AsyncConnection, among: list[UUID] | None) -> list[UUID]:
-        return await rounds.due(connection, self.clock.now(), among)
+        return await rounds.LEASES.find(connection, self.clock.now(), among)
 
     async def close(self) -> None:
         await self.caller.close()
@@ -48,10 +48,11 @@ class Sender(Turns):
         try:
             await self._give(round)
         except NamesUnavailable:
-            await self.in_one(lambda connection: rounds.postpone(connection, round, self.clock.now()))
+            # The receiver isn't to blame: it goes on shortly.
+            await self.give_back(rounds.LEASES, id, round.id, self.clock.now() + pause(1))
             return False
         except BaseException:
-            await self.in_one(lambda connection: rounds.give_back(connection, round))
+            await self.give_back(rounds.LEASES, id, round.id)
             raise
         await self.in_one(lambda connection: self._settle(connection, round))
         return round.full
@@ -92,7 +93,7 @@ class Sender(Turns):
 
     async def _post(self, kept: dict[str, str], event: dict[str, Any]) -> Outcome:
         body, now = orjson.dumps(event), self.clock.now()
-        headers = {"Content-Type": _TYPE} | signatures.headers(kept, event["id"], now, body)
+        headers = {"Content-Type": CONTENT_TYPE} | signatures.headers(kept, event["id"], now, body)
         try:
             answer = await self.caller.call("POST", kept["url"], headers, body)
         except (Unreachable, AddressRefused) as error:

@@ -1,10 +1,14 @@
-"""A broker that agencies use."""
+"""A broker that agencies use, a suite whose webhooks may come to loopback, and who works there."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import pytest_asyncio
 
+from services.embedded import EmbeddedSuite
+from tests.integration.partners.answerers import World, world
 from tests.support.agency_broker import AgencyBroker
+from tests.support.suite import embedded
 
 
 @pytest.fixture(scope="module")
@@ -12,3 +16,18 @@ def broker() -> Iterator[AgencyBroker]:
     with AgencyBroker() as running:
         assert isinstance(running, AgencyBroker)
         yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedSuite]:
+    folder = tmp_path_factory.mktemp("partners")
+    folder.chmod(0o711)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", '["127.0.0.1"]')
+        async with embedded(folder / "data") as running:
+            yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def programme(suite: EmbeddedSuite) -> World:
+    return await world(suite)

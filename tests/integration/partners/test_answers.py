@@ -1,8 +1,6 @@
 """What agencies answer takes effect where it belongs, once; what can't be understood is kept and said clearly."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,28 +8,13 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.embedded import EmbeddedSuite
 from shared.audit.search import Sought, search
 from shared.ids import new_id
-from tests.integration.partners.answerers import AGENCY, Agency, World, world, written
-from tests.support.suite import embedded
+from tests.integration.partners.answerers import AGENCY, Agency, World, written
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DOCUMENT = {"number": "LP-0012345", "kind": "laissez_passer", "issued_on": "2026-01-05", "expires_on": "2026-04-05"}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedSuite]:
-    folder: Path = tmp_path_factory.mktemp("answers")
-    folder.chmod(0o711)
-    async with embedded(folder / "data") as running:
-        yield running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def programme(suite: EmbeddedSuite) -> World:
-    return await world(suite)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

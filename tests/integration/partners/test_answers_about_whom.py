@@ -1,34 +1,18 @@
 """Who names a person otherwise than by a subject is never given the first that fits: a person decides."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
 
-from services.embedded import EmbeddedSuite
-from tests.integration.partners.answerers import Agency, World, world, written
-from tests.support.suite import OMAR, embedded
+from tests.integration.partners.answerers import Agency, World, written
+from tests.support.suite import OMAR
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DOCUMENT = {"number": "LP-0012345", "kind": "laissez_passer", "issued_on": "2026-01-05", "expires_on": "2026-04-05"}
 BORN = {"date_of_birth": OMAR["date_of_birth"]}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedSuite]:
-    folder: Path = tmp_path_factory.mktemp("whom")
-    folder.chmod(0o711)
-    async with embedded(folder / "data") as running:
-        yield running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def programme(suite: EmbeddedSuite) -> World:
-    return await world(suite)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

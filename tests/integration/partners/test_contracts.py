@@ -1,6 +1,5 @@
 """What an agency's developer finds at the partners' service, and that the events are what it says."""
 
-from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,20 +18,11 @@ from services.partners.contracts.deprecations import Deprecation
 from tests.integration.partners.told import Told, tell
 from tests.support.browser import chromium, tab
 from tests.support.served_suite import served
-from tests.support.suite import embedded
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ISSUED = "org.homeward.travel.document-issued.v1"
 PUBLIC = ("/asyncapi.json", f"/schemas/{ISSUED}.json", "/events-guide", "/events-guide.css")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedSuite]:
-    folder: Path = tmp_path_factory.mktemp("contracts")
-    folder.chmod(0o711)
-    async with embedded(folder / "data") as running:
-        yield running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -1,32 +1,20 @@
 """How delivery stands is seen by the agency and by who looks after it, and what was kept is delivered again."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
-import pytest_asyncio
 
 from services.embedded import EmbeddedSuite
 from shared.clock import ProgrammeClock
 from shared.persistence.database import rows
 from tests.integration.partners.world import airline, by_subject, go_on
 from tests.support.receivers import answer, receiving
-from tests.support.suite import OMAR, embedded, sign_in
+from tests.support.suite import OMAR, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedSuite]:
-    folder: Path = tmp_path_factory.mktemp("deliveries")
-    folder.chmod(0o711)
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", '["127.0.0.1"]')
-        async with embedded(folder / "data") as running:
-            yield running
 
 
 @contextmanager

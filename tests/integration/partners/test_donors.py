@@ -1,31 +1,20 @@
 """A donor beside the whole suite hears how many there were, and nothing of who they are."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from services.embedded import EmbeddedSuite
 from tests.integration.partners.donors import FIGURES, numbers
 from tests.support.bench import eventually
 from tests.support.liaison import Liaison
-from tests.support.suite import OMAR, REGISTRATION, at_rest, embedded, sign_in
+from tests.support.suite import OMAR, REGISTRATION, at_rest, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 #: Names, a day of birth, a phone's number and a document's: of each of these people, and in nothing that a donor gets.
 CANARIES = ("Omarcanary", "Testcanary", "1991-02-03", "+923001112223", "CANARY1234")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedSuite]:
-    folder: Path = tmp_path_factory.mktemp("donors")
-    folder.chmod(0o711)
-    async with embedded(folder / "data") as running:
-        yield running
 
 
 async def test_a_donor_hears_how_many_and_never_who(suite: EmbeddedSuite) -> None:

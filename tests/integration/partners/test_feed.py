@@ -1,30 +1,19 @@
 """An agency gets what its agreement says of its own nationals, by asking for it, and nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from services.embedded import EmbeddedSuite
 from tests.integration.partners.world import airline
 from tests.integration.screening.programme import DECLARATION
 from tests.support.liaison import Liaison
-from tests.support.suite import OMAR, REGISTRATION, at_rest, embedded, sign_in
+from tests.support.suite import OMAR, REGISTRATION, at_rest, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TRAVEL = "org.homeward.travel"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedSuite]:
-    folder: Path = tmp_path_factory.mktemp("partners")
-    folder.chmod(0o711)
-    async with embedded(folder / "data") as running:
-        yield running
 
 
 async def test_an_embassy_hears_of_its_nationals_who_consent(suite: EmbeddedSuite) -> None:

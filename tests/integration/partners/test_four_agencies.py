@@ -28,7 +28,7 @@ from services.simulator.people import Traveller, read_list
 from services.simulator.reintegration import reintegrate
 from services.simulator.scenarios import ISLAMABAD
 from services.simulator.screening import screen
-from shared.clock import Clock, SystemClock
+from shared.clock import SystemClock
 from shared.persistence.database import rows
 from tests.integration.partners.queues import Consumed, QueueOwner, with_broker
 from tests.support.agency_broker import AgencyBroker
@@ -181,7 +181,6 @@ async def _world(suite: EmbeddedSuite, broker: AgencyBroker) -> World:
     await journey.calendar.begin()
     clock = Later()
     suite.apps["partners"].state.sender.clock = clock
-    assert isinstance(clock, Clock)
     return World(suite, broker, liaison, journey, clock)
 
 

@@ -1,16 +1,13 @@
 """Whatever a receiver answers, and wherever it says that it is: nothing of ours is reached or kept busy by it."""
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from services.embedded import EmbeddedSuite
 from tests.integration.partners.world import Airline, airline
 from tests.support.receivers import Call, Receiver, answer, receiving
-from tests.support.suite import embedded
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -50,16 +47,6 @@ ILLFORMED = (
     "https:///events",
     "https://agency.example/events#fragment",
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedSuite]:
-    folder: Path = tmp_path_factory.mktemp("hostile")
-    folder.chmod(0o711)
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", '["127.0.0.1"]')
-        async with embedded(folder / "data") as running:
-            yield running
 
 
 async def test_no_address_of_our_own_network_is_called(suite: EmbeddedSuite) -> None:

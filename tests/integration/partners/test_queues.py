@@ -398,7 +398,7 @@ async def test_another_process_goes_on_where_this_one_was(suite: EmbeddedSuite, 
             await owner.tests(2)
             await owner.until_waiting(2)
             async with database.transaction() as connection:
-                assert id not in await rounds.due(connection, delivery.sender.clock.now(), None)
+                assert id not in await rounds.LEASES.find(connection, delivery.sender.clock.now(), None)
                 assert await rounds.begin(connection, id, delivery.sender.clock.now()) is None
             assert consumed.messages == []
             async with database.transaction() as connection:

@@ -1,33 +1,15 @@
 """People are referred to agencies, which hear of them from then on until the referral is over."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 import pytest_asyncio
 
-from services.embedded import EmbeddedSuite
-from tests.integration.partners.answerers import Agency, World, world, written
-from tests.support.suite import embedded
+from tests.integration.partners.answerers import Agency, World, written
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PARTNERS = "org.homeward.partners"
 MADE, WITHDRAWN = f"{PARTNERS}.referral-made.v1", f"{PARTNERS}.referral-withdrawn.v1"
 TOMBSTONE, WITHHELD = f"{PARTNERS}.tombstone.v1", f"{PARTNERS}.withheld.v1"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedSuite]:
-    folder: Path = tmp_path_factory.mktemp("referrals")
-    folder.chmod(0o711)
-    async with embedded(folder / "data") as running:
-        yield running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def programme(suite: EmbeddedSuite) -> World:
-    return await world(suite)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -2,13 +2,10 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
-import pytest_asyncio
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks.webhooks import Webhook
@@ -20,19 +17,9 @@ from shared.persistence.database import rows, run
 from tests.integration.partners.world import airline, by_subject
 from tests.integration.screening.programme import DECLARATION
 from tests.support.receivers import Call, answer, receiving
-from tests.support.suite import OMAR, REGISTRATION, at_rest, embedded, sign_in
+from tests.support.suite import OMAR, REGISTRATION, at_rest, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedSuite]:
-    folder: Path = tmp_path_factory.mktemp("webhooks")
-    folder.chmod(0o711)
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", '["127.0.0.1"]')
-        async with embedded(folder / "data") as running:
-            yield running
 
 
 async def test_a_receiver_is_called_once_it_has_said_that_it_wants_that(suite: EmbeddedSuite) -> None:
@@ -220,7 +207,7 @@ async def test_another_process_goes_on_where_this_one_was(suite: EmbeddedSuite) 
         await agency.flight()
         await agency.until(waiting=1)
         async with database.transaction() as connection:
-            assert id not in await rounds.due(connection, sender.clock.now(), None)
+            assert id not in await rounds.LEASES.find(connection, sender.clock.now(), None)
             assert await rounds.begin(connection, id, sender.clock.now()) is None
         assert receiver.posted == []
         async with database.transaction() as connection:

@@ -1,28 +1,17 @@
 """What an agency was told of a person doesn't outlive its reason: erasure, another nationality, work that is over."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-import pytest_asyncio
 
 from shared.persistence.database import rows
-from tests.integration.partners.answerers import World, world
-from tests.support.suite import OMAR, embedded
+from tests.integration.partners.answerers import World
+from tests.support.suite import OMAR
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OURS = "org.homeward.partners"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def programme(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    folder: Path = tmp_path_factory.mktemp("ends")
-    folder.chmod(0o711)
-    async with embedded(folder / "data") as running:
-        yield await world(running)
 
 
 async def test_an_agency_is_told_to_destroy_what_it_holds_of_somebody_who_is_erased(programme: World) -> None:

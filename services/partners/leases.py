@@ -1,0 +1,69 @@
+"""Turns with subscriptions, as the table of a way of delivery keeps them: each is one process's for a while."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.ids import new_id
+from shared.persistence.database import rows, run
+
+#: Seconds for which a subscription is one process's, and seconds from the beginning in which an attempt may start.
+LEASE, STARTING = 60, 40
+
+
+class LeaseLost(Exception):
+    """Another process has taken the subscription over: it gives the receiver the same events again."""
+
+
+@dataclass(frozen=True)
+class Leases:
+    """``due``: the condition, over ``:now``, under which there is something to give."""
+
+    table: str
+    due: str
+
+    @property
+    def _free(self) -> str:
+        return f"""(next_at IS NULL OR next_at <= :now) AND (leased_until IS NULL OR leased_until < now())
+            AND {self.due}"""
+
+    async def find(self, connection: AsyncConnection, now: datetime, among: list[UUID] | None) -> list[UUID]:
+        """The subscriptions that are to be given something now; of all of them, or among these."""
+        these = "" if among is None else "AND subscription_id = ANY(:among)"
+        parameters = {} if among is None else {"among": among}
+        found = await rows(
+            connection, f"SELECT subscription_id FROM {self.table} WHERE {self._free} {these}", now=now, **parameters
+        )
+        return [row.subscription_id for row in found]
+
+    async def take(
+        self, connection: AsyncConnection, id: UUID, now: datetime, columns: Sequence[str]
+    ) -> tuple[UUID, Any] | None:
+        """The lease and these columns, unless another process has the subscription or nothing is due."""
+        lease = new_id()
+        taken = await rows(
+            connection,
+            f"""UPDATE {self.table} SET leased_by = :lease, leased_until = now() + make_interval(secs => {LEASE})
+                WHERE subscription_id = (SELECT subscription_id FROM {self.table}
+                                         WHERE subscription_id = :id AND {self._free} FOR UPDATE SKIP LOCKED)
+                RETURNING {", ".join(columns)}""",
+            lease=lease,
+            id=id,
+            now=now,
+        )
+        return (lease, taken[0]) if taken else None
+
+    async def give_back(self, connection: AsyncConnection, id: UUID, lease: UUID, at: datetime | None = None) -> None:
+        """Leave the turn to others, with nothing done; ``at``: and go on then."""
+        await run(
+            connection,
+            f"""UPDATE {self.table} SET leased_by = NULL, leased_until = NULL, next_at = :at
+                WHERE subscription_id = :id AND leased_by = :lease""",
+            id=id,
+            lease=lease,
+            at=at,
+        )
