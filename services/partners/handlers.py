@@ -95,6 +95,8 @@ def _of_case(contract: type[Contract]) -> Handler:
         if case is None:
             case = Case(received.subject)
             uow.cases.add(case)
+        if received.event.source != screening.SOURCE and case.unheard_of:
+            raise NotYet(f"screening has not told yet what becomes of case {case.id}")
         counted = cells(case) if counts else frozenset()
         if before:
             before(received, case, uow)
@@ -134,7 +136,9 @@ def _flight(id: UUID, uow: Unit) -> Flight:
 
 def _fact(received: Received[Any]) -> Fact:
     event = received.event
-    return Fact(event.id, event.source, event.type, received.subject, event.time, received.data.model_dump())
+    correcting = event.type in offers.CORRECTING
+    told = received.data.model_dump()
+    return Fact(event.id, event.source, event.type, received.subject, event.time, told, correcting)
 
 
 _HEARD: set[type[Contract]] = {

@@ -57,6 +57,18 @@ class Leases:
         )
         return (lease, taken[0]) if taken else None
 
+    async def hold(self, connection: AsyncConnection, id: UUID) -> UUID | None:
+        """A lease of what may not be given anything for a while, unless a process is giving it something."""
+        lease = new_id()
+        held = await run(
+            connection,
+            f"""UPDATE {self.table} SET leased_by = :lease, leased_until = now() + make_interval(secs => {LEASE})
+                WHERE subscription_id = :id AND (leased_until IS NULL OR leased_until < now())""",
+            lease=lease,
+            id=id,
+        )
+        return lease if held else None
+
     async def give_back(self, connection: AsyncConnection, id: UUID, lease: UUID, at: datetime | None = None) -> None:
         """Leave the turn to others, with nothing done; ``at``: and go on then."""
         await run(

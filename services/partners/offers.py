@@ -28,6 +28,7 @@ def _of(contract: type[Contract], *members: str) -> tuple[str, Members]:
 HEARD: Mapping[str, Members] = dict(
     (
         _of(screening.CaseRegistered, "country_of_origin", "age_group", "registered_on"),
+        _of(screening.IdentityCorrected, "country_of_origin", "age_group"),
         _of(screening.CaseCleared, "cleared_on"),
         _of(screening.CaseDeclined, "declined_on"),
         _of(travel.DocumentRequested, "authority"),
@@ -55,6 +56,8 @@ HEARD: Mapping[str, Members] = dict(
         _of(monitoring.CaseClosed),
     )
 )
+#: These put right what was told: nothing to who was told nothing of the case.
+CORRECTING = frozenset({screening.IdentityCorrected.type})
 #: Of cases, as this service tells of them: to the agency alone to whom somebody is referred.
 REFERRALS: dict[str, Members] = {
     REFERRAL_MADE: frozenset({"referral_id", "services", "requested_on"}),

@@ -6,12 +6,14 @@ from services.partners import offers
 from services.partners.domain.agreement import Terms
 from services.partners.domain.vocabulary import AgencyKind, PersonField, Precision, Scope
 from services.partners.offers import OFFERED, REFERRALS
-from shared.contracts import reintegration, travel
+from shared.contracts import reintegration, screening, travel
 from shared.contracts.envelope import Contract
 
 _NAMES = frozenset({PersonField.GIVEN_NAME, PersonField.FAMILY_NAME})
 _BORN = _NAMES | {PersonField.DATE_OF_BIRTH}
 _PAPERS = _BORN | {PersonField.DOCUMENT_NUMBERS}
+#: Who was told a name hears that it is another.
+_CORRECTED = {screening.IdentityCorrected.type: frozenset[str]()}
 _FLYING = (travel.FlightScheduled, travel.FlightRescheduled, travel.FlightCancelled)
 
 
@@ -25,7 +27,8 @@ TEMPLATES: Mapping[AgencyKind, Terms] = {
         _all_of(
             travel.DocumentRequested, travel.DocumentIssued, travel.DocumentRefused, travel.DocumentLapsed, *_FLYING,
             travel.Departed,
-        ),
+        )
+        | _CORRECTED,
         Scope.OWN_NATIONALS,
         person=_PAPERS | {PersonField.SEX},
         precision=Precision.DAY,
@@ -36,6 +39,7 @@ TEMPLATES: Mapping[AgencyKind, Terms] = {
             travel.ExitVisaRequested, travel.ExitVisaIssued, travel.ExitVisaRefused, travel.SeatReleased,
             travel.Boarded,
         )
+        | _CORRECTED
         # That somebody is escorted tells of health, or of a child alone.
         | {travel.SeatBooked.type: frozenset({"flight_id", "provisional"})},
         Scope.OWN_REFERRALS,
@@ -46,7 +50,8 @@ TEMPLATES: Mapping[AgencyKind, Terms] = {
         _all_of(
             *_FLYING, travel.SeatBooked, travel.SeatReleased, travel.ManifestLocked, travel.FlightDeparted,
             travel.Boarded, travel.NoShow,
-        ),
+        )
+        | _CORRECTED,
         Scope.OWN_FLIGHTS,
         person=_PAPERS | {PersonField.SEX},
     ),
@@ -54,12 +59,13 @@ TEMPLATES: Mapping[AgencyKind, Terms] = {
         _all_of(
             *_FLYING, travel.SeatBooked, travel.SeatReleased, travel.Departed, travel.ArrivalConfirmed,
             travel.MissingAtArrival, travel.ArrivalCorrected,
-        ),
+        )
+        | _CORRECTED,
         Scope.OWN_NATIONALS,
         person=_BORN | {PersonField.SEX, PersonField.PHONE},
     ),
     AgencyKind.HEALTH_PARTNER: Terms(
-        REFERRALS | _all_of(travel.ArrivalConfirmed),
+        REFERRALS | _all_of(travel.ArrivalConfirmed) | _CORRECTED,
         Scope.OWN_REFERRALS,
         person=_BORN | {PersonField.PHONE},
         precision=Precision.DAY,
@@ -69,13 +75,14 @@ TEMPLATES: Mapping[AgencyKind, Terms] = {
         | _all_of(
             travel.ArrivalConfirmed, reintegration.PlanApproved, reintegration.LineDelivered,
             reintegration.ReintegrationCompleted,
-        ),
+        )
+        | _CORRECTED,
         Scope.OWN_REFERRALS,
         person=_NAMES | {PersonField.PHONE},
         precision=Precision.DAY,
     ),
     AgencyKind.UNHCR: Terms(
-        REFERRALS | _all_of(travel.Departed),
+        REFERRALS | _all_of(travel.Departed) | _CORRECTED,
         Scope.OWN_REFERRALS,
         person=_BORN | {PersonField.NATIONALITY},
         precision=Precision.DAY,

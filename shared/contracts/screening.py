@@ -125,7 +125,7 @@ class CaseDeclined(Contract, type="org.homeward.screening.declined.v1"):
 
 
 class IdentityCorrected(Contract, type="org.homeward.screening.identity-corrected.v1"):
-    """Who the person is was recorded wrongly: what registration told of it is this from now on."""
+    """Who the person is was recorded wrongly: who holds a name asks for it anew, and the rest is this from now on."""
 
     country_of_origin: str
     age_group: AgeGroup

@@ -3,7 +3,8 @@
 The broker is looked at before our tables are: whatever a subscription has had made until then is seen as wanted.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -16,8 +17,8 @@ from services.partners.amqp.wanted import USER_LIMITS, Queue, Wanted, arguments,
 NOTHING, EVERYTHING = "^$", ".*"
 #: Publishing to a queue by its name goes through the exchange that has none.
 PUBLISHING = r"^amq\.default$"
-#: Before a queue is made: has what it held published again.
-Rewind = Callable[[UUID], Awaitable[None]]
+#: While a queue is made nobody publishes to it, and what it held is published again afterwards. False: somebody does.
+Alone = Callable[[UUID], AbstractAsyncContextManager[bool]]
 
 
 @dataclass
@@ -54,11 +55,13 @@ async def look(api: Management, naming: Naming) -> Present:
 class Provision:
     """One pass. ``publisher``: our user that publishes."""
 
-    def __init__(self, api: Management, naming: Naming, publisher: str, present: Present, rewind: Rewind) -> None:
+    def __init__(self, api: Management, naming: Naming, publisher: str, present: Present, alone: Alone) -> None:
         self._api, self._naming, self._publisher = api, naming, publisher
-        self._here, self._rewind = present, rewind
+        self._here, self._alone = present, alone
         #: Whether there is a queue that was not there before.
         self.made = False
+        #: Whether a queue is still to be made, because somebody is publishing to the one that is gone.
+        self.unfinished = False
 
     async def give(self, wanted: Wanted) -> None:
         """Make what one agency needs."""
@@ -115,10 +118,13 @@ class Provision:
         elif await self._api.figure(vhost, name) is not None:
             # A list may be some seconds old.
             return
-        # First: who is publishing now must learn that what it publishes went nowhere.
-        await self._rewind(queue.subscription)
-        await self._api.put("queues", vhost, name, durable=True, arguments=meant)
-        self.made = True
+        async with self._alone(queue.subscription) as alone:
+            if alone:
+                await self._api.put("queues", vhost, name, durable=True, arguments=meant)
+                self.made = True
+            else:
+                # What it publishes goes nowhere, so it is soon done; in the new queue it would be before what was lost.
+                self.unfinished = True
 
     async def _have_user(self, name: str, password: str) -> None:
         found = self._here.users.get(name)

@@ -1,7 +1,8 @@
 """Keeps the broker as subscriptions want it, and notes what was taken. Any number of replicas may do so at once."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from time import monotonic
 from uuid import UUID
 
@@ -14,8 +15,9 @@ from services.partners.amqp.broker import Broker, NotTaken
 from services.partners.amqp.management import Management, ManagementFailed
 from services.partners.amqp.naming import Naming
 from services.partners.amqp.provision import Provision
+from services.partners.amqp.rounds import LEASES
 from services.partners.amqp.taken import Taken
-from services.partners.amqp.wanted import Queue, Wanted, empty, give_again, rewind, wanted
+from services.partners.amqp.wanted import Queue, Wanted, emptied, give_again, hold, wanted
 from shared.clock import Clock
 from shared.persistence.database import Database, run
 
@@ -23,6 +25,8 @@ log = structlog.get_logger()
 
 #: Seconds between looks; the broker's figures are told as often.
 EVERY = 5.0
+#: The same while somebody publishes to a queue that is to be made anew.
+_SOON = 0.2
 #: Questions about single queues at once.
 _AT_ONCE = 8
 
@@ -58,6 +62,7 @@ class Reconciler:
         self._failing: str | None = None
         #: Of the queues that may hold something.
         self._held: dict[UUID, tuple[int, float]] = {}
+        self._unfinished = False
         self.every = EVERY
 
     def held_by(self, subscription: UUID) -> tuple[int, float] | None:
@@ -75,14 +80,14 @@ class Reconciler:
                 self._woken.clear()
                 await self._try(api)
                 try:
-                    async with asyncio.timeout(self.every):
+                    async with asyncio.timeout(_SOON if self._unfinished else self.every):
                         await self._woken.wait()
                 except TimeoutError:
                     continue
 
     async def _try(self, api: Management) -> None:
         """Told once, however long it lasts."""
-        failing = None
+        failing, self._unfinished = None, False
         try:
             await self._pass(api)
         except ManagementFailed as error:
@@ -101,7 +106,7 @@ class Reconciler:
         present = await provision.look(api, self._naming)
         async with self._database.transaction() as connection:
             agencies = await wanted(connection, self._clock.today())
-        one = Provision(api, self._naming, self._broker.user, present, self._rewind)
+        one = Provision(api, self._naming, self._broker.user, present, self._alone)
         failures: list[ManagementFailed] = []
         for each in agencies.values():
             try:
@@ -110,6 +115,7 @@ class Reconciler:
                 # Another agency's is tried all the same.
                 failures.append(error)
         await one.take(agencies)
+        self._unfinished = one.unfinished
         over = [(agency, queue) for agency in agencies.values() for queue in agency.queues.values() if queue.over]
         for agency, queue in over:
             await self._take_out(api, agency, queue)
@@ -121,12 +127,23 @@ class Reconciler:
 
     async def _take_out(self, api: Management, agency: Wanted, queue: Queue) -> None:
         """The agreement has ended: what lies in the queue with names in it comes again without them."""
-        await self._database.retried(lambda connection: empty(connection, queue.subscription))
         vhost, name = self._naming.agency(agency.agency), self._naming.queue(queue.subscription)
-        await api.remove("queues", vhost, name, "contents")
+        async with self._alone(queue.subscription) as alone:
+            if alone:
+                await api.remove("queues", vhost, name, "contents")
+                await self._database.retried(lambda connection: emptied(connection, queue.subscription))
+            self._unfinished |= not alone
 
-    async def _rewind(self, subscription: UUID) -> None:
-        await self._database.retried(lambda connection: rewind(connection, subscription))
+    @asynccontextmanager
+    async def _alone(self, subscription: UUID) -> AsyncIterator[bool]:
+        lease = await self._database.retried(lambda connection: hold(connection, subscription))
+        if lease is None:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            await self._database.retried(lambda connection: LEASES.give_back(connection, subscription, lease))
 
     async def _look_at_queues(self, api: Management, agencies: Iterable[Wanted]) -> None:
         turn = asyncio.Semaphore(_AT_ONCE)

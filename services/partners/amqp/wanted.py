@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.partners.amqp.rounds import LEASES
 from services.partners.domain.subscription import State
 from services.partners.registry import registry_of
 from shared.persistence.database import rows, run
@@ -101,9 +102,16 @@ async def rewind(connection: AsyncConnection, subscription: UUID) -> None:
     )
 
 
-async def empty(connection: AsyncConnection, subscription: UUID) -> None:
-    """Have what wasn't taken published again, as it may be told now."""
-    await rewind(connection, subscription)
+async def hold(connection: AsyncConnection, subscription: UUID) -> UUID | None:
+    """Rewind, and keep everybody from publishing until the lease is given back; None while somebody does."""
+    lease = await LEASES.hold(connection, subscription)
+    if lease is not None:
+        await rewind(connection, subscription)
+    return lease
+
+
+async def emptied(connection: AsyncConnection, subscription: UUID) -> None:
+    """Remember that what lay in the queue is taken out."""
     await run(connection, "UPDATE amqp SET emptied = true WHERE subscription_id = :id", id=subscription)
 
 

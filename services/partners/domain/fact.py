@@ -27,6 +27,8 @@ class Fact:
     subject: UUID
     time: datetime
     data: Mapping[str, Any]
+    #: It puts right what was told: no news to who was told nothing.
+    correcting: bool = False
 
 
 class About(Protocol):
@@ -36,6 +38,8 @@ class About(Protocol):
     country_of_origin: str | None
     carrier: str | None
     referred_to: set[UUID]
+    #: How many events each subscription was given of it.
+    given: dict[UUID, int]
 
     @property
     def gone(self) -> bool:
@@ -103,8 +107,8 @@ class Case(Numbered):
     flight_id: UUID | None = None
     #: Who flies the person, by the code in the flight's number.
     carrier: str | None = None
-    #: The declaration is signed and not withdrawn.
-    declared: bool = False
+    #: The declaration is signed and not withdrawn; None before screening has told of one.
+    declared: bool | None = None
     #: The categories of recipients to whom the person consents.
     recipients: set[str] = field(default_factory=set)
     #: The agencies to whom the person was referred.
@@ -116,6 +120,11 @@ class Case(Numbered):
     referrals: list[Referral] = field(default_factory=list)
     merged_into: UUID | None = None
     erased_on: date | None = None
+
+    @property
+    def unheard_of(self) -> bool:
+        """Whether screening has not told yet that the person has declared: nobody does anything for them before."""
+        return self.declared is None and not self.gone
 
     @property
     def gone(self) -> bool:
@@ -140,7 +149,7 @@ class Case(Numbered):
 
     def consents_to(self, recipient: str) -> bool:
         """Whether the person agrees that this category of recipients hears of the case."""
-        return self.declared and recipient in self.recipients
+        return bool(self.declared) and recipient in self.recipients
 
     def refer(self, referral: Referral) -> None:
         """Have the agency hear of the case from now on, because the person is referred to it."""

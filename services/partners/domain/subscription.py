@@ -64,6 +64,8 @@ class Subscription:
 
     def wants(self, fact: Fact, about: About) -> bool:
         """Whether the fact passes the subscription's own filters."""
+        if fact.correcting and self.id not in about.given:
+            return False
         return fact.type in self.types and (not self.countries or about.country_of_origin in self.countries)
 
     def pause(self, on: date) -> None:

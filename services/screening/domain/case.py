@@ -117,12 +117,11 @@ class Case:
         if identity == self.identity:
             raise rules.NothingCorrected
         self._advance(Action.CORRECT)
-        told, cared_for = self._told(), self.needs_care(at.date())
+        cared_for = self.needs_care(at.date())
         self.corrections.append(Correction(self.identity, reason, at, by))
         self.identity = identity
-        retold = [] if self._told() == told else [IdentityCorrected(self.id, *self._told())]
         assessed = self._assessed(at.date()) if cared_for != self.needs_care(at.date()) else []
-        return self._then(at, *retold, *assessed)
+        return self._then(at, IdentityCorrected(self.id, *self._told()), *assessed)
 
     def _told(self) -> tuple[str, AgeGroup]:
         """What others know of the identity."""

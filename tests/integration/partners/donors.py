@@ -13,7 +13,7 @@ from services.partners.app import create_app
 from services.partners.settings import Settings
 from shared.auth.roles import Role
 from shared.contracts import monitoring, reintegration, screening, travel
-from shared.contracts.vocabulary import AgeGroup
+from shared.contracts.vocabulary import AgeGroup, Recipient
 from shared.ids import new_id
 from shared.messaging.inprocess import InProcessBus
 from tests.integration.reintegration.stage import Stage, User, eventually
@@ -22,6 +22,11 @@ FIGURES = "org.homeward.partners.figures.v1"
 START = datetime(2026, 1, 10, 8, tzinfo=UTC)
 #: What registrations tell of persons, and nobody who hears of figures.
 CANARY = "TRP-2026-00417"
+
+
+def declared(on: date, *recipients: Recipient) -> screening.DeclarationSigned:
+    """Somebody wants to return, and agrees that these hear of it."""
+    return screening.DeclarationSigned(signed_on=on, recipients=list(recipients))
 
 
 class Donors(Stage):
@@ -56,9 +61,9 @@ class Donors(Stage):
         await stack.enter_async_context(app.router.lifespan_context(app))
         return app
 
-    async def agency(self, kind: str = "donor") -> tuple[str, User]:
+    async def agency(self, kind: str = "donor", country: str = "DE") -> tuple[str, User]:
         """An agency's id, and itself."""
-        body = {"name": f"Agency {new_id()}", "kind": kind, "country": "DE"}
+        body = {"name": f"Agency {new_id()}", "kind": kind, "country": country}
         id = (await self.liaison.does("/agencies", body))["agency_id"]
         client = self.wire("partners")
         client.headers["Authorization"] = f"Bearer {(await self.liaison.does(f'/agencies/{id}/keys'))['key']}"
@@ -91,7 +96,11 @@ class Donors(Stage):
 
     async def donor(self, **changes: Any) -> "Donor":
         """A donor who has subscribed by the feed."""
-        id, user = await self.agency()
+        return await self.subscriber("donor", "DE", **changes)
+
+    async def subscriber(self, kind: str, country: str, **changes: Any) -> "Donor":
+        """An agency that has subscribed by the feed."""
+        id, user = await self.agency(kind, country)
         agreement = await self.approved(id, **changes)
         made = await user.does("/subscriptions", {"agreement_id": agreement, "way": "feed"})
         return Donor(self, user, agreement, made["subscription_id"])
@@ -120,6 +129,7 @@ class Donors(Stage):
                     registered_on=on,
                 ),
             )
+            await self.record(screening.SOURCE, case, declared(on, Recipient.EMBASSY))
         return cases
 
     async def all_tell(self, source: str, cases: list[UUID], told: Any) -> None:

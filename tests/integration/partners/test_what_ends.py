@@ -58,6 +58,25 @@ async def test_who_is_of_another_country_after_all_is_no_longer_told_to_the_coun
     assert "Secretname" not in str(await embassy.events())
 
 
+async def test_who_was_told_a_name_hears_that_it_was_put_right_and_nobody_else(programme: World) -> None:
+    told, not_told = await programme.agency("embassy"), await programme.agency("embassy")
+    case_id = await programme.person(family_name="Mispelt")
+    paused = f"/subscriptions/{not_told.subscription}/end"
+    assert (await not_told.client.post(paused, headers={"Idempotency-Key": "hears-nothing"})).is_success
+    await programme.asks(case_id)
+    late = await programme.agency("embassy")
+    identity = OMAR | {"given_name": "Rahim", "family_name": "Misspelt"}
+    body = {"identity": identity, "reason": "a letter was missing"}
+    await programme.does("caseworker", f"screening/cases/{case_id}/identity", body)
+    await programme.rests()
+    first, corrected = await told.events()
+    assert corrected["type"] == "org.homeward.screening.identity-corrected.v1"
+    assert (corrected["subject"], corrected["sequence"]) == (first["subject"], "2")
+    assert corrected["data"].keys() == {"person"}
+    assert corrected["data"]["person"]["family_name"] == "Misspelt"
+    assert await late.events() == await not_told.events() == []
+
+
 async def test_an_authority_is_not_told_that_somebody_seeks_protection(programme: World) -> None:
     border = await programme.agency("exit_authority")
     case_id = await programme.person()

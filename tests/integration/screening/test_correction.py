@@ -39,8 +39,8 @@ async def test_a_corrected_person_is_found_by_what_is_right_and_what_was_wrong_i
     [kept] = shown["corrections"]
     assert (kept["former"]["given_name"], kept["reason"], kept["by"]) == ("Wrongella", WHY, "officer")
     assert shown["corrected"] == 1
-    # Nothing that others know has changed.
-    assert [type(each) for each in await programme.log(UUID(case_id))] == [told.CaseRegistered]
+    # Others ask for names when they need them: they hear that there are others.
+    assert [type(each) for each in await programme.log(UUID(case_id))] == [told.CaseRegistered, told.IdentityCorrected]
 
 
 async def test_who_may_not_read_assessments_sees_how_often_it_was_corrected_alone(programme: Programme) -> None:
