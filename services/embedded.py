@@ -82,10 +82,18 @@ class EmbeddedSuite:
         for name in SERVICES:
             self.progress(f"starting {name}")
             await self._stack.enter_async_context(self.apps[name].router.lifespan_context(self.apps[name]))
+        await self._restored()
         self.gateway = await self._stack.enter_async_context(self._client("gateway"))
         collect_rarely()
         for name, taken in listening.items():
             await self._serve(name, taken)
+
+    async def _restored(self) -> None:
+        """Wait for those whose database was set back; the others tell them what they have of it."""
+        for name, app in self.apps.items():
+            if app.state.service.restoration.under_way:
+                self.progress(f"{name} was set back to an earlier moment; the others tell what it has lost")
+                await app.state.service.restoration.over.wait()
 
     def _create(self, name: str, database_url: str) -> FastAPI:
         package = importlib.import_module(f"services.{name}.app")

@@ -173,6 +173,8 @@ class Health:
             "broker": {"ok": await service.bus.accepting()},
             "loops": {"ok": not service.ended, "ended": service.ended},
         }
+        if (restoration := service.restoration).under_way:
+            found["restored"] = {"ok": False, "waiting_for": restoration.waiting_for}
         if service.follows:
             found["consumer"] = {"ok": service.bus.consuming(service.queue)}
             # Two services that follow each other must not wait for each other for ever.

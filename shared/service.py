@@ -20,13 +20,14 @@ from starlette.middleware import Middleware
 
 from shared.audit.heads import Heads
 from shared.audit.trail import Trail
+from shared.auth.grants import followers
 from shared.auth.keys import read_key_set, read_private_key, read_public_key
 from shared.auth.oidc import Provider
 from shared.auth.services import Identity, callers
 from shared.auth.tokens import ISSUER, Operators, Verifier
 from shared.clock import ProgrammeClock
 from shared.health import Health
-from shared.messaging.bus import Bus, exchange_of
+from shared.messaging.bus import Bus, TakesOver, exchange_of
 from shared.messaging.comparison import Comparer
 from shared.messaging.consumer import Consumer
 from shared.messaging.deadletters import DeadLetters
@@ -36,8 +37,9 @@ from shared.messaging.outbox import Log, Logged, Outgoing
 from shared.messaging.producer_log import HttpProducerLog
 from shared.messaging.rabbitmq import RabbitBus
 from shared.messaging.rebuild import NO_PROJECTION, Projection, Rebuild
-from shared.messaging.reconciler import Reconciler
+from shared.messaging.reconciler import LONG, Reconciler
 from shared.messaging.relay import Relay
+from shared.messaging.restoration import Also, Restoration, report
 from shared.messaging.unreadable import Unreadables
 from shared.persistence import migrations
 from shared.persistence.database import Database, rows, run
@@ -57,6 +59,7 @@ from shared.web.commands import Desk
 from shared.web.description import describe
 from shared.web.guard import guard
 from shared.web.internal import RealClock
+from shared.web.restoring import Restorations
 
 log = structlog.get_logger()
 
@@ -84,6 +87,7 @@ class Service:
         scheduled: Sequence[Scheduled] = (),
         projection: Projection = NO_PROJECTION,
         learning: Learning | None = None,
+        restored: Also | None = None,
         guards: Sequence[Middleware] = (),
         bus: Bus | None = None,
         database: Database | None = None,
@@ -122,6 +126,8 @@ class Service:
         self._when_stopping: list[Callable[[], None]] = []
         self._guards = tuple(guards)
         self._compose(handlers, scheduled, projection)
+        self.restoration = Restoration(self.database, source, followers(name), self.clock, restored)
+        self._restoring: asyncio.Task[None] | None = None
         self.learner = self._learner(learning)
         self.app = self._face(routers)
 
@@ -146,7 +152,11 @@ class Service:
         self.consumer.after_commit(lambda _, logged: self.committed(logged))
         self.producers = self._producers()
         self.reconciler = Reconciler(
-            self.consumer, self.producers, self.telemetry, on_the_bus=lambda: self.bus.waiting(self.queue)
+            self.consumer,
+            self.producers,
+            self.telemetry,
+            on_the_bus=lambda: self.bus.waiting(self.queue),
+            report=lambda source: report(self.database, source, self.producers[source].report),
         )
         self.comparer = Comparer(self.reconciler, self.follows)
         self.rebuild = Rebuild(self.consumer, self.unit, self._producers(), self._migrations, projection)
@@ -168,7 +178,8 @@ class Service:
             docs_url=None,
             redoc_url=None,
         )
-        guard(app, self.settings, self._guards)
+        waiting = Middleware(Restorations, under_way=lambda: self.restoration.under_way)
+        guard(app, self.settings, (*self._guards, waiting))
         app.add_middleware(RunningAs, service=self.name)
         app.state.service = self
         digest = self.vault.digest if self.vault else lambda said: hashlib.sha256(said).digest()
@@ -222,9 +233,22 @@ class Service:
         await self.bus.start()
         if self.source:
             await self.bus.declare(exchange_of(self.source))
+        if await self.restoration.begin():
+            self._restoring = asyncio.create_task(self._restore(), name=f"{self.name} restoring")
+        else:
+            await self._join(self.reconciler.takes_over)
+
+    async def _restore(self) -> None:
+        with running_as(self.name):
+            await self.restoration.run({source: log.report for source, log in self.producers.items()})
+            # What was on its way may be of a time that is undone; the logs have all that counts.
+            await self._join(lambda messages: self.reconciler.takes_over(messages and LONG))
+
+    async def _join(self, takes_over: TakesOver) -> None:
+        """Take what others tell, and tell."""
         if self.follows:
             exchanges = [exchange_of(each) for each in self.follows]
-            await self.bus.subscribe(self.queue, exchanges, self.consumer.receive, self.reconciler.takes_over)
+            await self.bus.subscribe(self.queue, exchanges, self.consumer.receive, takes_over)
         loops: list[Coroutine[Any, Any, None]] = [
             self.consumer.run(),
             self.reconciler.run(),
@@ -286,9 +310,11 @@ class Service:
         self.leave()
         if self._leaving:
             await self._leaving
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # The one that starts the others first.
+        for tasks in ([self._restoring] if self._restoring else [], self._tasks):
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         if self.relay:
             with suppress(OSError, SQLAlchemyError):
                 await self.relay.give_back()

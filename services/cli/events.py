@@ -69,6 +69,21 @@ def show(
 
 
 @app.command()
+def lost(url: Url = DEFAULT_URL, token: Token = "", data: Data = DEFAULT_DATA) -> None:
+    """List what services whose database was set back have lost: it must be entered again."""
+    table = Table("Service", "Subject", "Events", "Noticed", box=None)
+    with connected(url, token, data, "admin") as gateway:
+        for producer in Producer:
+            for each in gateway.get(route(producer, "/restoration/lost"))["lost"]:
+                first, last = each["lost_from"], each["lost_upto"]
+                numbers = str(first) if first == last else f"{first} to {last}"
+                table.add_row(producer, each["subject"], numbers, each["recorded_at"][:16].replace("T", " "))
+    if table.row_count:
+        Console().print(table)
+    typer.echo(f"{table.row_count} subjects have lost events" if table.row_count else "nothing is lost")
+
+
+@app.command()
 def replay(
     service: Annotated[list[Service] | None, typer.Argument(help="Who is to catch up; all without it.")] = None,
     from_nothing: Annotated[

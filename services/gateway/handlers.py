@@ -7,7 +7,7 @@ import orjson
 
 from services.gateway.projection import CaseView, FlightView, HouseholdView
 from services.gateway.repository import Unit
-from shared.contracts import monitoring, reintegration, screening, travel
+from shared.contracts import monitoring, reintegration, restoration, screening, travel
 from shared.contracts.envelope import REGISTRY, Contract
 from shared.messaging.handlers import Handler, Received, handlers, on
 
@@ -80,7 +80,7 @@ def _subject(received: Received[Contract]) -> Iterable[UUID]:
 def _handler(contract: type[Contract]) -> Handler:
     if contract in _OF_FLIGHTS:
         return on(contract, flight_changed, flights=_subject)
-    if contract in _OF_FUNDS:
+    if contract in _OF_FUNDS or contract.type in restoration.GOING_ON:
         return on(contract, keep)
     if contract in _OF_HOUSEHOLDS:
         return on(contract, household_changed, households=_subject)
@@ -92,4 +92,9 @@ def _is_followed(type: str) -> bool:
     return f"/homeward/{type.split('.')[2]}" in FOLLOWS
 
 
-HANDLERS = handlers(*(_handler(contract) for type, contract in REGISTRY.items() if _is_followed(type)))
+HANDLERS = handlers(
+    *(_handler(contract) for type, contract in REGISTRY.items() if _is_followed(type)),
+    # Any service's, of whatever it tells.
+    _handler(restoration.Restored),
+    _handler(restoration.Lost),
+)

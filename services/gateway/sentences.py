@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.contracts import monitoring as m
 from shared.contracts import reintegration as r
+from shared.contracts import restoration as log
 from shared.contracts import screening as s
 from shared.contracts import travel as t
 from shared.contracts.envelope import Contract
@@ -26,6 +27,11 @@ def _gates(codes: list[str]) -> str:
 
 def _money(data: Data) -> str:
     return f"{data['currency']} {data['amount'] / 100:,.2f}"
+
+
+def _numbers(data: Data) -> str:
+    first, last = data["lost_from"], data["lost_upto"]
+    return f"event {first} is" if first == last else f"events {first} to {last} are"
 
 
 def _words(code: str) -> str:
@@ -78,6 +84,10 @@ _BY_CONTRACT: dict[type[Contract], Sentence] = {
     s.HoldPlaced: lambda d: "A hold was placed.",
     s.HoldLifted: lambda d: "A hold was lifted.",
     s.FitnessRecorded: _fitness,
+    log.Lost: lambda d: "What was told here is lost and must be entered again.",
+    log.Restored: lambda d: (
+        f"The service's database was set back: of this, {_numbers(d)} lost and must be entered again."
+    ),
     s.IdentityCorrected: lambda d: "It was put right who the person is.",
     s.PersonErased: lambda d: f"What was held of the person was destroyed on {d['erased_on']}.",
     s.CaseCleared: lambda d: "Cleared by screening.",

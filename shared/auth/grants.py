@@ -28,6 +28,11 @@ SERVICE_GRANTS: dict[tuple[str, str], frozenset[Permission]] = {
 }
 
 
+def followers(producer: str) -> list[str]:
+    """The services that follow this one's log."""
+    return [caller for (caller, callee), may in SERVICE_GRANTS.items() if callee == producer and may >= _FOLLOWS]
+
+
 def granted(caller: str, callee: str) -> frozenset[Permission]:
     """What the caller may do there."""
     return SERVICE_GRANTS.get((caller, callee), frozenset())

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.envelope import GENESIS, Event
+from shared.contracts.restoration import GOING_ON
 from shared.messaging.codec import decode, encode
 from shared.persistence.database import rows, run
 
@@ -103,14 +104,17 @@ def _plan_subject(
     wake: bool,
     held: int | None,
 ) -> None:
+    _go_on(subject, incoming)
     _drop_duplicates(result, subject, incoming)
     while subject.diverged is None and subject.sequence + 1 != held:
         row = subject.parked.get(subject.sequence + 1)
         woken = row.event if row and (wake or row.state is State.SKIPPED) else None
         event = incoming.get(subject.sequence + 1) or woken
+        if event and event.type in GOING_ON:
+            row = None
         if event is None or (row and not may_run(row, known)):
             break
-        if event.prevhash != subject.hash:
+        if event.prevhash != subject.hash and event.type not in GOING_ON:
             subject.diverged = f"event {event.sequence} does not follow on what was handled before it"
             break
         if not known(event.type) and not (row and row.state is State.SKIPPED):
@@ -123,12 +127,21 @@ def _plan_subject(
         result.advanced[key] = result.advanced.get(key, 0) + 1
     # Of a diverged subject nothing is dropped as a duplicate.
     ahead = [event for sequence, event in incoming.items() if subject.diverged or sequence > subject.sequence]
-    result.park += [Parked(event, State.WAITING) for event in ahead if _is_new(subject.parked.get(event.sequence))]
+    new = [event for event in ahead if _is_new(event, subject.parked.get(event.sequence))]
+    result.park += [Parked(event, State.WAITING) for event in new]
 
 
-def _is_new(row: Parked | None) -> bool:
-    """Not parked yet; or it was about to be tried, and now has to wait like others."""
-    return row is None or row.state is State.ATTEMPTING
+def _is_new(event: Event, row: Parked | None) -> bool:
+    """Not parked yet; or it was about to be tried, and now has to wait like others; or it takes that one's place."""
+    return row is None or row.state is State.ATTEMPTING or event.type in GOING_ON
+
+
+def _go_on(subject: Subject, incoming: dict[int, Event]) -> None:
+    """Its producer was restored and has said so: there is one log again."""
+    if subject.diverged is not None and any(
+        sequence > subject.sequence and event.type in GOING_ON for sequence, event in incoming.items()
+    ):
+        subject.diverged = None
 
 
 def _drop_duplicates(result: Plan, subject: Subject, incoming: dict[int, Event]) -> None:
@@ -137,7 +150,7 @@ def _drop_duplicates(result: Plan, subject: Subject, incoming: dict[int, Event])
     for sequence in [each for each in incoming if each <= subject.sequence]:
         event = incoming.pop(sequence)
         result.duplicates += 1
-        if sequence == subject.sequence and event.hash != subject.hash:
+        if sequence == subject.sequence and event.hash != subject.hash and event.type not in GOING_ON:
             subject.diverged = f"event {sequence} is not the one that was handled"
             incoming[sequence] = event
 
@@ -251,8 +264,12 @@ async def park(connection: AsyncConnection, parked: Sequence[Parked]) -> None:
         """INSERT INTO inbox_parked (source, subject, sequence, type, event, state, attempts)
            SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:subjects AS text[]), CAST(:sequences AS bigint[]),
                CAST(:types AS text[]), CAST(:events AS bytea[]), CAST(:states AS text[]), CAST(:attempts AS int[]))
-           ON CONFLICT (source, subject, sequence) DO UPDATE SET state = excluded.state, due_at = NULL
-           WHERE inbox_parked.state IN ('waiting', 'attempting')""",
+           ON CONFLICT (source, subject, sequence) DO UPDATE SET
+               state = excluded.state, due_at = NULL,
+               type = CASE WHEN excluded.type = ANY(:going_on) THEN excluded.type ELSE inbox_parked.type END,
+               event = CASE WHEN excluded.type = ANY(:going_on) THEN excluded.event ELSE inbox_parked.event END
+           WHERE inbox_parked.state IN ('waiting', 'attempting') OR excluded.type = ANY(:going_on)""",
+        going_on=sorted(GOING_ON),
         sources=[each.event.source for each in parked],
         subjects=[each.event.subject for each in parked],
         sequences=[each.event.sequence for each in parked],
@@ -340,6 +357,21 @@ async def gaps(connection: AsyncConnection, seconds: float, source: str, limit: 
            ORDER BY parked.since LIMIT :limit""",
         seconds=seconds,
         source=source,
+        limit=limit,
+    )
+    return [tuple(row) for row in found]
+
+
+async def reached(connection: AsyncConnection, source: str, after: str, limit: int) -> list[tuple[str, int]]:
+    """A page of a source's subjects, and the highest number of each that was handled or is parked."""
+    found = await rows(
+        connection,
+        """SELECT subject, greatest(position.sequence, (
+               SELECT max(sequence) FROM inbox_parked AS parked
+               WHERE parked.source = position.source AND parked.subject = position.subject)) AS sequence
+           FROM inbox_position AS position WHERE source = :source AND subject > :after ORDER BY subject LIMIT :limit""",
+        source=source,
+        after=after,
         limit=limit,
     )
     return [tuple(row) for row in found]

@@ -9,7 +9,10 @@ import httpx
 from shared.contracts.envelope import Event
 from shared.messaging.codec import decode
 from shared.messaging.outbox import Head, Range
-from shared.messaging.reconciler import Unreachable
+from shared.messaging.reconciler import BeingRestored, Unreachable
+
+#: The problem that a service answers with while it waits for reports.
+_RESTORING = "/problems/restoring"
 
 
 class HttpProducerLog:
@@ -60,9 +63,15 @@ class HttpProducerLog:
         """The highest position."""
         return int((await self._ask("GET", "/events/last"))["position"])
 
+    async def report(self, positions: Sequence[tuple[str, int]], *, whole: bool) -> None:
+        """Say how far we are: the log's database was set back."""
+        await self._ask("POST", "/restoration/positions", json={"positions": list(positions), "whole": whole})
+
     async def _ask(self, method: str, path: str, **request: Any) -> Any:
         try:
             answer = await self._client.request(method, path, **request)
+            if answer.status_code == 503 and _RESTORING in answer.text:
+                raise BeingRestored(f"set back, and waits for reports: {path}")
             answer.raise_for_status()
         except httpx.HTTPError as error:
             raise Unreachable(f"{type(error).__name__} at {path}") from error

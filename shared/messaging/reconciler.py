@@ -34,6 +34,8 @@ FETCH, FETCH_MOST = 800, 2000
 SHORT_GRACE = 0.2
 #: Messages on the bus, each with up to a hundred events, from which on the log is the faster path.
 LONG = 300
+#: Seconds between reports to a producer that waits for them.
+_REPORTING = 1.0
 #: Seconds for which what waits on the bus is left to the bus.
 PATIENCE = 60.0
 
@@ -45,8 +47,16 @@ async def _nothing() -> int:
     return 0
 
 
+async def _to_nobody(_: str) -> None:
+    """For logs that are read without a service behind them."""
+
+
 class Unreachable(Exception):
     """A producer's log can't be read now; it is asked again later."""
+
+
+class BeingRestored(Unreachable):
+    """The producer's database was set back, and it waits to hear how far each of its followers is."""
 
 
 class ProducerLog(Protocol):
@@ -79,12 +89,15 @@ class Reconciler:
         *,
         grace: float = GRACE,
         on_the_bus: Callable[[], Awaitable[int | None]] = _nothing,
+        report: Callable[[str], Coroutine[Any, Any, None]] = _to_nobody,
     ) -> None:
         self.consumer = consumer
         self.producers = producers
         self.grace = grace
         self.telemetry = telemetry
         self._on_the_bus = on_the_bus
+        #: Tells a producer that was set back how far we are.
+        self._report, self._being_restored = report, False
         self._cursors: dict[str, int] = {}
         self._again = asyncio.Event()
 
@@ -124,12 +137,14 @@ class Reconciler:
                 next_full = loop.time() + full
                 self._cursors.clear()
             self._again.clear()
+            self._being_restored = False
             for source in self.producers.keys() - self._cursors.keys():
                 await self._guarded(source, self.compare(source))
             for source in list(self._cursors):
                 await self._guarded(source, self.catch_up(source))
             # A producer that starts beside us is not there for some moments, and readiness waits for the comparison.
             pause = interval if self.complete else min(interval, 2 * pause)
+            pause = min(pause, _REPORTING) if self._being_restored else pause
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._again.wait()
@@ -154,6 +169,10 @@ class Reconciler:
     async def _guarded(self, what: str, work: Coroutine[Any, Any, object]) -> None:
         try:
             await work
+        except BeingRestored:
+            self._being_restored = True
+            if await self._on_the_bus() == 0:
+                await self._guarded(what, self._report(what))
         except Unreachable as error:
             log.info("producer's log can't be read", what=what, error=str(error))
         except Exception as error:  # noqa: BLE001  the next round tries again

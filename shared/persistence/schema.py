@@ -175,6 +175,31 @@ def drop_machinery(op: Operations) -> None:
         op.execute(f"DROP TABLE {table}")
 
 
+_ORIGIN = (
+    # Which database this was when it was last written to.
+    "CREATE TABLE log_origin (one boolean PRIMARY KEY DEFAULT true CHECK (one), origin text NOT NULL)",
+    # While a restoration waits: who has reported how often, and what is handled elsewhere and missing here.
+    """CREATE TABLE restoration_report (
+           follower text PRIMARY KEY, passes int NOT NULL, passed_at timestamptz NOT NULL DEFAULT clock_timestamp())""",
+    "CREATE TABLE restoration_ahead (subject text PRIMARY KEY, sequence bigint NOT NULL)",
+    # What must be entered again; rows stay.
+    """CREATE TABLE log_lost (
+           subject text NOT NULL, lost_from bigint NOT NULL, lost_upto bigint NOT NULL,
+           recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (subject, lost_from))""",
+)
+
+
+def create_origin(op: Operations) -> None:
+    """Create the tables by which a service sees that its database was set back, and recovers from it."""
+    for statement in _ORIGIN:
+        op.execute(statement)
+
+
+def drop_origin(op: Operations) -> None:
+    """Drop what ``create_origin`` created."""
+    op.execute("DROP TABLE log_origin, restoration_report, restoration_ahead, log_lost")
+
+
 #: ``entry`` is kept as the bytes that were hashed; what it holds is found through the index.
 _AUDIT = (
     """CREATE TABLE audit_entry (

@@ -1,0 +1,214 @@
+"""A service whose database was set back goes on above what others have of it, and says what must be entered again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]
+import httpx
+import pytest
+
+from services.embedded import SERVICES, EmbeddedSuite
+from shared.persistence.embedded import EmbeddedPostgres
+from tests.integration.partners.answerers import ROLES, Agency, World
+from tests.support.suite import OMAR, embedded, sign_in
+
+#: By subject: the first and the last number that are lost.
+Lost = dict[str, tuple[int, int]]
+Act = Callable[["Journey"], Awaitable[object]]
+
+
+class Journey:
+    """Somebody's return, of which the last days are lost."""
+
+    case_id: str
+    fund_id: str
+    embassy: Agency
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def begins(self) -> None:
+        self.embassy = await self.world.agency("embassy")
+        self.case_id = await self.world.person()
+        await self.world.departs(self.case_id)
+        fund = {"code": "F-1", "donor": "a donor", "currency": "EUR", "amount": 900_000}
+        days = {"starts_on": "2026-01-01", "ends_on": "2036-12-31"}
+        self.fund_id = (await self.world.does("finance", "reintegration/funds", fund | days))["fund_id"]
+        await self.world.rests()
+
+    async def goes_on(self) -> None:
+        """Each service tells something."""
+        await self.arrives()
+        await self.plans()
+        await self.calls()
+        await self.registers()
+        await self.world.rests()
+
+    async def arrives(self) -> None:
+        await self.world.does("airport", f"travel/cases/{self.case_id}/arrival", {"place": "Islamabad airport"})
+        await self.world.rests()
+
+    async def plans(self) -> None:
+        line = {"kind": "tools", "description": "a sewing machine", "supplier": "Supplier 1", "amount": 50_000}
+        plan = {"fund_id": self.fund_id, "lines": [line]}
+        await self.world.does("reintegration", f"reintegration/cases/{self.case_id}/plan", plan)
+        await self.world.rests()
+
+    async def calls(self) -> None:
+        visits = await self.world.operators["monitoring"].get(f"/api/monitoring/cases/{self.case_id}")
+        visit = f"monitoring/cases/{self.case_id}/visits/{visits.json()['visits'][0]['code']}"
+        await self.world.does("monitoring", f"{visit}/attempts", {"outcome": "no_answer", "note": "rung twice"})
+
+    async def registers(self) -> None:
+        case_id = await self.world.person(family_name="Again")
+        await self.world.asks(case_id)
+
+    async def is_put_right(self) -> None:
+        said = {"identity": OMAR | {"given_name": "Omer"}, "reason": "a letter was wrong"}
+        await self.world.does("caseworker", f"screening/cases/{self.case_id}/identity", said)
+        await self.registers()
+
+
+async def _nothing(_: Journey) -> None:
+    """Nobody enters anything there: it only follows."""
+
+
+#: What is entered again, by the service that has lost it.
+AGAIN: Mapping[str, Act] = {
+    "screening": Journey.is_put_right,
+    "travel": Journey.arrives,
+    "reintegration": Journey.plans,
+    "monitoring": Journey.calls,
+    "partners": _nothing,
+    "gateway": _nothing,
+}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_after_a_restore_what_is_lost_is_listed_and_what_is_entered_again_arrives(
+    service: str, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o711)
+    async with embedded(tmp_path / "data") as suite:
+        journey = Journey(await _world(suite))
+        await journey.begins()
+    await _execute(tmp_path, f'CREATE DATABASE "{service}_then" TEMPLATE "{service}"')
+    async with embedded(tmp_path / "data") as suite:
+        journey.world = await _world(suite)
+        await journey.goes_on()
+        then = await _heads(suite, service, f"{service}_then")
+        lost: Lost = {
+            subject: (then.get(subject, 0) + 1, sequence)
+            for subject, sequence in (await _heads(suite, service, service)).items()
+            if sequence > then.get(subject, 0)
+        }
+    assert bool(lost) is (AGAIN[service] is not _nothing)
+    await _execute(tmp_path, f'DROP DATABASE "{service}"', f'ALTER DATABASE "{service}_then" RENAME TO "{service}"')
+    async with embedded(tmp_path / "data") as suite:
+        journey.world = await _world(suite)
+        assert await _lost(journey.world, service) == lost
+        await AGAIN[service](journey)
+        await journey.world.rests()
+        assert await _uneven(suite) == []
+        await _is_told(journey, service, lost)
+    # It was set back once: the next start is one like any other.
+    async with embedded(tmp_path / "data") as suite:
+        assert await _lost(await _world(suite), service) == lost
+
+
+async def test_a_service_that_was_set_back_does_nothing_until_every_follower_has_reported(tmp_path: Path) -> None:
+    tmp_path.chmod(0o711)
+    async with embedded(tmp_path / "data"):
+        pass
+    await _execute(tmp_path, "CREATE DATABASE copy TEMPLATE screening")
+    await _execute(tmp_path, "DROP DATABASE screening", "ALTER DATABASE copy RENAME TO screening")
+    answers: list[httpx.Response] = []
+
+    async def asks() -> None:
+        async with suite._client("screening") as client:
+            answers.extend(
+                [await client.get("/readyz"), await client.post("/cases", json={}), await client.get("/healthz")]
+            )
+
+    asking: list[asyncio.Task[None]] = []
+
+    def progress(step: str) -> None:
+        # All but the last of those who follow are there.
+        if step == "starting gateway":
+            asking.append(asyncio.create_task(asks()))
+
+    suite = embedded(tmp_path / "data", progress=progress)
+    async with suite:
+        await asyncio.gather(*asking)
+        ready, refused, alive = answers
+        assert (ready.status_code, "gateway" in ready.json()["checks"]["restored"]["waiting_for"]) == (503, True)
+        assert (refused.status_code, refused.json()["type"]) == (503, "/problems/restoring")
+        assert alive.status_code == 200
+        async with suite._client("screening") as client:
+            assert "restored" not in (await client.get("/readyz")).json()["checks"]
+
+
+async def _world(suite: EmbeddedSuite) -> World:
+    roles = (*ROLES, "finance", "reintegration", "monitoring")
+    return World(suite, {role: await sign_in(suite, role) for role in roles})
+
+
+async def _lost(world: World, service: str) -> Lost:
+    path = "/restoration/lost" if service == "gateway" else f"/api/{service}/restoration/lost"
+    answer = await world.operators["admin"].get(path)
+    assert answer.is_success, answer.text
+    return {each["subject"]: (each["lost_from"], each["lost_upto"]) for each in answer.json()["lost"]}
+
+
+async def _uneven(suite: EmbeddedSuite) -> list[Any]:
+    """Subjects of which a consumer has handled something else than the log holds, or not all of it."""
+    found = []
+    for consumer, app in suite.apps.items():
+        for source in app.state.service.follows:
+            heads = await _positions(
+                app, "SELECT subject, sequence, hash FROM inbox_position WHERE source = $1", source
+            )
+            log = suite.apps[source.rpartition("/")[2]]
+            found += [(consumer, each) for each in heads ^ await _positions(log, "SELECT * FROM log_head")]
+    return found
+
+
+async def _positions(app: Any, statement: str, *arguments: str) -> set[tuple[Any, ...]]:
+    async with app.state.service.database.transaction() as connection:
+        raw = (await connection.get_raw_connection()).driver_connection
+        return {tuple(row) for row in await raw.fetch(statement, *arguments)}
+
+
+async def _is_told(journey: Journey, service: str, lost: Lost) -> None:
+    """The case's timeline has a line for what was lost, and what was entered again after it."""
+    if journey.case_id not in lost:
+        return
+    shown = await journey.world.operators["caseworker"].get(f"/api/cases/{journey.case_id}")
+    assert shown.is_success, shown.text
+    lines = [each for each in shown.json()["timeline"] if each["source"] == service]
+    number = lost[journey.case_id][1] + 1
+    assert [each["type"] for each in lines if each["sequence"] == number] == ["org.homeward.log.restored.v1"]
+    assert max(each["sequence"] for each in lines) > number
+
+
+async def _heads(suite: EmbeddedSuite, service: str, database: str) -> dict[str, int]:
+    url = suite.apps[service].state.service.settings.database_url.replace(f"/{service}?", f"/{database}?")
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    try:
+        return {
+            row["subject"]: row["sequence"] for row in await connection.fetch("SELECT subject, sequence FROM log_head")
+        }
+    finally:
+        await connection.close()
+
+
+async def _execute(folder: Path, *statements: str) -> None:
+    async with EmbeddedPostgres(folder / "data" / "postgres") as postgres:
+        connection = await asyncpg.connect(postgres.url("postgres").replace("+asyncpg", ""))
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
