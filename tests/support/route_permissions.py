@@ -12,10 +12,10 @@ INTERNAL: Routes = {
         "GET /events/about/{name}",
     ],
     "events:verify": [
-        *("GET /events/settled", "GET /events/ranges", "POST /events/heads", "GET /events/last"),
+        *("GET /events/settled", "GET /events/ranges", "POST /events/heads", "GET /events/last", "GET /restoration/lost"),
         "GET /events/verification",
     ],
-    "events:follow": ["POST /events/subjects", "POST /events/oldest"],
+    "events:follow": ["POST /events/subjects", "POST /events/oldest", "POST /restoration/positions"],
     "suite:read": ["GET /positions", "GET /rest", "GET /health", "GET /clock"],
     "clock:set": ["POST /clock"],
     "audit:read": ["GET /audit/entries", "GET /audit/verification", "POST /audit/hashes", "GET /audit/heads"],
