@@ -12,8 +12,8 @@ INTERNAL: Routes = {
         "GET /events/about/{name}",
     ],
     "events:verify": [
-        *("GET /events/settled", "GET /events/ranges", "POST /events/heads", "GET /events/last", "GET /restoration/lost"),
-        "GET /events/verification",
+        *("GET /events/settled", "GET /events/ranges", "POST /events/heads", "GET /events/last"),
+        *("GET /events/verification", "GET /restoration/lost"),
     ],
     "events:follow": ["POST /events/subjects", "POST /events/oldest", "POST /restoration/positions"],
     "suite:read": ["GET /positions", "GET /rest", "GET /health", "GET /clock"],
