@@ -8,6 +8,7 @@ import typer
 from services.cli import (
     accounts,
     audit,
+    backup,
     cases,
     contracts,
     dead_letters,
@@ -29,7 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for each in (up.app, demo.app, cases.app, repair.app, migrate.app):
+for each in (up.app, demo.app, cases.app, repair.app, migrate.app, backup.app):
     app.registered_commands += each.registered_commands
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(events.app, name="events")

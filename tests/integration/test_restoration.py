@@ -1,6 +1,8 @@
 """A service whose database was set back goes on above what others have of it, and says what must be entered again."""
 
 import asyncio
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -94,18 +96,16 @@ async def test_after_a_restore_what_is_lost_is_listed_and_what_is_entered_again_
     async with embedded(tmp_path / "data") as suite:
         journey = Journey(await _world(suite))
         await journey.begins()
-    await _execute(tmp_path, f'CREATE DATABASE "{service}_then" TEMPLATE "{service}"')
-    async with embedded(tmp_path / "data") as suite:
-        journey.world = await _world(suite)
+        then = await _heads(suite, service)
+        await _homeward(tmp_path, "backup", str(tmp_path / "backup"))
         await journey.goes_on()
-        then = await _heads(suite, service, f"{service}_then")
         lost: Lost = {
             subject: (then.get(subject, 0) + 1, sequence)
-            for subject, sequence in (await _heads(suite, service, service)).items()
+            for subject, sequence in (await _heads(suite, service)).items()
             if sequence > then.get(subject, 0)
         }
     assert bool(lost) is (AGAIN[service] is not _nothing)
-    await _execute(tmp_path, f'DROP DATABASE "{service}"', f'ALTER DATABASE "{service}_then" RENAME TO "{service}"')
+    await _homeward(tmp_path, "restore", str(tmp_path / "backup"), service)
     async with embedded(tmp_path / "data") as suite:
         journey.world = await _world(suite)
         assert await _lost(journey.world, service) == lost
@@ -193,15 +193,17 @@ async def _is_told(journey: Journey, service: str, lost: Lost) -> None:
     assert max(each["sequence"] for each in lines) > number
 
 
-async def _heads(suite: EmbeddedSuite, service: str, database: str) -> dict[str, int]:
-    url = suite.apps[service].state.service.settings.database_url.replace(f"/{service}?", f"/{database}?")
-    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-    try:
-        return {
-            row["subject"]: row["sequence"] for row in await connection.fetch("SELECT subject, sequence FROM log_head")
-        }
-    finally:
-        await connection.close()
+async def _heads(suite: EmbeddedSuite, service: str) -> dict[str, int]:
+    found = await _positions(suite.apps[service], "SELECT subject, sequence FROM log_head")
+    return dict(found)
+
+
+async def _homeward(folder: Path, command: str, *arguments: str) -> str:
+    words = [sys.executable, "-m", "services", command, *arguments, "--data", str(folder / "data")]
+    process = await asyncio.create_subprocess_exec(*words, stdout=PIPE, stderr=PIPE)
+    said, wrong = await process.communicate()
+    assert process.returncode == 0, wrong.decode()
+    return said.decode()
 
 
 async def _execute(folder: Path, *statements: str) -> None:

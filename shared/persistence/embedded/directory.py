@@ -58,6 +58,25 @@ class DirectoryLock:
         os.close(self._descriptor)
 
 
+def used_by(data_dir: Path) -> Path | None:
+    """Where the server listens that another process runs on this directory; None when nobody does."""
+    try:
+        descriptor = os.open(data_dir / "homeward.lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        try:
+            return Path(json.loads(os.pread(descriptor, 4096, 0))["socket"])
+        except (ValueError, KeyError):
+            raise DataDirectoryInUse(f"{data_dir} is in use by a suite that is starting: try again shortly") from None
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
 def _holder(noted: bytes) -> str:
     try:
         holder = json.loads(noted)
