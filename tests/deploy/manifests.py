@@ -1,0 +1,54 @@
+"""The manifests of deploy/k8s, as a cluster gets them."""
+
+import subprocess
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
+
+import yaml
+
+from tests.architecture.tree import ROOT, SERVICES
+from tests.deploy.kubectl import kubectl
+
+OVERLAYS = ("dev", "production")
+
+Resource = dict[str, Any]
+
+
+@cache
+def rendered(overlay: str) -> tuple[Resource, ...]:
+    """Everything that an overlay applies."""
+    folder = ROOT / "deploy/k8s/overlays" / overlay
+    done = subprocess.run([kubectl(), "kustomize", str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return tuple(yaml.safe_load_all(done.stdout))
+
+
+def of_kind(resources: Iterable[Resource], *kinds: str) -> list[Resource]:
+    """Those of these kinds."""
+    return [each for each in resources if each["kind"] in kinds]
+
+
+def name_of(resource: Resource) -> str:
+    """Kind and name."""
+    return f"{resource['kind']} {resource['metadata']['name']}"
+
+
+def workloads(resources: Iterable[Resource]) -> Iterator[tuple[str, Resource, Resource]]:
+    """Of everything that makes pods itself: its name, the pods' labels and their spec."""
+    for each in of_kind(resources, "Deployment", "Job", "StatefulSet", "DaemonSet"):
+        template = each["spec"]["template"]
+        yield name_of(each), template["metadata"]["labels"], template["spec"]
+
+
+def containers(resources: Iterable[Resource]) -> Iterator[tuple[str, Resource]]:
+    """Every container of these pods, with where it is."""
+    for name, _, spec in workloads(resources):
+        for container in (*spec.get("initContainers", ()), *spec["containers"]):
+            yield f"{name}, {container['name']}", container
+
+
+def services(resources: Iterable[Resource]) -> dict[str, Resource]:
+    """The Deployments of our services, by the service's name."""
+    found = {each["metadata"]["name"]: each for each in of_kind(resources, "Deployment")}
+    return {name: found[name] for name in SERVICES}

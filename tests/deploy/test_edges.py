@@ -1,0 +1,92 @@
+"""What can connect is what does: compared with what services are granted at each other, follow, and show in traces."""
+
+from copy import deepcopy
+
+import pytest
+
+from services.gateway.clients import SERVICES as PASSED_ON_TO
+from shared.auth.grants import SERVICE_GRANTS
+from tests.architecture.tree import SERVICES
+from tests.deploy.composed import on_the_broker
+from tests.deploy.manifests import OVERLAYS, of_kind, rendered
+from tests.deploy.network import Edge, edges, pods, unguarded
+from tests.telemetry.test_edges import EDGES
+
+HTTP, AMQP, POSTGRES, OTLP = 8000, 5671, 5432, 4318
+
+CALLS = {Edge(caller, callee, HTTP) for caller, callee in SERVICE_GRANTS} | {
+    Edge("gateway", name, HTTP) for name in PASSED_ON_TO
+}
+
+
+def expected() -> set[Edge]:
+    """Everything that connects inside the namespace."""
+    shared = {Edge(name, *there) for name in SERVICES for there in (("broker", AMQP), ("collector", OTLP))}
+    databases = {
+        Edge(source, f"{name}-db", POSTGRES)
+        for name in SERVICES
+        for source in (name, f"{name}-migration", f"{name}-db")
+    }
+    managers = {Edge(f"{name}-db", f"{name}-db", 8000) for name in SERVICES}
+    nodes = {Edge("broker", "broker", port) for port in (4369, 25672)}
+    return CALLS | shared | databases | managers | nodes
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_exactly_what_connects_can_connect(overlay: str) -> None:
+    assert edges(rendered(overlay)) == expected()
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_pod_is_under_a_policy_for_both_ways(overlay: str) -> None:
+    assert unguarded(rendered(overlay)) == set()
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_edge_of_the_traces_can_be_walked(overlay: str) -> None:
+    allowed = edges(rendered(overlay))
+    for (child, span), (parent, _) in EDGES:
+        if child == parent:
+            continue
+        if span.startswith("process "):
+            # Over the broker: what the span's producer publishes is followed.
+            producer = "homeward." + span.removeprefix("process org.homeward.").split(".")[0]
+            assert producer in on_the_broker()[child].followed
+            assert Edge(child, "broker", AMQP) in allowed
+        else:
+            assert Edge(parent, child, HTTP) in allowed
+
+
+def test_an_edge_too_many_is_found() -> None:
+    resources = deepcopy(rendered("production"))
+    for policy in of_kind(resources, "NetworkPolicy"):
+        if policy["metadata"]["name"] in ("travel", "monitoring"):
+            for rule in policy["spec"]["egress"] + policy["spec"]["ingress"]:
+                for peer in (*rule.get("to", ()), *rule.get("from", ())):
+                    for expression in peer["podSelector"].get("matchExpressions", ()):
+                        expression["values"] += ["travel", "monitoring", "service"]
+    assert Edge("travel", "monitoring", HTTP) in edges(resources) - expected()
+
+
+def test_a_policy_that_is_missing_is_found() -> None:
+    resources = [each for each in rendered("dev") if each["metadata"]["name"] != "screening-db"]
+    assert expected() - edges(resources)
+    everything = [each for each in rendered("dev") if each["metadata"]["name"] not in ("nobody", "names", "broker")]
+    everything += of_kind(rendered("dev"), "RabbitmqCluster")
+    assert unguarded(everything) >= {"broker: Ingress"}
+
+
+def test_every_pod_is_known() -> None:
+    assert pods(rendered("production")).keys() == {
+        *SERVICES,
+        *(f"{name}-{what}" for name in SERVICES for what in ("migration", "db")),
+        *("broker", "collector"),
+    }
+
+
+def test_webhooks_reach_no_private_address() -> None:
+    [policy] = [each for each in rendered("production") if each["metadata"]["name"] == "webhooks"]
+    [rule] = policy["spec"]["egress"]
+    assert rule["ports"] == [{"port": 443}]
+    spared = set(rule["to"][0]["ipBlock"]["except"])
+    assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8"} <= spared

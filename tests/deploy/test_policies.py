@@ -1,0 +1,98 @@
+"""No manifest breaks a rule of tests/deploy/policies.py, and each rule turns red on what it is for."""
+
+from collections.abc import Callable
+from copy import deepcopy
+
+import pytest
+
+from tests.deploy.manifests import OVERLAYS, Resource, of_kind, rendered
+from tests.deploy.policies import RULES
+
+Plant = Callable[[Resource], object]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("rule", RULES)
+def test_no_manifest_breaks_the_rule(rule: str, overlay: str) -> None:
+    assert list(RULES[rule](rendered(overlay))) == []
+
+
+def _spec(resource: Resource) -> Resource:
+    spec: Resource = resource["spec"]["template"]["spec"]
+    return spec
+
+
+def _container(resource: Resource) -> Resource:
+    container: Resource = _spec(resource)["containers"][0]
+    return container
+
+
+#: Rule, kind and name of a resource of production, what is done to it, and a word of what is told then.
+HOLES: list[tuple[str, str, str, Plant, str]] = [
+    ("limits", "Deployment", "travel", lambda it: _container(it)["resources"]["limits"].pop("memory"), "memory"),
+    ("limits", "Job", "travel-migration", lambda it: _container(it).pop("resources"), "requests"),
+    ("limits", "RabbitmqCluster", "broker", lambda it: it["spec"].pop("resources"), "no limits"),
+    ("restricted", "Deployment", "travel", lambda it: _spec(it)["securityContext"].update(runAsUser=0), "root"),
+    (
+        "restricted",
+        "Deployment",
+        "collector",
+        lambda it: _container(it)["securityContext"].update(readOnlyRootFilesystem=False),
+        "not restricted",
+    ),
+    (
+        "restricted",
+        "Job",
+        "gateway-migration",
+        lambda it: _spec(it)["volumes"].append({"name": "node", "hostPath": {"path": "/"}}),
+        "node's files",
+    ),
+    ("restricted", "Namespace", "homeward", lambda it: it["metadata"]["labels"].clear(), "enforce"),
+    ("accounts", "Deployment", "travel", lambda it: _spec(it).update(serviceAccountName="screening"), "screening"),
+    ("accounts", "Deployment", "travel", lambda it: _spec(it).pop("automountServiceAccountToken"), "get a token"),
+    ("accounts", "ServiceAccount", "travel", lambda it: it.update(automountServiceAccountToken=True), "gives"),
+    ("pins", "Deployment", "travel", lambda it: _container(it).update(image="homeward/travel:latest"), "no version"),
+    ("pins", "Deployment", "travel", lambda it: _container(it).update(image="homeward/travel:9.9.9"), "several"),
+    ("pins", "Cluster", "travel-db", lambda it: it["spec"].pop("imageName"), "operator chooses"),
+    ("wildcards", "Permission", "travel-broker", lambda it: it["spec"]["permissions"].update(read=".*"), "more"),
+    ("wildcards", "Permission", "travel-broker", lambda it: it["spec"]["permissions"].pop("read"), "default"),
+    ("wildcards", "User", "travel-broker", lambda it: it["spec"].update(tags=["administrator"]), "manage"),
+    ("wildcards", "Role", "queue-depth", lambda it: it["rules"][0].pop("resourceNames"), "no single"),
+    (
+        "probes",
+        "Deployment",
+        "travel",
+        lambda it: _container(it)["readinessProbe"]["httpGet"].update(path="/healthz"),
+        "readinessProbe",
+    ),
+    ("probes", "Deployment", "travel", lambda it: _spec(it).update(terminationGracePeriodSeconds=10), "killed"),
+    (
+        "survival",
+        "PodDisruptionBudget",
+        "travel",
+        lambda it: it["spec"]["selector"]["matchLabels"].update(a="b"),
+        "budget",
+    ),
+    ("survival", "Deployment", "travel", lambda it: _spec(it)["topologySpreadConstraints"].pop(), "spread"),
+    ("survival", "Deployment", "travel", lambda it: it["spec"].update(replicas=3), "against"),
+    (
+        "secrets",
+        "Deployment",
+        "travel",
+        lambda it: _container(it)["env"].append({"name": "BROKER_PASSWORD", "value": "sesame"}),
+        "is here",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "kind", "name", "plant", "told"), HOLES)
+def test_the_rule_finds_what_it_is_for(rule: str, kind: str, name: str, plant: Plant, told: str) -> None:
+    resources = deepcopy(rendered("production"))
+    [holed] = [each for each in of_kind(resources, kind) if each["metadata"]["name"] == name]
+    plant(holed)
+    assert any(told in each for each in RULES[rule](resources))
+
+
+def test_a_secret_in_a_manifest_is_found() -> None:
+    secret = {"kind": "Secret", "metadata": {"name": "keys"}}
+    assert list(RULES["secrets"]([*rendered("dev"), secret])) == ["Secret keys: its content is here"]

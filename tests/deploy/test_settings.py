@@ -1,0 +1,106 @@
+"""What the pods are told is what the services understand."""
+
+import importlib
+import os
+from typing import Any
+
+import pytest
+
+from services.partners.settings import Settings as PartnersSettings
+from shared.auth.permissions import GRANTED
+from shared.auth.roles import Role
+from tests.architecture.tree import ROOT, SERVICES
+from tests.deploy.manifests import OVERLAYS, Resource, of_kind, rendered, services, workloads
+from tests.support.route_permissions import OWN
+
+#: What the database's driver and the composed addresses read.
+_OTHERS = {"DATABASE_USER", "DATABASE_PASSWORD", "BROKER_USER", "BROKER_PASSWORD", "PGSSLROOTCERT"}
+
+
+def environment(overlay: str, container: Resource) -> dict[str, str]:
+    """The variables of a container; a secret's value stands for itself."""
+    maps = {each["metadata"]["name"]: each["data"] for each in of_kind(rendered(overlay), "ConfigMap")}
+    found: dict[str, str] = {}
+    for each in container.get("envFrom", ()):
+        found |= {each["prefix"] + key: value for key, value in maps[each["configMapRef"]["name"]].items()}
+    return found | {each["name"]: each.get("value", "secret") for each in container.get("env", ())}
+
+
+def _settings(name: str) -> Any:
+    return importlib.import_module(f"services.{name}.settings").Settings
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_understands_all_that_it_is_told(name: str, overlay: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    [container] = services(rendered(overlay))[name]["spec"]["template"]["spec"]["containers"]
+    told = environment(overlay, container)
+    prefix = f"HOMEWARD_{name.upper()}_"
+    members = {each.removeprefix(prefix).partition("__")[0].lower() for each in told.keys() - _OTHERS}
+    assert members <= _settings(name).model_fields.keys()
+    for each in [each for each in os.environ if each.startswith("HOMEWARD_")]:
+        monkeypatch.delenv(each)
+    for variable, value in told.items():
+        monkeypatch.setenv(variable, value)
+    settings = _settings(name)()
+    assert settings.environment == ("production" if overlay == "production" else "demo")
+    for needed in ("database_url", "amqp_url", "public_key", "identity_key", "service_keys", "key_file", "erasures"):
+        assert getattr(settings, needed), needed
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_file_that_a_service_is_told_of_is_mounted(overlay: str) -> None:
+    for name, _, spec in workloads(rendered(overlay)):
+        for container in spec["containers"]:
+            mounts = tuple(each["mountPath"] + "/" for each in container.get("volumeMounts", ()))
+            told = environment(overlay, container).values()
+            for path in (each for each in told if each.startswith("/")):
+                assert path.startswith(mounts), f"{name}: {path}"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_migrations_run_with_the_image_of_the_rollout(overlay: str) -> None:
+    resources = rendered(overlay)
+    jobs = {each["metadata"]["name"]: each["spec"]["template"]["spec"] for each in of_kind(resources, "Job")}
+    for name, deployment in services(resources).items():
+        [serving] = deployment["spec"]["template"]["spec"]["containers"]
+        [migrating] = jobs[f"{name}-migration"]["containers"]
+        assert migrating["image"] == serving["image"]
+        assert migrating["args"] == ["migrate"]
+        variable = f"HOMEWARD_{name.upper()}_DATABASE_URL"
+        assert environment(overlay, migrating)[variable] == environment(overlay, serving)[variable]
+
+
+def test_agencies_reach_what_their_keys_open_and_nothing_else() -> None:
+    opened = {each.value for each, roles in GRANTED.items() if Role.AGENCY in roles}
+    routes = {
+        route for permission, found in OWN["partners"].items() if permission in {*opened, None} for route in found
+    }
+    first = {"/" + route.split("/")[1] for route in routes}
+    [agencies] = [
+        each for each in of_kind(rendered("production"), "HTTPRoute") if each["metadata"]["name"] == "agencies"
+    ]
+    [rule] = agencies["spec"]["rules"]
+    assert {each["path"]["value"] for each in rule["matches"]} == first
+    assert [each["name"] for each in rule["backendRefs"]] == ["partners"]
+
+
+def test_agencies_are_told_the_name_under_which_they_come() -> None:
+    [gateway] = of_kind(rendered("production"), "Gateway")
+    names = {each["name"]: each["hostname"] for each in gateway["spec"]["listeners"]}
+    [partners] = services(rendered("production"))["partners"]["spec"]["template"]["spec"]["containers"]
+    told = environment("production", partners)["HOMEWARD_PARTNERS_PUBLIC_URL"]
+    assert told == f"https://{names['agencies']}"
+    assert told != PartnersSettings.model_fields["public_url"].default
+    [console] = services(rendered("production"))["gateway"]["spec"]["template"]["spec"]["containers"]
+    url = environment("production", console)["HOMEWARD_GATEWAY_OIDC_CLIENT__CONSOLE_URL"]
+    assert url == f"https://{names['operators']}"
+
+
+def test_the_images_are_of_this_version() -> None:
+    version = next(
+        line.split('"')[1] for line in (ROOT / "pyproject.toml").read_text().splitlines() if line.startswith("version")
+    )
+    for name, deployment in services(rendered("production")).items():
+        [container] = deployment["spec"]["template"]["spec"]["containers"]
+        assert container["image"] == f"homeward/{name}:{version}"
