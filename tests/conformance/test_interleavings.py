@@ -3,12 +3,14 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 from uuid import UUID
 
 import orjson
 import pytest
 
 from shared.contracts.envelope import REGISTRY
+from shared.contracts.restoration import Lost, Restored
 from shared.contracts.screening import DeclarationSigned
 from shared.ids import new_id
 from shared.messaging import inbox
@@ -174,6 +176,38 @@ async def test_restored_producer_another_event_at_a_handled_position_is_no_dupli
     await bench.publish()
     await eventually(lambda: bench.query("SELECT 1 FROM inbox_position WHERE diverged LIKE '%not the one%'"))
     assert await bench.parked() == [(2, "waiting", 0)]
+
+
+async def test_restored_producer_what_is_lost_is_passed_over_and_what_comes_next_is_handled(bench: Bench) -> None:
+    await bench.join()
+    ahead, stopped, held = new_id(), new_id(), new_id()
+    for subject in (ahead, stopped):
+        await bench.record(subject, *ordinary(5))
+    await bench.record(held, date(2026, 1, 1), date(2026, 1, 1), date(2026, 1, 1), POISON, date(2026, 1, 2))
+    await bench.publish()
+    await bench.all_seen([ahead, stopped], 5)
+    await eventually(lambda: _buried(bench))
+    for subject in (ahead, stopped, held):
+        await _restore(bench, subject, upto=3)
+    # One was looked at before it had said so, and was stopped.
+    await bench.execute("UPDATE inbox_position SET diverged = 'behind' WHERE subject = :id", id=str(stopped))
+    for subject in (ahead, stopped, held):
+        await bench.record(subject, Lost(), Lost(), Restored(lost_from=4, lost_upto=5), date(2026, 2, 2))
+    await bench.publish()
+    await bench.reconciler().compare(PRODUCER)
+    for subject, seen in ((ahead, [1, 2, 3, 4, 5, 7]), (stopped, [1, 2, 3, 4, 5, 7]), (held, [1, 2, 3, 7])):
+        await eventually(lambda subject=subject, seen=seen: _has_seen(bench, subject, seen))  # type: ignore[misc]
+    assert await bench.parked() == []
+    assert await bench.query("SELECT 1 FROM inbox_position WHERE diverged IS NOT NULL OR sequence <> 7") == []
+
+
+async def _buried(bench: Bench) -> list[Any]:
+    await bench.consumer.retry_parked()
+    return await bench.query("SELECT 1 FROM inbox_parked WHERE state = 'dead'")
+
+
+async def _has_seen(bench: Bench, subject: UUID, sequences: list[int]) -> bool:
+    return await bench.seen(subject) == sequences
 
 
 async def _restore(bench: Bench, subject: UUID, upto: int) -> None:
