@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
-"""Receives Homeward's events from your queue; needs aio-pika.
-
-HOMEWARD_AMQP_URL (amqps://USER:PASSWORD@HOST:5671/VIRTUAL-HOST) and HOMEWARD_QUEUE say where and as whom; what comes is
-kept below the folder that is given. It runs until you end it, and connects again by itself.
+"""Receives Homeward's events from your queue; needs aio-pika. Usage: amqp.py FOLDER, with HOMEWARD_QUEUE and
+HOMEWARD_AMQP_URL=amqps://USER:PASSWORD@HOST:5671/VIRTUAL-HOST. It connects again by itself.
 """
 
 import asyncio
@@ -14,17 +12,6 @@ from pathlib import Path
 
 import aio_pika
 
-folder = Path(sys.argv[1])
-
-
-def keep(event: dict[str, str]) -> None:
-    subject = folder / event["subject"]
-    if event["type"] == "org.homeward.partners.tombstone.v1":
-        shutil.rmtree(subject, ignore_errors=True)  # It must be destroyed, backups too.
-    subject.mkdir(parents=True, exist_ok=True)
-    # An event may come twice, and has the same id then: the file is written again.
-    (subject / f"{event['id']}.json").write_text(json.dumps(event))
-
 
 async def receive() -> None:
     connection = await aio_pika.connect_robust(os.environ["HOMEWARD_AMQP_URL"])
@@ -33,9 +20,14 @@ async def receive() -> None:
     queue = await channel.get_queue(os.environ["HOMEWARD_QUEUE"], ensure=False)
     async with queue.iterator() as messages:
         async for message in messages:
-            keep(json.loads(message.body))
-            # Only now that it is kept.
-            await message.ack()
+            event = json.loads(message.body)
+            subject = Path(sys.argv[1]) / event["subject"]
+            if event["type"] == "org.homeward.partners.tombstone.v1":
+                shutil.rmtree(subject, ignore_errors=True)  # It must be destroyed, backups too.
+            subject.mkdir(parents=True, exist_ok=True)
+            # An event may come twice, and has the same id then: the file is written again.
+            (subject / f"{event['id']}.json").write_text(json.dumps(event))
+            await message.ack()  # Only now that it is kept.
 
 
 asyncio.run(receive())

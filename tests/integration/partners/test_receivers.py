@@ -44,6 +44,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield running
 
 
+@pytest.mark.parametrize("program", sorted(each.name for each in RECEIVERS.iterdir()))
+def test_a_sample_is_read_at_a_glance(program: str) -> None:
+    lines = (RECEIVERS / program).read_text().splitlines()
+    assert sum(bool(line.strip()) for line in lines) <= 36
+
+
 def poll(stage: Served, language: str, folder: Path, *, key: str | None = None) -> "subprocess.CompletedProcess[str]":
     told: Told = stage.prepared
     environment = {
