@@ -13,6 +13,7 @@ from services.cli.failure import Failure
 from services.partners.contracts import published
 from shared.contracts import registry
 
+_OF_AGENCIES = (published.FOLDER, published.CALENDARS)
 PAGES = (event_table.PAGE, permission_table.PAGE)
 
 app = typer.Typer(help="Build and check what services publish.", no_args_is_help=True)
@@ -39,7 +40,7 @@ def check(
     """Fail when a schema or a table in docs/ is not current, an example is wrong, or readers would break."""
     problems = [
         *registry.check(published=_at(against, registry.SCHEMAS) if against else None),
-        *published.check(_at(against, published.FOLDER) if against else None, on=_today()),
+        *published.check(*(_at(against, each) for each in _OF_AGENCIES) if against else (), on=_today()),
         *(problem for page in PAGES for problem in page.check()),
     ]
     for each in problems:

@@ -11,7 +11,6 @@ from fastapi import APIRouter, Depends, Request, Response
 from services.partners.contracts import answers, asyncapi, guide
 from services.partners.contracts.deprecations import CALENDAR, whole_type
 from services.partners.contracts.schemas import schema_of, types
-from services.partners.domain.answer import AnswerType
 from shared.errors import NotFound
 from shared.web.access import open_to_all
 
@@ -30,7 +29,7 @@ async def show_asyncapi(request: Request) -> Response:
 
 @router.get("/schemas/{type}.json")
 async def show_schema(request: Request, type: str) -> Response:
-    """What an agency may get in the data of a type."""
+    """What an agency may get in the data of a type, or may send."""
     schema = _schema(type)
     body = orjson.dumps(schema | {"$id": f"{_base(request)}{schema['$id']}"})
     return _kept(request, body, "application/schema+json", **_going(type))
@@ -52,8 +51,8 @@ async def show_style(request: Request) -> Response:
 def _schema(type: str) -> dict[str, Any]:
     if type in types():
         return schema_of(type)
-    if type in list(AnswerType):
-        return answers.schema_of(AnswerType(type))
+    if type in answers.TYPES:
+        return answers.schema_of(type)
     raise NotFound("No event of this type is offered, and no answer of this type is taken.")
 
 

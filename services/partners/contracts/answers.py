@@ -1,7 +1,7 @@
 """What agencies may answer: a form for each type, and reading what has come. Nothing is guessed."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 from pydantic import Field, ValidationError
 
+from services.partners.contracts.deprecations import CALENDAR, Deprecation, marked, whole_type
 from services.partners.domain.answer import SAYS, AnswerType
 from services.partners.domain.vocabulary import PaperKind, Rejection
 from shared.contracts import registry
@@ -19,6 +20,9 @@ Schema = dict[str, Any]
 
 #: Bytes of an answer; of what is larger, so much is kept.
 LARGEST = 16 * 1024
+#: What all answers are, as a type that has a schema too.
+ENVELOPE = "org.homeward.agency.answer.v1"
+TYPES = (ENVELOPE, *AnswerType)
 OWN_ID = r"^[A-Za-z0-9._:-]{1,100}$"
 
 OwnId = Annotated[str, Field(pattern=OWN_ID, description="Your own id of this answer, new for each.")]
@@ -157,25 +161,26 @@ def too_large() -> Unread:
     return Unread([_error("too_large", f"An answer has at most {LARGEST} bytes.")])
 
 
-def schema_of(type: AnswerType) -> Schema:
-    """Of the data of this type."""
-    model = DATA[type]
+def schema_of(type: str, calendar: Sequence[Deprecation] = CALENDAR) -> Schema:
+    """Of the data of this type, or of the whole of any answer. Raises KeyError for what is no answer."""
+    found = _members(Envelope) if type == ENVELOPE else _plain(DATA[AnswerType(type)])
+    properties = {name: marked(type, name, each, calendar) for name, each in found["properties"].items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"/schemas/{type}.json",
-        "title": type.value,
+        "title": str(type),
         "description": meaning(type),
-        **{name: each for name, each in _plain(model).items() if name in ("type", "properties", "required")},
+        "type": "object",
+        "properties": properties,
+        **({"required": found["required"]} if "required" in found else {}),
         "additionalProperties": False,
+        **({"deprecated": True} if whole_type(type, calendar) else {}),
     }
 
 
 def envelope_of(type: AnswerType) -> Schema:
     """Of a whole answer of this type."""
-    members = _plain(Envelope)["properties"]
-    for name in ("subject", "person", "document"):
-        # None of them is null where it is left out.
-        members[name] = next(each for each in members[name]["anyOf"] if each.get("type") != "null")
+    members = _members(Envelope)["properties"]
     inner = {name: each for name, each in schema_of(type).items() if not name.startswith("$")}
     return {
         "type": "object",
@@ -185,19 +190,33 @@ def envelope_of(type: AnswerType) -> Schema:
     }
 
 
-def example_of(type: AnswerType) -> dict[str, Any]:
-    """Somebody's answer."""
-    return {"id": "answer-0001", "type": type.value, "subject": _SUBJECT, "data": _EXAMPLES[type]}
+def example_of(type: str) -> dict[str, Any]:
+    """Somebody's answer; of answers at large, about whom the agency knows by a paper alone."""
+    whom = {"document": _PAPER} if type == ENVELOPE else {"subject": _SUBJECT}
+    said = AnswerType.VISA_GRANTED if type == ENVELOPE else AnswerType(type)
+    return {"id": "answer-0001", "type": said.value, **whom, "data": _EXAMPLES[said]}
 
 
-def meaning(type: AnswerType) -> str:
+def meaning(type: str) -> str:
     """What it says, and who may say it."""
-    kinds = ", ".join(sorted(SAYS[type]))
-    return f"{' '.join((DATA[type].__doc__ or '').split())} Of agencies of the kinds: {kinds}."
+    if type == ENVELOPE:
+        return " ".join((Envelope.__doc__ or "").split()).replace("``", "")
+    kinds = ", ".join(sorted(SAYS[AnswerType(type)]))
+    return f"{' '.join((DATA[AnswerType(type)].__doc__ or '').split())} Of agencies of the kinds: {kinds}."
 
 
 def _plain(model: type[Body]) -> Schema:
     return registry.plain(model.model_json_schema())
+
+
+def _members(model: type[Envelope]) -> Schema:
+    found = _plain(model)
+    for name in ("subject", "person", "document"):
+        # None of them is null where it is left out.
+        [found["properties"][name]] = [
+            each for each in found["properties"][name]["anyOf"] if each.get("type") != "null"
+        ]
+    return found
 
 
 def _checked(model: type[Body], value: Any, at: tuple[str, ...], errors: list[dict[str, Any]]) -> Body | None:
@@ -221,6 +240,7 @@ def _type(value: Any) -> AnswerType | None:
 
 
 _SUBJECT = "0199a1b2-0000-8000-8000-0000000000f1"
+_PAPER = {"number": "AB1234567", "nationality": "PK", "date_of_birth": "1991-02-03"}
 _EXAMPLES: Mapping[AnswerType, dict[str, Any]] = {
     AnswerType.DOCUMENT_ISSUED: {
         "number": "LP-0012345",

@@ -1,13 +1,15 @@
-"""The page of all events, for people."""
+"""The page of all events and answers, for people."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from services.partners.contracts import answers
 from services.partners.contracts.deprecations import CALENDAR, Deprecation, of_member, whole_type
 from services.partners.contracts.schemas import OWN, Schema, example_of, meaning, schema_of, types
 
@@ -19,6 +21,7 @@ _PARTS = {
     "monitoring": "Follow-up",
     "partners": "About what was told",
 }
+_ANSWERS = "What you may answer"
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Entry:
     #: What it is called in the page.
     name: str
     meaning: str
+    #: Of what the rows are members.
+    within: str
     rows: Sequence[Row]
     example: str
     deprecated: str | None
@@ -46,9 +51,10 @@ class Entry:
 def page(base: str, calendar: Sequence[Deprecation] = CALENDAR) -> str:
     """The whole page."""
     parts = [
-        (title, [_entry(type, base, calendar) for type in types() if type.split(".")[2] == part])
+        (title, [_event(type, base, calendar) for type in types() if type.split(".")[2] == part])
         for part, title in _PARTS.items()
     ]
+    parts.append((_ANSWERS, [_answer(type, calendar) for type in answers.TYPES]))
     template = _environment().get_template("guide.html")
     return template.render(parts=parts, calendar=calendar, obeyed=list(OWN))
 
@@ -65,24 +71,45 @@ def _environment() -> Environment:
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
-def _entry(type: str, base: str, calendar: Sequence[Deprecation]) -> Entry:
+def _event(type: str, base: str, calendar: Sequence[Deprecation]) -> Entry:
+    schema, example = schema_of(type, calendar), example_of(type, base)
+    return _entry(type, _name(type), meaning(type), "data", schema, example, calendar)
+
+
+def _answer(type: str, calendar: Sequence[Deprecation]) -> Entry:
+    whole = type == answers.ENVELOPE
+    name = "Any answer" if whole else f"Answer: {_name(type).lower()}"
+    schema, example = answers.schema_of(type, calendar), answers.example_of(type)
+    return _entry(type, name, answers.meaning(type), "an answer" if whole else "data", schema, example, calendar)
+
+
+def _entry(
+    type: str,
+    name: str,
+    meaning: str,
+    within: str,
+    schema: Schema,
+    example: Mapping[str, Any],
+    calendar: Sequence[Deprecation],
+) -> Entry:
     goes = whole_type(type, calendar)
+    shown = json.dumps(example, indent=2, ensure_ascii=False)
     return Entry(
-        type,
-        type.split(".", 3)[-1].removesuffix(".v1").replace("-", " ").capitalize(),
-        meaning(type),
-        list(_rows(type, schema_of(type, calendar)["properties"], calendar)),
-        json.dumps(example_of(type, base), indent=2, ensure_ascii=False),
-        goes.sentence if goes else None,
+        type, name, meaning, within, list(_rows(type, schema, calendar)), shown, goes.sentence if goes else None
     )
 
 
-def _rows(type: str, properties: Schema, calendar: Sequence[Deprecation]) -> Iterator[Row]:
-    for name, schema in properties.items():
+def _name(type: str) -> str:
+    return type.split(".", 3)[-1].removesuffix(".v1").replace("-", " ").capitalize()
+
+
+def _rows(type: str, schema: Schema, calendar: Sequence[Deprecation]) -> Iterator[Row]:
+    for name, each in schema["properties"].items():
         goes = of_member(type, name, calendar)
-        yield Row(name, _kind(schema), goes.sentence if goes else "")
-        for inner, each in ({} if "title" in schema else schema.get("properties", {})).items():
-            yield Row(f"{name}.{inner}", _kind(each), each.get("description", ""))
+        needed = "Needed." if name in schema.get("required", ()) else ""
+        yield Row(name, _kind(each), goes.sentence if goes else needed)
+        for inner, more in ({} if "title" in each else each.get("properties", {})).items():
+            yield Row(f"{name}.{inner}", _kind(more), more.get("description", ""))
 
 
 def _kind(schema: Schema) -> str:

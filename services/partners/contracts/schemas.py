@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from services.partners import offers
-from services.partners.contracts.deprecations import CALENDAR, Deprecation, of_member, whole_type
+from services.partners.contracts.deprecations import CALENDAR, Deprecation, marked, whole_type
 from services.partners.domain.agreement import Terms
 from services.partners.domain.fact import Fact
 from services.partners.domain.figures import BY_AGE, FIGURES, FIGURES_SOURCE, members
@@ -138,7 +138,7 @@ def schema_of(type: str, calendar: Sequence[Deprecation] = CALENDAR) -> Schema:
         "title": type,
         "description": meaning(type),
         "type": "object",
-        "properties": {name: _marked(type, name, each, calendar) for name, each in members.items()},
+        "properties": {name: marked(type, name, each, calendar) for name, each in members.items()},
     }
     return found | ({"deprecated": True} if whole_type(type, calendar) else {})
 
@@ -159,11 +159,6 @@ def _offered(type: str) -> Schema:
         person = {field.value: _PERSON[field] for field in PersonField}
         members["person"] = {"description": "Who the person is.", "type": "object", "properties": person}
     return members
-
-
-def _marked(type: str, member: str, schema: Schema, calendar: Sequence[Deprecation]) -> Schema:
-    found = of_member(type, member, calendar)
-    return {**schema, "deprecated": True, "description": found.sentence} if found else schema
 
 
 @cache

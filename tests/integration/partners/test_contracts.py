@@ -14,6 +14,7 @@ from cloudevents.core.v1.event import CloudEvent
 
 from services.embedded import EmbeddedSuite
 from services.partners.api import contracts
+from services.partners.contracts import answers, published
 from services.partners.contracts.deprecations import Deprecation
 from tests.integration.partners.told import Told, tell
 from tests.support.browser import chromium, tab
@@ -79,6 +80,13 @@ async def test_what_is_not_offered_has_no_schema(anybody: httpx.AsyncClient, typ
     assert (await anybody.get(f"/schemas/{type}.json")).status_code == 404
 
 
+@pytest.mark.parametrize("type", answers.TYPES)
+async def test_the_schema_of_an_answer_is_the_published_one(anybody: httpx.AsyncClient, type: str) -> None:
+    found = (await anybody.get(f"/schemas/{type}.json")).json()
+    committed = orjson.loads((published.FOLDER / f"{type}.json").read_bytes())
+    assert found == committed | {"$id": found["$id"]} and found["$id"].endswith(committed["$id"])
+
+
 async def test_a_type_that_goes_says_so_with_its_schema(
     anybody: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,7 +101,7 @@ async def test_a_browser_shows_the_page_in_its_own_style(tmp_path: Path) -> None
     with served(tmp_path / "data", nothing) as running:
         async with chromium() as browser, tab(browser, running.url("partners")) as page:
             await page.goto("/events-guide")
-            await page.get_by_role("link", name="Document issued").click()
+            await page.get_by_role("link", name="Document issued", exact=True).click()
             article = page.locator(f"[id='{ISSUED}']")
             await article.get_by_text("Example").click()
             assert '"given_name": "Omar"' in await article.locator("pre").inner_text()
