@@ -34,9 +34,10 @@ from services.partners.neighbours import Neighbours
 from services.partners.referring import accept, answered, reject
 from services.partners.registry import pseudonyms_of
 from services.partners.repository import Unit
-from services.partners.tables import AGENCIES, AGREEMENTS, ANSWERS
+from services.partners.tables import AGENCIES, AGREEMENTS, ANSWERS, CASES
 from shared.audit.trail import Deed
 from shared.auth.principal import Principal
+from shared.auth.purposes import Purpose
 from shared.errors import HomewardError, NotFound, Unavailable
 from shared.ids import new_id
 from shared.persistence.database import rows
@@ -48,6 +49,7 @@ from shared.web.problems import problem_of
 _AT_ONCE = 3
 #: Of a problem: so many members are named, and no more of a name that an agency has made up.
 _NAMED, _LONGEST = 20, 200
+_RECEIPT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -84,6 +86,23 @@ class Answering:
         if not found:
             raise NotFound("You have sent no answer under this id.")
         return found[0]
+
+    async def sent(self, principal: Principal, agency_id: UUID, name: str, action: str) -> Answer:
+        """What the agency has sent, by its own id of it or by our receipt; the audit has that it was told of it.
+
+        Raises NotFound, and what keeps the agency from saying anything about the case: it may not hear of it either.
+        """
+        async with self.desk.database.transaction() as connection:
+            ids = [_receipt(connection, agency_id, name), *([UUID(name)] if _RECEIPT.fullmatch(name) else [])]
+            found = await ANSWERS.find(connection, "id = ANY(:ids) AND agency_id = :agency", ids=ids, agency=agency_id)
+            if not found:
+                raise NotFound("You have sent no answer under this id.")
+            by_id = {each.id: each for each in found}
+            answer = next(by_id[id] for id in ids if id in by_id)
+            await self._may_hear(connection, answer)
+            told: dict[str | None, list[UUID]] = {None: [answer.case_id or answer.id]}
+            await self.desk.trail.append(connection, Deed(principal, action, Purpose.TRANSFER, told))
+        return answer
 
     def count(self, answer: Answer) -> None:
         """Count it by what became of it."""
@@ -180,6 +199,16 @@ class Answering:
                 arrival = data.model_dump(mode="json", exclude={"flight_id"})
                 await self._record(answer, case, "arrival", arrival)
         answer.apply(case.id)
+
+    async def _may_hear(self, connection: AsyncConnection, answer: Answer) -> None:
+        if answer.case_id is None:
+            return
+        [case] = await CASES.find(connection, "id = :id", id=answer.case_id)
+        unit = cast(Unit, self.desk.unit(connection, str(answer.agency_id)))
+        _, agreements = await _with_whom(unit, answer.agency_id)
+        if not agreements:
+            raise NoAgreementForThis(reasons=[])
+        stands(agreements, case)
 
     async def _record(self, answer: Answer, case: Case, what: str, body: dict[str, Any]) -> None:
         key = f"answer-{answer.id}-{answer.digest}-{case.id}"

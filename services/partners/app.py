@@ -12,6 +12,7 @@ from services.partners.api import (
     agencies,
     agreements,
     answers,
+    contents,
     contracts,
     deliveries,
     feed,
@@ -56,6 +57,7 @@ ROUTERS = (
     contracts.router,
     referrals.router,
     answers.router,
+    contents.router,
     subjects.router,
 )
 

@@ -1,4 +1,4 @@
-"""Answers about nobody whom we know are destroyed after a while."""
+"""What agencies have sent is destroyed after a while; what became of it stays."""
 
 from datetime import datetime
 from uuid import UUID
@@ -12,11 +12,11 @@ from shared.scheduler import Scheduled
 
 
 async def due(connection: AsyncConnection, now: datetime, limit: int) -> list[UUID]:
-    """Refused answers about no case that we know, in which something is left."""
+    """Answers about which nobody has to decide any more, in which something is left."""
     found = await rows(
         connection,
-        """SELECT id FROM answer WHERE state_name = 'refused' AND case_id IS NULL AND sealed IS NOT NULL
-           AND received_at < :before ORDER BY received_at LIMIT :limit""",
+        """SELECT id FROM answer WHERE perishable AND state_name <> 'waiting' AND received_at < :before
+           ORDER BY received_at LIMIT :limit""",
         before=now - KEPT,
         limit=limit,
     )
@@ -24,7 +24,7 @@ async def due(connection: AsyncConnection, now: datetime, limit: int) -> list[UU
 
 
 async def empty(uow: Unit, id: UUID) -> None:
-    """Destroy what is in it: it is nobody's that we know, and nobody could ask for its erasure."""
+    """Destroy what is in it."""
     await uow.load(answers=[id])
     if answer := uow.answers.find(id):
         answer.empty()

@@ -51,6 +51,7 @@ ANSWERS: Store[Answer] = Store(
         "state_name": Column("text", lambda answer: answer.state.value),
         "received_at": Column("timestamptz", lambda answer: answer.at),
         "case_id": Column("uuid", lambda answer: answer.case_id),
+        "perishable": Column("boolean", lambda answer: answer.perishable),
         # Whom it may be about, for who may see it.
         "about": Column("json", lambda answer: orjson.dumps(_about(answer)).decode()),
     },
@@ -74,13 +75,18 @@ async def forget_answers(connection: AsyncConnection, case_id: UUID) -> None:
     """Destroy what was said about the case, and what may have been said about it."""
     await run(
         connection,
-        """UPDATE answer SET sealed = NULL, sealed_for = NULL, about = '[]', state_name = 'refused',
+        """UPDATE answer SET sealed = NULL, sealed_for = NULL, perishable = false, about = '[]',
+               state_name = 'refused',
                state = CAST(CAST(state AS jsonb) || CAST(CAST(:closed AS text) AS jsonb) AS json)
            WHERE state_name = 'waiting' AND CAST(about AS jsonb) @> to_jsonb(CAST(CAST(:case AS uuid) AS text))""",
         closed=orjson.dumps(_CLOSED).decode(),
         case=case_id,
     )
-    await run(connection, "UPDATE answer SET sealed = NULL, sealed_for = NULL WHERE case_id = :case", case=case_id)
+    await run(
+        connection,
+        "UPDATE answer SET sealed = NULL, sealed_for = NULL, perishable = false WHERE case_id = :case",
+        case=case_id,
+    )
 
 
 def _about(answer: Answer) -> list[UUID]:

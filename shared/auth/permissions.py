@@ -128,6 +128,8 @@ class Permission(StrEnum):
     ANSWERS_SEND = "answers:send"
     #: Read what agencies have answered, without whom it is about.
     ANSWERS_READ = "answers:read"
+    #: Read what was sent in an answer that was refused, to help the agency.
+    ANSWERS_INSPECT = "answers:inspect"
     #: Decide whom an answer is about.
     ANSWERS_DECIDE = "answers:decide"
 
@@ -258,6 +260,7 @@ GRANTED: Mapping[Permission, frozenset[Role]] = {
     Permission.REFERRALS_MAKE: _to(*_CARE, *_RETURNING, Role.MOVEMENTS),
     Permission.ANSWERS_SEND: _to(Role.AGENCY),
     Permission.ANSWERS_READ: _to(*_LIAISING, *_DECIDING, Role.MOVEMENTS),
+    Permission.ANSWERS_INSPECT: _LIAISING,
     Permission.ANSWERS_DECIDE: _to(*_DECIDING, Role.MOVEMENTS),
     Permission.SELF_READ: PEOPLE,
     Permission.SELF_CHANGE: PEOPLE,

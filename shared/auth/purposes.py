@@ -51,6 +51,7 @@ PURPOSES: Mapping[Role, tuple[Purpose, ...]] = {
     Role.MONITORING: (Purpose.MONITORING,),
     Role.MANAGER: (Purpose.SUPERVISION, Purpose.CASE_WORK, Purpose.TRAVEL_ARRANGEMENT, Purpose.DATA_SUBJECT_REQUEST),
     Role.DATA_PROTECTION: (Purpose.SUPERVISION,),
+    Role.PARTNER_LIAISON: (Purpose.TRANSFER,),
     Role.AUDITOR: (Purpose.AUDIT,),
 }
 #: The same of services that read personal data of one another.

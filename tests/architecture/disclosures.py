@@ -18,6 +18,7 @@ PERSONAL: Mapping[str, Sequence[str]] = {
     "partners": [
         *("GET /agreements/{agreement_id}/preview/{case_id}", "GET /subjects/{case_id}"),
         *("GET /referrals", "GET /cases/{case_id}/referrals", "GET /answers/{answer_id}/candidates"),
+        "GET /answers/{answer_id}/content",
     ],
     "gateway": [
         *("GET /api/cases", "GET /api/cases/{case}", "GET /api/stream", "GET /api/notices"),
@@ -58,12 +59,13 @@ NO_CASE: Mapping[str, Sequence[str]] = {
         *("GET /asyncapi.json", "GET /schemas/{type}.json", "GET /events-guide", "GET /events-guide.css"),
     ],
     "a deed that is in the audit with its case": [
-        "GET /feed",
+        *("GET /feed", "GET /answers/{own_id}/sent"),
         *("POST /api/break-glass", "POST /api/break-glass/{id}/revocation"),
         *("POST /api/notices/{id}/acknowledgement", "POST /notices/{id}/acknowledgement"),
     ],
     "the services are asked, and write it down": [
         *("GET /api/{service}/{path:path}", "POST /api/{service}/{path:path}", "GET /api/audit"),
+        "GET /agencies/answers/{answer_id}",
     ],
     "ids, states and hashes, for those who run the suite": [
         *("GET /events", "GET /events/about/{name}", "GET /events/settled", "GET /events/ranges", "GET /events/last"),

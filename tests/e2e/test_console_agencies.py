@@ -127,6 +127,28 @@ async def test_what_the_service_refuses_is_told_on_the_page(desk: Desk) -> None:
         await expect(page.get_by_role("alert")).to_contain_text("Nothing was told before the agreement")
 
 
+async def test_the_liaison_reads_what_an_agency_has_answered_that_was_refused(desk: Desk) -> None:
+    hostile = b'{"id": "x-1", "type": "<b>of nobody</b>", "key": "homeward-agency.not-to-be-seen"}'
+    refused = await desk.asking.client.post("/answers", content=hostile)
+    assert refused.status_code == 422
+    async with await desk.tab("partner_liaison") as page:
+        await page.goto("/agencies")
+        row = page.locator("[aria-labelledby='refused'] tbody tr").first
+        await expect(row).to_contain_text("not understood")
+        await row.get_by_role("link").click()
+        await expect(page.get_by_text(refused.json()["receipt"])).to_be_visible()
+        sent = page.locator("pre.sent")
+        await expect(sent).to_contain_text('"type": "<b>of nobody</b>", "key": "homeward-agency.[hidden]"')
+        assert await page.evaluate("document.documentElement.scrollWidth") <= WIDE[0]
+        await expect(page.locator("li").filter(has_text="#/data")).to_be_visible()
+    async with await desk.tab("manager", faults=1) as page:
+        await page.goto("/agencies")
+        await expect(page.locator("[aria-labelledby='refused'] tbody tr")).to_have_count(1)
+        await expect(page.locator("[aria-labelledby='refused'] a")).to_have_count(0)
+        shown = await page.goto(f"/agencies/answers/{refused.json()['receipt']}")
+        assert shown is not None and shown.status == 403
+
+
 async def test_data_protection_looks_and_changes_nothing(desk: Desk) -> None:
     async with await desk.tab("data_protection") as page:
         await page.goto("/agencies")

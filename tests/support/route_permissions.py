@@ -161,7 +161,8 @@ OWN: Mapping[str, Routes] = {
             *("POST /referrals", "POST /cases/{case_id}/referrals/{referral_id}/withdrawal"),
             *("GET /referrals", "GET /cases/{case_id}/referrals"),
         ],
-        "answers:send": ["POST /answers", "GET /answers/{own_id}"],
+        "answers:send": ["POST /answers", "GET /answers/{own_id}", "GET /answers/{own_id}/sent"],
+        "answers:inspect": ["GET /answers/{answer_id}/content"],
         "answers:read": ["GET /answers"],
         "answers:decide": ["GET /answers/{answer_id}/candidates", "POST /answers/{answer_id}/decision"],
         "transfers:preview": ["GET /agreements/{agreement_id}/preview/{case_id}"],
@@ -193,6 +194,7 @@ OWN: Mapping[str, Routes] = {
         "notices:acknowledge": ["POST /api/notices/{id}/acknowledgement", "POST /notices/{id}/acknowledgement"],
         "subscriptions:read": ["GET /agencies", "GET /agencies/{subscription_id}"],
         "subscriptions:keep": ["POST /agencies/{subscription_id}/{step}"],
+        "answers:inspect": ["GET /agencies/answers/{answer_id}"],
         "figures:read": ["GET /api/figures", "GET /"],
         "status:read": [
             *("GET /api/cases", "GET /api/cases/{case}", "GET /api/flights", "GET /api/stream"),

@@ -14,13 +14,19 @@ from services.gateway.clients import Neighbours
 from services.gateway.console.rendering import ConsoleRoute, page
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
+from shared.auth.purposes import purposes_of
 from shared.errors import Refused
 from shared.web.access import access_token, require
+from shared.web.purpose import HEADER
 
 router = APIRouter(prefix="/agencies", route_class=ConsoleRoute)
 
 Reader = Annotated[Principal, Depends(require(Permission.SUBSCRIPTIONS_READ))]
+Inspector = Annotated[Principal, Depends(require(Permission.ANSWERS_INSPECT))]
 Keeper = Annotated[Principal, Depends(require(Permission.SUBSCRIPTIONS_KEEP))]
+
+#: Answers on the page of all agencies.
+_REFUSED = 20
 
 
 class Step(StrEnum):
@@ -67,7 +73,26 @@ async def agencies(request: Request, principal: Reader) -> Response:
     over = [each for each in lines if each["state"] == "ended" and not each["concern"]]
     shown = [each for each in lines if each not in over]
     told = len({each["agency_id"] for each in lines if "data_protection" in each["escalated_to"]})
-    return page("agencies.html", request, principal, lines=shown, over=over, shares=_shares(shown), told=told)
+    return page(
+        "agencies.html",
+        request,
+        principal,
+        lines=shown,
+        over=over,
+        shares=_shares(shown),
+        told=told,
+        refused=await _refused(request, principal),
+        inspects=principal.may(Permission.ANSWERS_INSPECT),
+    )
+
+
+@router.get("/answers/{answer_id}")
+async def answer(request: Request, principal: Inspector, answer_id: UUID) -> Response:
+    """What an agency has sent that was refused, and what is wrong with it."""
+    purpose = next(iter(purposes_of(principal.roles)), "")
+    found = await _asked(request, "GET", f"/answers/{answer_id}/content", headers={HEADER: purpose})
+    names = {each["agency_id"]: each["name"] for each in (await _asked(request, "GET", "/agencies"))["agencies"]}
+    return page("answer.html", request, principal, answer=found, agency=names[found["agency_id"]])
 
 
 @router.get("/{subscription_id}")
@@ -106,6 +131,15 @@ async def _shown(
         done=done,
         fault=fault,
     )
+
+
+async def _refused(request: Request, principal: Principal) -> list[dict[str, Any]]:
+    """The last answers that were refused, for who may read of them."""
+    if not principal.may(Permission.ANSWERS_READ):
+        return []
+    params = {"state": "refused", "limit": _REFUSED}
+    found: list[dict[str, Any]] = (await _asked(request, "GET", "/answers", params=params))["answers"]
+    return found
 
 
 async def _asked(request: Request, method: str, url: str, **content: Any) -> Any:

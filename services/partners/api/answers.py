@@ -1,6 +1,5 @@
 """Agencies' answers: sent by agencies, and decided on by people where it isn't sure whom they are about."""
 
-import base64
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -104,7 +103,7 @@ OwnId = Annotated[str, Path(pattern=forms.OWN_ID)]
 async def send_answer(request: Request, principal: Sender, taking: Taking) -> Response:
     """Answer. The same id with the same content gets the same answer again."""
     raw = await request.body()
-    answer = await taking.take(principal, _own(principal), raw, action_of(request))
+    answer = await taking.take(principal, own_agency(principal), raw, action_of(request))
     request.app.state.arrivals.wake()
     return _answered(answer)
 
@@ -112,7 +111,7 @@ async def send_answer(request: Request, principal: Sender, taking: Taking) -> Re
 @router.get("/answers/{own_id}", name="ask what became of an answer")
 async def show_answer(own_id: OwnId, principal: Sender, taking: Taking) -> AnswerTaken:
     """What became of your answer, by your own id of it."""
-    return _taken(await taking.became(_own(principal), own_id))
+    return _taken(await taking.became(own_agency(principal), own_id))
 
 
 @router.get("/answers")
@@ -147,7 +146,7 @@ async def show_candidates(answer_id: UUID, reading: Deciding) -> Candidates:
         receipt=answer.id,
         agency_id=answer.agency_id,
         type=answer.type,
-        content=base64.b64decode(answer.content).decode("utf-8", "backslashreplace"),
+        content=answer.shown or "",
         candidates=[row.id for row in own],
     )
 
@@ -184,7 +183,8 @@ async def _must_see(uow: Unit, answer_id: UUID) -> None:
         raise ElsewhereToo
 
 
-def _own(principal: Principal) -> UUID:
+def own_agency(principal: Principal) -> UUID:
+    """Which agency answers. Raises NotAnAgency."""
     agency = agency_of(principal)
     if agency is None:
         raise NotAnAgency
@@ -192,11 +192,16 @@ def _own(principal: Principal) -> UUID:
 
 
 def _answered(answer: Answer) -> Response:
-    if answer.state is State.REFUSED and answer.problem:
-        problem = answer.problem | {"receipt": answer.id, "instance": "/answers"}
+    if answer.state is State.REFUSED:
+        problem = (answer.problem or _forgotten(answer)) | {"receipt": answer.id, "instance": "/answers"}
         return Response(orjson.dumps(problem, default=str), problem["status"], media_type=MEDIA_TYPE)
     body = _taken(answer).model_dump(mode="json", exclude_none=True)
     return Response(orjson.dumps(body), _STATUS.get(answer.state, 200), media_type="application/json")
+
+
+def _forgotten(answer: Answer) -> dict[str, Any]:
+    """What is left of why it was refused."""
+    return {"type": answer.cause, "title": "It was refused some time ago; why, is not kept.", "status": 409}
 
 
 def _taken(answer: Answer) -> AnswerTaken:

@@ -1,5 +1,7 @@
 """What an agency answers: kept as it came, with what became of it."""
 
+import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,8 +21,15 @@ from services.partners.domain.rules import (
 )
 from services.partners.domain.vocabulary import AgencyKind, Verdict
 
-#: What was refused and is about no case that we know is kept so long, for who asks what was wrong with it.
+#: What was sent is kept so long, for who asks what was wrong with it; what became of it stays.
 KEPT = timedelta(days=30)
+#: Nobody is shown what opens something: keys and signing secrets of ours, tokens, passwords. Bounded, for strangers.
+_SECRETS = re.compile(
+    r"""(homeward-agency\.|wh(?:sec|sk|pk)_|\b(?:bearer|basic)\s{1,9}(?=\S{16})|[a-z0-9+.-]{1,20}://[^\s/@:]{0,99}:
+    |"(?:password|secret|token|api[_-]?key)"\s{0,9}:\s{0,9}")[^\s"'\\@,;<>]+""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_HIDDEN = "[hidden]"
 
 
 class AnswerType(StrEnum):
@@ -95,8 +104,25 @@ class Answer:
         self.state, self.candidates = State.WAITING, sorted(candidates)
 
     def empty(self) -> None:
-        """Nobody asks any more what was in it."""
-        self.content, self.reason, self.problem = "", "", None
+        """Nobody asks any more what was in it. Where it is about nobody whom we know nobody could ask for the rest."""
+        self.content = ""
+        if self.case_id is None:
+            self.reason, self.problem = "", None
+
+    @property
+    def perishable(self) -> bool:
+        """Whether something is left in it that goes after a while."""
+        return bool(self.content or (self.case_id is None and (self.reason or self.problem)))
+
+    @property
+    def shown(self) -> str | None:
+        """What was sent as people read it, without secrets and with what can't be seen spelt out; None once it is
+        destroyed.
+        """
+        if not self.content:
+            return None
+        text = _SECRETS.sub(rf"\1{_HIDDEN}", base64.b64decode(self.content).decode("utf-8", "backslashreplace"))
+        return "".join(each if each.isprintable() or each in "\n\t" else ascii(each)[1:-1] for each in text)
 
     def decide(self, case_id: UUID | None, by: str, at: datetime, reason: str) -> None:
         """Somebody says whom it is about: one of the candidates, or nobody."""
