@@ -25,12 +25,13 @@ from services.partners.domain.fact import Case
 from services.partners.domain.rules import (
     AnswerIdReused,
     NoAgreementForThis,
+    NotAskedOfYou,
     OtherFlight,
     RejectedByPerson,
     RuleBroken,
 )
 from services.partners.matching import by_person, by_subject
-from services.partners.neighbours import Neighbours
+from services.partners.neighbours import Neighbours, OtherAuthority
 from services.partners.referring import accept, answered, reject
 from services.partners.registry import pseudonyms_of
 from services.partners.repository import Unit
@@ -165,7 +166,7 @@ class Answering:
         answer.decide(case_id, unit.actor, unit.clock.now(), reason)
         try:
             if case_id is None:
-                raise RejectedByPerson
+                raise NotAskedOfYou if answer.authority else RejectedByPerson
             case, agency, agreements = unit.cases.get(case_id), *await _with_whom(unit, answer.agency_id)
             answer.case_id = case_id
             said = _understood(forms.read(base64.b64decode(answer.content)), b"")
@@ -188,17 +189,34 @@ class Answering:
                 reject(unit, case, referral, data.reason)
             case forms.ReferralAccepted():
                 accept(unit, answered(case, agency.id, _ours(unit, agency, case, data.referral_id)))
-            case forms.DocumentIssued():
-                await self._record(answer, case, "document/issue", data.model_dump(mode="json"))
-            case forms.VisaGranted():
-                await self._record(answer, case, "exit-visa/issue", data.model_dump(mode="json"))
+            case forms.DocumentIssued() | forms.VisaGranted():
+                await self._issue(unit, answer, case, data, agency)
             case forms.ArrivalConfirmed():
                 flight = case.flight_id and pseudonyms_of(vault_of(unit.connection), agency.id).of(case.flight_id)
                 if data.flight_id not in (None, flight):
                     raise OtherFlight
                 arrival = data.model_dump(mode="json", exclude={"flight_id"})
                 await self._record(answer, case, "arrival", arrival)
-        answer.apply(case.id)
+        # Of a paper that may be another authority's to issue nothing was recorded.
+        if answer.authority is None:
+            answer.apply(case.id)
+
+    async def _issue(
+        self, unit: Unit, answer: Answer, case: Case, data: forms.DocumentIssued | forms.VisaGranted, agency: Agency
+    ) -> None:
+        """Record the paper of who was asked for it; where that isn't sure, a person decides."""
+        what = "document/issue" if isinstance(data, forms.DocumentIssued) else "exit-visa/issue"
+        decided = [answer.authority] if answer.authority else []
+        asked = sorted(agency.authorities.union(decided))
+        try:
+            await self._record(answer, case, what, data.model_dump(mode="json") | {"asked": asked})
+        except OtherAuthority as other:
+            if any(each.is_asked_as(other.authority) for each in await AGENCIES.find(unit.connection, "true")):
+                raise NotAskedOfYou from None
+            answer.wait([case.id])
+            answer.authority = other.authority
+        else:
+            answer.authority = None
 
     async def _may_hear(self, connection: AsyncConnection, answer: Answer) -> None:
         if answer.case_id is None:

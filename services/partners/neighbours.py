@@ -24,6 +24,14 @@ class NotRecordedNow(Unavailable):
     """Your answer can't be recorded at the moment, and was not kept: send it again shortly, under the same id."""
 
 
+class OtherAuthority(Exception):
+    """Travel has asked ``authority`` for the paper."""
+
+    def __init__(self, authority: str) -> None:
+        super().__init__(authority)
+        self.authority = authority
+
+
 @dataclass(frozen=True)
 class Meant:
     """Who may be meant: by case who that is, and who may be meant too but agrees to no transfer."""
@@ -50,13 +58,16 @@ class Neighbours:
         return Meant(identities, frozenset(map(UUID, found["others"])), bool(found["more"]))
 
     async def record(self, case_id: UUID, what: str, body: Mapping[str, Any], key: str) -> None:
-        """Have travel record it, once for a key. Raises Refused with what travel says, or NotRecordedNow."""
+        """Have travel record it, once for a key. Raises OtherAuthority, NotRecordedNow, and Refused."""
         answer = await self._post("travel", f"/cases/{case_id}/{what}", body, {"Idempotency-Key": key})
         if answer.is_success:
             return
         if answer.status_code >= 500 or answer.status_code in _LATER:
             raise NotRecordedNow
-        raise Refused(_told(answer.json()), answer.status_code)
+        problem = answer.json()
+        if problem.get("type") == "/problems/other-authority":
+            raise OtherAuthority(problem["authority"])
+        raise Refused(_told(problem), answer.status_code)
 
     async def _post(
         self, service: str, path: str, body: Mapping[str, Any], headers: Mapping[str, str]

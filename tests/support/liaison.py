@@ -6,6 +6,9 @@ import httpx
 
 from services.embedded import EmbeddedSuite
 
+#: As whom agencies are asked for papers, by kind.
+ASKED_AS = {"embassy": ["embassy-pk"], "exit_authority": ["migration-ly"]}
+
 
 class Liaison:
     """Who looks after agencies, and the manager who puts agreements in force."""
@@ -15,7 +18,7 @@ class Liaison:
 
     async def agency(self, name: str, kind: str, country: str = "PK", **changes: Any) -> tuple[str, httpx.AsyncClient]:
         """An agency's id, and a client that has its key."""
-        agency = {"name": name, "kind": kind, "country": country, **changes}
+        agency = {"name": name, "kind": kind, "country": country, "authorities": ASKED_AS.get(kind, []), **changes}
         made = await self.liaison.post("/api/partners/agencies", agency)
         assert made.is_success, made.text
         id = made.json()["agency_id"]

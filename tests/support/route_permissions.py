@@ -135,6 +135,7 @@ OWN: Mapping[str, Routes] = {
     "partners": {
         "subjects:export": ["GET /subjects/{case_id}"],
         "agencies:keep": [
+            "POST /agencies/{agency_id}/authorities",
             *("POST /agencies", "POST /agencies/{agency_id}/keys", "POST /agencies/{agency_id}/keys/{key_id}/end"),
             "POST /subscriptions/{subscription_id}/deliveries/retry",
             "POST /subscriptions/{subscription_id}/tombstones/acknowledge",

@@ -1,5 +1,6 @@
 """Agencies and their keys, as the partner liaison keeps them."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import AfterValidator, BaseModel, Field
 
 from services.partners.domain.agreement import Agency
-from services.partners.domain.rules import CarrierWithoutCode
+from services.partners.domain.rules import AskedForNoPapers, CarrierWithoutCode
 from services.partners.domain.vocabulary import AgencyKind
 from services.partners.keys import end_key, make_key
 from services.partners.repository import Unit
@@ -41,6 +42,9 @@ def _country(code: str) -> str:
 Country = Annotated[str, AfterValidator(_country), Field(description="ISO 3166 alpha-2")]
 
 
+#: As travel has them.
+Authorities = Annotated[list[Annotated[str, Field(min_length=2, max_length=80)]], Field(max_length=20)]
+
 _ONE_OF_A_NAME = "SELECT pg_advisory_xact_lock(hashtextextended('agency ' || :name, 0))"
 
 
@@ -48,13 +52,22 @@ class NameTaken(RuleBroken):
     """There is an agency of this name: give another one, or use that one."""
 
 
+class AskedAs(Body):
+    """As which authorities an agency is asked for papers, in place of those before."""
+
+    authorities: Authorities
+
+
 class AgencyNew(Body):
-    """Who receives. ``carrier``: of an airline, with what its flights' numbers begin."""
+    """Who receives. ``carrier``: of an airline, with what its flights' numbers begin. ``authorities``: as whom an
+    embassy or an exit authority is asked for papers, as movements write it.
+    """
 
     name: Words
     kind: AgencyKind
     country: Country
     carrier: Annotated[str, Field(pattern=r"^[A-Z0-9]{2}$")] | None = None
+    authorities: Authorities = Field(default_factory=list)
 
 
 class AgencyKept(BaseModel):
@@ -71,6 +84,7 @@ class AgencyView(BaseModel):
     kind: AgencyKind
     country: str
     carrier: str | None
+    authorities: list[str]
     keys: list[UUID]
 
 
@@ -88,14 +102,30 @@ async def enter_agency(body: AgencyNew, command: Liaison) -> AgencyKept:
     async def enter(uow: Unit) -> dict[str, Any]:
         if body.kind is AgencyKind.CARRIER and body.carrier is None:
             raise CarrierWithoutCode
+        _require_papers(body.kind, body.authorities)
         await rows(uow.connection, _ONE_OF_A_NAME, name=body.name)
         if await rows(uow.connection, "SELECT 1 FROM agency WHERE name = :name", name=body.name):
             raise NameTaken
-        agency = Agency(new_id(), body.name, body.kind, body.country, body.carrier)
+        asked_as = frozenset(body.authorities)
+        agency = Agency(new_id(), body.name, body.kind, body.country, body.carrier, asked_as)
         uow.agencies.add(agency)
         return {"agency_id": agency.id}
 
     return AgencyKept.model_validate(await command.run(enter))
+
+
+@router.post("/agencies/{agency_id}/authorities")
+async def name_authorities(agency_id: UUID, body: AskedAs, command: Liaison) -> AskedAs:
+    """Say as which authorities the agency is asked for papers: about other papers its answers are refused."""
+
+    async def name(uow: Unit) -> AskedAs:
+        await uow.load(agencies=[agency_id])
+        agency = uow.agencies.get(agency_id)
+        _require_papers(agency.kind, body.authorities)
+        uow.agencies.add(replace(agency, authorities=frozenset(body.authorities)))
+        return body
+
+    return AskedAs.model_validate(await command.run(name))
 
 
 @router.get("/agencies")
@@ -134,6 +164,11 @@ async def end_agency_key(request: Request, agency_id: UUID, key_id: UUID, princi
         await desk.trail.append(connection, Deed(principal, action_of(request), None, {None: [agency_id]}))
 
 
+def _require_papers(kind: AgencyKind, authorities: list[str]) -> None:
+    if authorities and kind not in (AgencyKind.EMBASSY, AgencyKind.EXIT_AUTHORITY):
+        raise AskedForNoPapers
+
+
 def _view(agency: Agency, keys: list[UUID]) -> AgencyView:
     return AgencyView(
         agency_id=agency.id,
@@ -141,5 +176,6 @@ def _view(agency: Agency, keys: list[UUID]) -> AgencyView:
         kind=agency.kind,
         country=agency.country,
         carrier=agency.carrier,
+        authorities=sorted(agency.authorities),
         keys=keys,
     )

@@ -49,7 +49,9 @@ class AnswerTaken(BaseModel):
 
 
 class AnswerView(AnswerTaken):
-    """An answer, without what is in it. ``candidates``: how many cases it may be about."""
+    """An answer, without what is in it. ``candidates``: how many cases it may be about. ``authority``: whom the
+    programme has asked for the paper, if it waits because nobody knows whether that is this agency.
+    """
 
     agency_id: UUID
     agency: str
@@ -57,17 +59,21 @@ class AnswerView(AnswerTaken):
     cause: str | None
     received_at: datetime
     candidates: int
+    authority: str | None
     decided_by: str | None
 
 
 class Candidates(BaseModel):
-    """An answer that waits for a person: what is in it, as it came, and the cases that it may be about."""
+    """An answer that waits for a person: what is in it, as it came, and the cases that it may be about. With an
+    ``authority`` the question is whether the agency is the one that was asked for the paper.
+    """
 
     receipt: UUID
     agency_id: UUID
     type: AnswerType | None
     content: str
     candidates: list[UUID]
+    authority: str | None
 
 
 class Decision(Body):
@@ -148,6 +154,7 @@ async def show_candidates(answer_id: UUID, reading: Deciding) -> Candidates:
         type=answer.type,
         content=answer.shown or "",
         candidates=[row.id for row in own],
+        authority=answer.authority,
     )
 
 
@@ -217,5 +224,6 @@ def _view(answer: Answer, agency: str) -> AnswerView:
         cause=answer.cause,
         received_at=answer.at,
         candidates=len(answer.candidates),
+        authority=answer.authority,
         decided_by=answer.decided_by,
     )

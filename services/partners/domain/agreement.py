@@ -57,6 +57,16 @@ class Agency:
     country: str
     #: Of a carrier: the IATA code of its flights.
     carrier: str | None = None
+    #: As which authorities it is asked for papers: only these papers does it answer about.
+    authorities: frozenset[str] = frozenset()
+
+    def is_asked_as(self, authority: str) -> bool:
+        """Whether this is one of its own names, however it is written."""
+        return _plain(authority) in map(_plain, self.authorities)
+
+
+def _plain(authority: str) -> str:
+    return " ".join(authority.casefold().split())
 
 
 @dataclass

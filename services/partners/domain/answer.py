@@ -83,6 +83,8 @@ class Answer:
     candidates: list[UUID] = field(default_factory=list)
     #: Why it was refused: the problem's type.
     cause: str | None = None
+    #: Whom the programme has asked, where nobody knows whether that is this agency: a person decides.
+    authority: str | None = None
     decided_by: str | None = None
     decided_at: datetime | None = None
     #: Personal, for it names members as they came: why it was refused, as the agency was told.
@@ -101,7 +103,7 @@ class Answer:
 
     def wait(self, candidates: list[UUID]) -> None:
         """A person decides which of these it is about."""
-        self.state, self.candidates = State.WAITING, sorted(candidates)
+        self.state, self.candidates, self.case_id = State.WAITING, sorted(candidates), None
 
     def empty(self) -> None:
         """Nobody asks any more what was in it. Where it is about nobody whom we know nobody could ask for the rest."""

@@ -123,6 +123,14 @@ class OtherFlight(RuleBroken):
     """The person is not on this flight: check the flight and the person."""
 
 
+class NotAskedOfYou(RuleBroken):
+    """The programme has asked another authority for this paper, and only that one's answer counts: check the person."""
+
+
+class AskedForNoPapers(RuleBroken):
+    """Only embassies and exit authorities are asked for papers."""
+
+
 class AnswerIdReused(RuleBroken):
     """You have sent another answer under this id: give each answer an id of its own."""
 

@@ -28,6 +28,10 @@ AtReception = Annotated[Command[Unit], Depends(command(Permission.ARRIVALS_RECOR
 Read = Annotated[PersonalReading, personal(Permission.TRAVEL_READ)]
 
 Authority = Annotated[str, Field(min_length=2, max_length=80, examples=["embassy-pk"])]
+Asked = Annotated[
+    list[Authority] | None,
+    Field(max_length=50, description="It counts only if one of these authorities was asked for the paper."),
+]
 Reason = Annotated[str, Field(min_length=3, max_length=1000)]
 Answer = dict[str, Any]
 
@@ -53,6 +57,7 @@ class DocumentIssue(Body):
     kind: PaperKind | None = None
     expires_on: date | None = None
     issued_on: date | None = None
+    asked: Asked = None
 
 
 class ExitVisaIssue(Body):
@@ -61,6 +66,7 @@ class ExitVisaIssue(Body):
     reference: str = Field(min_length=3, max_length=40)
     expires_on: date | None = None
     issued_on: date | None = None
+    asked: Asked = None
 
 
 class WithReason(Body):
@@ -120,7 +126,7 @@ async def request_document(case_id: UUID, body: DocumentRequest, command: WithPa
 @router.post("/cases/{case_id}/document/issue")
 async def issue_document(case_id: UUID, body: DocumentIssue, command: WithPapers) -> Answer:
     """Record the travel document."""
-    said: Answer = {"kind": body.kind, "issued_on": body.issued_on, "expires_on": body.expires_on}
+    said: Answer = body.model_dump(exclude={"number"})
     return await command.run(lambda uow: usecases.issue_paper(uow, case_id, Gate.DOCUMENT, body.number, **said))
 
 
@@ -143,8 +149,8 @@ async def request_exit_visa(case_id: UUID, body: ExitVisaRequest, command: WithP
 @router.post("/cases/{case_id}/exit-visa/issue")
 async def issue_exit_visa(case_id: UUID, body: ExitVisaIssue, command: WithPapers) -> Answer:
     """Record the exit visa."""
-    days: Answer = {"issued_on": body.issued_on, "expires_on": body.expires_on}
-    return await command.run(lambda uow: usecases.issue_paper(uow, case_id, Gate.EXIT_VISA, body.reference, **days))
+    said: Answer = body.model_dump(exclude={"reference"})
+    return await command.run(lambda uow: usecases.issue_paper(uow, case_id, Gate.EXIT_VISA, body.reference, **said))
 
 
 @router.post("/cases/{case_id}/exit-visa/refuse")

@@ -1,5 +1,6 @@
 """A paper that an authority issues for the journey: the travel document or the exit visa."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -91,6 +92,10 @@ class Paper:
         self._advance(PaperAction.ISSUE)
         self.issued_on, self.expires_on = issued_on, expires_on
 
+    def asked_of(self, authorities: Iterable[str]) -> bool:
+        """Whether one of these was asked for it, however it is written."""
+        return _plain(self.authority) in map(_plain, authorities)
+
     def refuse(self) -> None:
         """Record the authority's refusal."""
         self._advance(PaperAction.REFUSE)
@@ -110,6 +115,10 @@ class Paper:
         if action not in allowed:
             raise NotInThisState(self.noun, self.status, action, allowed)
         self.status = allowed[action]
+
+
+def _plain(authority: str) -> str:
+    return " ".join(authority.casefold().split())
 
 
 def require_issued(issued_on: date, today: date) -> None:

@@ -40,6 +40,10 @@ class OtherKindOfPaper(RuleBroken):
     """Another kind of paper was asked for: check the paper, or ask for this kind first."""
 
 
+class OtherAuthority(RuleBroken):
+    """Another authority was asked for this paper: check whose paper it is, or ask this authority first."""
+
+
 class ArrivalDay(RuleBroken):
     """A person arrives on the day of departure or later, and not on a day to come: check the day of arrival."""
 

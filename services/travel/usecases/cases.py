@@ -1,5 +1,6 @@
 """What people do with papers, withdrawals, arrivals and corrections: one function per command."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from services.travel.domain.rules import (
     ArrivalDay,
     FlightFirst,
     NoConsentToTransfer,
+    OtherAuthority,
     OtherKindOfPaper,
 )
 from services.travel.domain.vocabulary import Gate, PaperKind, RecordedIn
@@ -47,10 +49,16 @@ async def issue_paper(
     issued_on: date | None,
     expires_on: date | None,
     kind: PaperKind | None = None,
+    asked: Sequence[str] | None = None,
 ) -> Answer:
-    """Record the paper; a day of expiry that it doesn't bear is counted by the programme's window."""
+    """Record the paper; a day of expiry that it doesn't bear is counted by the programme's window.
+
+    ``asked``: only if one of these authorities was asked for it.
+    """
     case = await uow.load_case(case_id)
     now, paper = uow.clock.now(), case.paper(gate, "issue")
+    if asked is not None and not paper.asked_of(asked):
+        raise OtherAuthority(authority=paper.authority)
     if kind not in (None, paper.kind):
         raise OtherKindOfPaper(requested=paper.kind)
     after_booking = gate is Gate.DOCUMENT and paper.authority in uow.programme.travel.documents_after_booking
