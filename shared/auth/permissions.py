@@ -106,8 +106,10 @@ class Permission(StrEnum):
 
     #: Enter partner agencies and make their keys.
     AGENCIES_KEEP = "agencies:keep"
-    #: Read agencies and agreements.
+    #: Read agencies, what may be agreed upon, and figures.
     AGENCIES_READ = "agencies:read"
+    #: Read agreements; as an agency its own.
+    AGREEMENTS_READ = "agreements:read"
     #: Enter agreements, attach their signed copies and end them.
     AGREEMENTS_ENTER = "agreements:enter"
     #: Put agreements in force that somebody else has entered.
@@ -249,6 +251,7 @@ GRANTED: Mapping[Permission, frozenset[Role]] = {
     Permission.VISITS_READ: _to(*_FOLLOWING_UP, Role.REINTEGRATION, Role.CASEWORKER),
     Permission.AGENCIES_KEEP: _LIAISING,
     Permission.AGENCIES_READ: _to(*_LIAISING, Role.MANAGER, Role.DATA_PROTECTION, Role.AUDITOR),
+    Permission.AGREEMENTS_READ: _to(*_LIAISING, Role.AGENCY, Role.MANAGER, Role.DATA_PROTECTION, Role.AUDITOR),
     Permission.AGREEMENTS_ENTER: _LIAISING,
     Permission.AGREEMENTS_APPROVE: _to(Role.MANAGER, Role.DATA_PROTECTION),
     Permission.SUBSCRIPTIONS_KEEP: _to(*_LIAISING, Role.AGENCY),

@@ -141,9 +141,10 @@ OWN: Mapping[str, Routes] = {
             "POST /subscriptions/{subscription_id}/tombstones/acknowledge",
         ],
         "agencies:read": [
-            *("GET /agencies", "GET /agreements", "GET /agreements/offers", "GET /agreements/{agreement_id}"),
-            "GET /agreements/{agreement_id}/signed-copy",
-            "GET /figures",
+            *("GET /agencies", "GET /agreements/offers", "GET /figures"),
+        ],
+        "agreements:read": [
+            *("GET /agreements", "GET /agreements/{agreement_id}", "GET /agreements/{agreement_id}/signed-copy"),
         ],
         "agreements:enter": [
             *("POST /agreements", "POST /agreements/{agreement_id}/signed-copy", "POST /agreements/{agreement_id}/end"),

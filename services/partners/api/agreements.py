@@ -15,6 +15,7 @@ from services.partners.domain.agreement import Agreement, Terms
 from services.partners.domain.rules import OutsideAgreement
 from services.partners.domain.vocabulary import LegalBasis, PersonField, Precision, Scope
 from services.partners.health.tombstones import overdue_by_agency
+from services.partners.keys import agency_of
 from services.partners.repository import Unit, signed_copy
 from services.partners.tables import AGREEMENTS
 from services.partners.templates import TEMPLATES
@@ -28,7 +29,8 @@ router = APIRouter(tags=["agreements"])
 
 Liaison = Annotated[Command[Unit], Depends(command(Permission.AGREEMENTS_ENTER))]
 Approver = Annotated[Command[Unit], Depends(command(Permission.AGREEMENTS_APPROVE))]
-Reader = Annotated[Reading, Depends(reading(Permission.AGENCIES_READ))]
+Reader = Annotated[Reading, Depends(reading(Permission.AGREEMENTS_READ))]
+OffersReader = Annotated[Reading, Depends(reading(Permission.AGENCIES_READ))]
 
 _PDF = b"%PDF-"
 Members = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=50)]
@@ -86,8 +88,8 @@ class AgreementKept(BaseModel):
     in_force: bool
 
 
-class AgreementView(BaseModel):
-    """An agreement."""
+class AgreementTold(BaseModel):
+    """An agreement as the agency reads it: what it is told of whom, field by field, how precisely, and until when."""
 
     agreement_id: UUID
     agency_id: UUID
@@ -103,11 +105,16 @@ class AgreementView(BaseModel):
     contact: str
     valid_from: date
     valid_until: date
-    entered_by: str
-    approved_by: str | None
     signed_copy: str | None
     ended_on: date | None
     in_force: bool
+
+
+class AgreementView(AgreementTold):
+    """An agreement, and who has entered and approved it."""
+
+    entered_by: str
+    approved_by: str | None
     #: Tombstones of whatever agreement that the agency has not acknowledged in time: think of them before it gets more.
     tombstones_overdue: int
 
@@ -157,12 +164,12 @@ async def attach_signed_copy(agreement_id: UUID, file: UploadFile, command: Liai
 
 @router.get("/agreements/{agreement_id}/signed-copy", response_class=Response)
 async def show_signed_copy(request: Request, agreement_id: UUID, reading: Reader) -> Response:
-    """The signed copy, for who puts the agreement in force and who looks it up later."""
-    found = await AGREEMENTS.find(reading.connection, "id = :id", id=agreement_id)
-    if not found or found[0].signed_copy is None:
+    """The signed copy, for who puts the agreement in force and who looks it up later; as an agency, of your own."""
+    found = await _read(reading, agreement_id)
+    if found.signed_copy is None:
         raise NotFound("There is no such agreement, or no signed copy of it.")
     desk: Desk = request.app.state.desk
-    content = await signed_copy(desk.database, found[0])
+    content = await signed_copy(desk.database, found)
     name = f'attachment; filename="agreement-{agreement_id}.pdf"'
     return Response(content, media_type="application/pdf", headers={"Content-Disposition": name})
 
@@ -192,14 +199,16 @@ async def end_agreement(agreement_id: UUID, command: Liaison) -> AgreementKept:
 
 
 @router.get("/agreements")
-async def list_agreements(request: Request, reading: Reader) -> dict[str, list[AgreementView]]:
-    """All agreements, the latest first."""
-    found = await AGREEMENTS.find(reading.connection, "true ORDER BY id DESC")
-    return {"agreements": await _views(request, found)}
+async def list_agreements(request: Request, reading: Reader) -> dict[str, list[AgreementView | AgreementTold]]:
+    """All agreements, the latest first; an agency sees those with itself that were put in force."""
+    agency = agency_of(reading.principal)
+    which = "(CAST(:agency AS uuid) IS NULL OR agency_id = :agency) ORDER BY id DESC"
+    found = await AGREEMENTS.find(reading.connection, which, agency=agency)
+    return {"agreements": await _views(request, reading, [each for each in found if _may_read(reading, each)])}
 
 
 @router.get("/agreements/offers")
-async def show_offers(reading: Reader) -> dict[str, Any]:
+async def show_offers(reading: OffersReader) -> dict[str, Any]:
     """What may be agreed upon at all, and what is proposed for each kind of agency."""
     return {
         "events": {type: sorted(members) for type, members in offers.OFFERED.items()},
@@ -209,17 +218,28 @@ async def show_offers(reading: Reader) -> dict[str, Any]:
 
 
 @router.get("/agreements/{agreement_id}")
-async def show_agreement(request: Request, agreement_id: UUID, reading: Reader) -> AgreementView:
-    """One agreement."""
-    found = await AGREEMENTS.find(reading.connection, "id = :id", id=agreement_id)
-    if not found:
-        raise NotFound(f"There is no agreement {agreement_id}.")
-    return (await _views(request, found))[0]
+async def show_agreement(request: Request, agreement_id: UUID, reading: Reader) -> AgreementView | AgreementTold:
+    """One agreement; as an agency, one of your own that was put in force."""
+    return (await _views(request, reading, [await _read(reading, agreement_id)]))[0]
 
 
 async def _loaded(uow: Unit, id: UUID) -> Agreement:
     await uow.load(agreements=[id])
     return uow.agreements.get(id)
+
+
+async def _read(reading: Reading, id: UUID) -> Agreement:
+    """Raises NotFound, also of another agency's."""
+    found = await AGREEMENTS.find(reading.connection, "id = :id", id=id)
+    if not found or not _may_read(reading, found[0]):
+        raise NotFound(f"There is no agreement {id}.")
+    return found[0]
+
+
+def _may_read(reading: Reading, agreement: Agreement) -> bool:
+    """An agency reads what it has agreed to, and no draft."""
+    agency = agency_of(reading.principal)
+    return agency is None or (agreement.agency_id == agency and agreement.approved_by is not None)
 
 
 def _kept(agreement: Agreement, uow: Unit) -> dict[str, Any]:
@@ -237,24 +257,33 @@ def _terms(terms: Terms) -> dict[str, Any]:
     }
 
 
-async def _views(request: Request, agreements: Sequence[Agreement]) -> list[AgreementView]:
+async def _views(
+    request: Request, reading: Reading, agreements: Sequence[Agreement]
+) -> list[AgreementView | AgreementTold]:
     desk: Desk = request.app.state.desk
     today = desk.clock.today()
+    told = [AgreementTold.model_validate(_view(each, today)) for each in agreements]
+    if agency_of(reading.principal):
+        return [*told]
     overdue = await overdue_by_agency(desk.database, today)
-    return [_view(each, today, overdue.get(each.agency.id, 0)) for each in agreements]
+    return [
+        AgreementView(
+            **view.model_dump(),
+            entered_by=each.entered_by,
+            approved_by=each.approved_by,
+            tombstones_overdue=overdue.get(each.agency.id, 0),
+        )
+        for each, view in zip(agreements, told, strict=True)
+    ]
 
 
-def _view(agreement: Agreement, today: date, overdue: int) -> AgreementView:
-    same = ("legal_basis", "purpose", "retention_days", "contact", "valid_from", "valid_until", "entered_by")
-    return AgreementView(
-        agreement_id=agreement.id,
-        agency_id=agreement.agency.id,
-        agency=agreement.agency.name,
-        approved_by=agreement.approved_by,
-        signed_copy=agreement.signed_copy,
-        ended_on=agreement.ended_on,
-        in_force=agreement.in_force(today),
-        tombstones_overdue=overdue,
-        **{name: getattr(agreement, name) for name in same},
+def _view(agreement: Agreement, today: date) -> dict[str, Any]:
+    same = ("legal_basis", "purpose", "retention_days", "contact", "valid_from", "valid_until", "signed_copy")
+    return {
+        "agreement_id": agreement.id,
+        "agency_id": agreement.agency.id,
+        "agency": agreement.agency.name,
+        "in_force": agreement.in_force(today),
+        **{name: getattr(agreement, name) for name in (*same, "ended_on")},
         **_terms(agreement.terms),
-    )
+    }
