@@ -31,6 +31,7 @@ _NEUTRAL = {
     "partners": {
         # A signed copy names who has signed, as agencies are named.
         "GET /agreements/{agreement_id}/signed-copy",
+        "GET /answers/{own_id}/sent",
         *("GET /agencies", "GET /agreements/offers", "GET /feed", "POST /agencies/{agency_id}/keys/{key_id}/end"),
         *("GET /asyncapi.json", "GET /schemas/{type}.json", "GET /events-guide", "GET /events-guide.css"),
         # What an agency has answered is told to itself; to others, that it came and what was wrong with it.
