@@ -2,8 +2,9 @@
 
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from services.partners.webhooks.addresses import place_of
 from shared.settings import ServiceSettings, settings_config
 
 
@@ -20,9 +21,9 @@ class Settings(ServiceSettings):
     strangers_burst: int = Field(default=400, gt=0)
     #: Where agencies reach this service; what ``dataschema`` begins with.
     public_url: str = "http://127.0.0.1:8000"
-    #: Hosts of our own network that webhooks may call, also by plain HTTP, as JSON: ``["partner.intern", "10.1.2.3"]``.
-    #: All others are reached by HTTPS at public addresses alone.
-    webhook_private_hosts: frozenset[str] = frozenset()
+    #: What of our own network an agency's webhooks may call, also by plain HTTP, as JSON, by the agency's name:
+    #: ``{"Reintegration NGO": ["10.1.2.3:8443"]}``. All else is reached by HTTPS at public addresses alone.
+    webhook_private_hosts: dict[str, frozenset[str]] = Field(default_factory=dict)
     #: The broker that agencies consume from, better none of our own: ``amqps://user:password@host`` of the user that
     #: publishes. Without these three nobody can subscribe by AMQP.
     agencies_amqp_url: SecretStr = SecretStr("")
@@ -32,6 +33,14 @@ class Settings(ServiceSettings):
     agencies_amqp_public_url: str = ""
     #: What our virtual hosts, users and queues there begin with; another one for each installation that shares it.
     agencies_amqp_prefix: str = Field(default="homeward", pattern=r"^[a-z0-9-]{1,40}$")
+
+    @field_validator("webhook_private_hosts")
+    @classmethod
+    def _places(cls, value: dict[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+        for each in value.values():
+            for place in each:
+                place_of(place)
+        return value
 
     @model_validator(mode="after")
     def _all_or_none(self) -> Self:

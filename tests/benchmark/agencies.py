@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import sys
 import time
 from collections import Counter
@@ -26,13 +27,14 @@ from tests.benchmark.session import Session
 AGENCIES, CASES_EACH = 200, 10
 #: Events a second: what is wanted of it, and a load that leaves it time.
 RATE, EASY = 1000, 200
+#: The number of the agency whose receiver is dead.
+_DEAD = -1
 #: Of ten agencies so many receive by webhook; the others poll.
 WEBHOOKS = 5
 _SOURCES = ("screening", "travel", "reintegration", "monitoring")
 _AT_ONCE = 8
 #: Seconds in which everything must have come.
 _PATIENCE = 300
-_RECEIVERS = {"WEBHOOK_PRIVATE_HOSTS": '["127.0.0.1"]'}
 _YEAR = {"valid_from": "2020-01-01", "valid_until": "2099-12-31"}
 _COLUMNS = "given_name,family_name,date_of_birth,sex,nationality,place,place_kind"
 
@@ -70,6 +72,13 @@ class Agencies:
         self.session, self.lab, self._stack = session, session.lab, stack
         self.cases: dict[str, list[UUID]] = {}
         self.seen = 0
+        self.countries = sorted(each.alpha_2 for each in pycountry.countries)[:AGENCIES]
+        webhooks = [number for number in range(len(self.countries)) if number % 10 < WEBHOOKS]
+        # Each agency is called at a port of its own, of which the settings know; held until its listener starts.
+        self._held = {number: socket.socket() for number in (*webhooks, _DEAD)}
+        for each in self._held.values():
+            each.bind(("127.0.0.1", 0))
+        self.ports = {number: each.getsockname()[1] for number, each in self._held.items()}
 
     async def start(self) -> None:
         """Processes, people, agencies."""
@@ -78,9 +87,8 @@ class Agencies:
         offers = (await self.clients["partners"].get("/agreements/offers")).json()
         # How long an event takes is seen by its time.
         self.terms = offers["templates"]["embassy"] | {"precision": "exact"}
-        countries = sorted(each.alpha_2 for each in pycountry.countries)[:AGENCIES]
-        await self._register(countries)
-        await self._onboard(countries)
+        await self._register(self.countries)
+        await self._onboard(self.countries)
         await self._settled()
 
     def _processes(self) -> dict[str, Process]:
@@ -91,10 +99,16 @@ class Agencies:
             urls = {other: process.url for other, process in started.items()}
             real = name in ("screening", "partners")
             module, arguments = (f"services.{name}", ()) if real else ("tests.benchmark.producer", (name,))
-            settings = _RECEIVERS if name == "partners" else {}
+            settings = {"WEBHOOK_PRIVATE_HOSTS": self._places()} if name == "partners" else {}
             started[name] = self.lab.service(module, name, databases[name], *arguments, urls=urls, settings=settings)
             self._stack.callback(started[name].stop)
         return started
+
+    def _places(self) -> str:
+        return json.dumps({self._name(number): [f"127.0.0.1:{port}"] for number, port in self.ports.items()})
+
+    def _name(self, number: int) -> str:
+        return f"Embassy {number} of {self.countries[max(0, number)]}"
 
     async def _client(self, name: str) -> httpx.AsyncClient:
         # Whoever does everything here; an agreement is put in force by another.
@@ -151,23 +165,23 @@ class Agencies:
         self.subscriptions: dict[int, str] = {}
         self.keys: dict[int, str] = {}
         url = httpx.URL(self.processes["partners"].url)
-        webhooks = [number for number in range(len(countries)) if number % 10 < WEBHOOKS]
-        port, dead, *called = free_ports(2 + len(webhooks))
-        self.dead_url = f"http://127.0.0.1:{dead}/events"
-        ports = dict(zip(webhooks, called, strict=True))
+        [port] = free_ports(1)
+        ports = {number: each for number, each in self.ports.items() if number != _DEAD}
         polled = [number for number in range(len(countries)) if number % 10 >= WEBHOOKS]
         await self._each(polled, lambda number: self._subscribe(number, countries[number], {"way": "feed"}))
         feeds = [(each, f"/feed?subscription={self.subscriptions[each]}", self.keys[each]) for each in polled]
         spec = {
             "port": port,
             "webhooks": ports,
-            "dead_port": dead,
+            "dead_port": self.ports[_DEAD],
             "feed_host": url.host,
             "feed_port": url.port,
             "feeds": feeds,
         }
         file = self.lab.folder / "listeners.json"
         file.write_text(json.dumps(spec))
+        for each in self._held.values():
+            each.close()
         self.listeners = self.lab.start([sys.executable, "-m", "tests.benchmark.listeners", str(file)], {})
         self.notes = await self._stack.enter_async_context(
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60)
@@ -179,15 +193,13 @@ class Agencies:
                 break
             except httpx.TransportError:
                 await asyncio.sleep(0.05)
-        await self._each(
-            webhooks,
-            lambda number: self._subscribe(
-                number, countries[number], {"way": "webhook", "url": f"http://127.0.0.1:{ports[number]}/events"}
-            ),
-        )
+        await self._each(list(ports), lambda number: self._subscribe(number, countries[number], self._called(number)))
+
+    def _called(self, number: int) -> dict[str, str]:
+        return {"way": "webhook", "url": f"http://127.0.0.1:{self.ports[number]}/events"}
 
     async def _subscribe(self, number: int, country: str, wanted: Mapping[str, str]) -> None:
-        agency = {"name": f"Embassy of {country} {uuid4().hex[:6]}", "kind": "embassy", "country": country}
+        agency = {"name": self._name(number), "kind": "embassy", "country": country}
         id = (await self._post("partners", "/agencies", agency))["agency_id"]
         key = (await self._post("partners", f"/agencies/{id}/keys"))["key"]
         agreement = {
@@ -208,7 +220,7 @@ class Agencies:
     async def one_dies(self) -> None:
         """One more agency of the first country, whose receiver takes connections and says nothing."""
         country = next(iter(self.cases))
-        await self._subscribe(-1, country, {"way": "webhook", "url": self.dead_url})
+        await self._subscribe(_DEAD, country, self._called(_DEAD))
 
     async def _each(self, items: Sequence[Any], act: Any) -> None:
         places = asyncio.Semaphore(_AT_ONCE)

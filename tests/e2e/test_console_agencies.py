@@ -12,10 +12,10 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from services.embedded import EmbeddedSuite
-from tests.integration.partners.world import Airline, airline, go_on
+from tests.integration.partners.world import AIRLINES, Airline, airline, go_on
 from tests.support.browser import PHONE, WIDE, chromium, tab
 from tests.support.homeward import free_port
-from tests.support.receivers import Call, Receiver, answer, receiving
+from tests.support.receivers import Call, Receiver, answer, private_hosts, receiving
 from tests.support.suite import embedded
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -41,8 +41,8 @@ class Desk:
 async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
     folder: Path = tmp_path_factory.mktemp("agencies")
     folder.chmod(0o711)
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", '["127.0.0.1"]')
+    with pytest.MonkeyPatch.context() as environment, private_hosts(AIRLINES, count=1) as setting:
+        environment.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", setting)
         async with (
             embedded(folder / "data", port=free_port()) as suite,
             chromium() as browser,

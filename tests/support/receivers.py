@@ -3,8 +3,9 @@
 import asyncio
 import inspect
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+import socket
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,11 +92,30 @@ async def _read(reader: asyncio.StreamReader) -> Call:
     return Call(method, path, headers, await reader.readexactly(int(headers.get("content-length", 0))))
 
 
+#: Where the next receivers listen: at ports that a suite was told of when it started.
+_READY: list[socket.socket] = []
+
+
+@contextmanager
+def private_hosts(agencies: Iterable[str], *, count: int = 40) -> Iterator[str]:
+    """The setting by which these agencies' webhooks may go to the next receivers on loopback."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    places = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+    _READY.extend(sockets)
+    try:
+        yield json.dumps(dict.fromkeys(agencies, places))
+    finally:
+        _READY[:] = [each for each in _READY if each not in sockets]
+        for each in sockets:
+            each.close()
+
+
 @asynccontextmanager
 async def receiving(**options: Any) -> AsyncIterator[Receiver]:
     """A receiver that listens."""
     receiver = Receiver(**options)
-    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
+    own = _READY.pop(0) if _READY else socket.create_server(("127.0.0.1", 0))
+    server = await asyncio.start_server(receiver.serve, sock=own)
     receiver.port = server.sockets[0].getsockname()[1]
     try:
         yield receiver

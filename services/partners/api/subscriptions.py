@@ -14,6 +14,7 @@ from services.partners.domain.subscription import State, Subscription, Way
 from services.partners.keys import agency_of
 from services.partners.repository import Unit
 from services.partners.tables import SUBSCRIPTIONS
+from services.partners.webhooks.addresses import Guards
 from services.partners.webhooks.signatures import FIRST, Signature, first, shown
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
@@ -86,14 +87,15 @@ async def subscribe(body: SubscriptionNew, command: Subscriber) -> SubscriptionM
     """Subscribe under an agreement that is in force."""
     if (body.way is Way.WEBHOOK) != (body.url is not None):
         raise WebhookWithoutUrl
-    if body.url is not None:
-        command.request.app.state.sender.caller.guard.check(body.url)
+    guards: Guards = command.request.app.state.sender.caller.guards
     if body.way is Way.AMQP:
         delivery_of(command.request)
 
     async def make(uow: Unit) -> dict[str, Any]:
         await uow.load(agreements=[body.agreement_id])
         agreement = own(uow.agreements.find(body.agreement_id), command.principal, f"agreement {body.agreement_id}")
+        if body.url is not None:
+            guards.of(agreement.agency.name).check(body.url)
         if not agreement.in_force(uow.clock.today()):
             raise NotInForce
         mine = await SUBSCRIPTIONS.find(

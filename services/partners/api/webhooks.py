@@ -10,9 +10,10 @@ from pydantic import BaseModel
 from services.partners.api.agencies import Liaison
 from services.partners.api.queues import change_password, wake
 from services.partners.api.subscriptions import Subscriber, loaded, own, secret_of
+from services.partners.domain.agreement import Agency
 from services.partners.domain.subscription import State, Subscription, Way
 from services.partners.repository import Unit
-from services.partners.tables import SUBSCRIPTIONS
+from services.partners.tables import AGENCIES, SUBSCRIPTIONS
 from services.partners.webhooks import signatures, state
 from services.partners.webhooks.handshake import shake_hands
 from services.partners.webhooks.sender import Sender
@@ -60,9 +61,9 @@ Sending = Annotated[Sender, Depends(_sender)]
 @router.post("/subscriptions/{subscription_id}/handshake")
 async def ask_for_handshake(subscription_id: UUID, command: Subscriber, sender: Sending) -> Confirmed:
     """Ask the receiver whether it wants to be called; before it has said so, it isn't."""
-    kept = await _kept(subscription_id, command)
+    kept, agency = await _kept(subscription_id, command)
     # Before the command, which must not keep a transaction open for so long.
-    rate = await shake_hands(sender.caller, kept.secrets["url"], sender.base)
+    rate = await shake_hands(sender.caller, agency.name, kept.secrets["url"], sender.base)
 
     async def confirm(uow: Unit) -> dict[str, Any]:
         subscription = await loaded(uow, subscription_id, command.principal)
@@ -111,10 +112,12 @@ async def retry_deliveries(subscription_id: UUID, body: Again, command: Liaison,
     return retried
 
 
-async def _kept(id: UUID, command: Command[Unit]) -> Subscription:
+async def _kept(id: UUID, command: Command[Unit]) -> tuple[Subscription, Agency]:
     async with command.looking() as connection:
         found = await SUBSCRIPTIONS.find(connection, "id = :id", id=id)
-    return _called(own(found[0] if found else None, command.principal, f"subscription {id}"))
+        subscription = _called(own(found[0] if found else None, command.principal, f"subscription {id}"))
+        [agency] = await AGENCIES.find(connection, "id = :id", id=subscription.agency_id)
+    return subscription, agency
 
 
 def _called(subscription: Subscription) -> Subscription:

@@ -1,4 +1,4 @@
-"""Where webhooks may go: public addresses by HTTPS, and hosts of our own network that the settings name.
+"""Where webhooks may go: public addresses by HTTPS, and what of our own network the settings name for that agency.
 
 A name is resolved here, and the connection goes to the address that was looked at: a name that points elsewhere a
 moment later leads nowhere else.
@@ -6,7 +6,7 @@ moment later leads nowhere else.
 
 import asyncio
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
@@ -20,6 +20,9 @@ from shared.errors import Invalid
 _INWARD = tuple(
     map(ip_network, ("168.63.129.16/32", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "fec0::/10"))
 )
+#: A host and a port.
+Place = tuple[str, int]
+_PORTS = {"https": 443, "http": 80}
 #: A name server that doesn't answer keeps a thread for some ten seconds.
 _RESOLVERS = 16
 
@@ -28,23 +31,50 @@ class AddressRefused(Invalid):
     """Webhooks go by HTTPS to a public address: give another URL, or ask the programme to allow this host."""
 
 
-class Guarded(httpcore.AsyncNetworkBackend):
-    """Connections to where webhooks may go. ``private``: hosts that may be anywhere."""
+def place_of(text: str) -> Place:
+    """What ``host:port`` names. Raises ValueError."""
+    parts = urlsplit(f"//{text}")
+    if not parts.hostname or parts.port is None or parts.netloc != text or "@" in text:
+        raise ValueError(f"not a host and a port, such as 10.1.2.3:8443: {text}")
+    return parts.hostname, parts.port
 
-    def __init__(self, private: Iterable[str] = (), inner: httpcore.AsyncNetworkBackend | None = None) -> None:
-        self.private = frozenset(each.lower() for each in private)
-        self._inner = inner or httpcore.AnyIOBackend()
+
+class Guards:
+    """By agency, by its name: where its webhooks may go. ``private``: places of our own network, ``host:port``."""
+
+    def __init__(
+        self, private: Mapping[str, Iterable[str]] | None = None, inner: httpcore.AsyncNetworkBackend | None = None
+    ) -> None:
         # Others use the loop's own threads.
-        self._threads = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="webhook-resolver")
+        threads = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="webhook-resolver")
+        inner = inner or httpcore.AnyIOBackend()
+        self._everybody = Guarded(frozenset(), inner, threads)
+        self._own = {
+            agency: Guarded(frozenset(map(place_of, places)), inner, threads)
+            for agency, places in (private or {}).items()
+        }
+
+    def of(self, agency: str) -> "Guarded":
+        """The agency's."""
+        return self._own.get(agency, self._everybody)
+
+
+class Guarded(httpcore.AsyncNetworkBackend):
+    """Connections to where webhooks may go. ``private``: places that may be anywhere."""
+
+    def __init__(
+        self, private: frozenset[Place], inner: httpcore.AsyncNetworkBackend, threads: ThreadPoolExecutor
+    ) -> None:
+        self._private, self._inner, self._threads = private, inner, threads
 
     def check(self, url: str) -> SplitResult:
         """The URL's parts. Raises AddressRefused."""
         try:
             parts = urlsplit(url)
-            parts.port  # noqa: B018  it is looked at when it is asked for
+            place = (parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0))
         except ValueError:
             raise AddressRefused from None
-        allowed = ("https", "http") if (parts.hostname or "") in self.private else ("https",)
+        allowed = ("https", "http") if place in self._private else ("https",)
         if not url.isascii() or not parts.hostname or "@" in parts.netloc:
             raise AddressRefused
         if parts.scheme not in allowed or parts.fragment:
@@ -88,7 +118,7 @@ class Guarded(httpcore.AsyncNetworkBackend):
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"{host} can't be found") from error
         addresses = [ip_address(each[4][0]) for each in found]
-        if host.lower() not in self.private and not all(map(public, addresses)):
+        if (host.lower().strip("[]"), port) not in self._private and not all(map(public, addresses)):
             raise AddressRefused
         return list(dict.fromkeys(addresses))
 

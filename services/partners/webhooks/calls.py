@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpcore
 
-from services.partners.webhooks.addresses import AddressRefused, Guarded
+from services.partners.webhooks.addresses import AddressRefused, Guarded, Guards
 
 _CONNECT = 5.0
 _WHOLE = 15.0
@@ -41,20 +41,29 @@ class Answer:
 class Caller:
     """Calls receivers; closed at the end."""
 
-    def __init__(self, private_hosts: Iterable[str]) -> None:
-        self.guard = Guarded(private_hosts)
+    def __init__(
+        self, private_hosts: Mapping[str, Iterable[str]], inner: httpcore.AsyncNetworkBackend | None = None
+    ) -> None:
+        self.guards = Guards(private_hosts, inner)
         self._turn = asyncio.Semaphore(_CONNECTIONS)
         self._tls = ssl.create_default_context()
-        #: By origin, who was called last at the end: a pool looks at all its connections for each call.
-        self._pools: OrderedDict[str, httpcore.AsyncConnectionPool] = OrderedDict()
+        #: By origin and who may go there, who was called last at the end: a pool looks at all its connections for each
+        #: call, and one agency's connection into our network is nobody else's.
+        self._pools: OrderedDict[tuple[Guarded, str], httpcore.AsyncConnectionPool] = OrderedDict()
 
-    async def call(self, method: str, url: str, headers: Mapping[str, str], content: bytes = b"") -> Answer:
-        """The receiver's answer; redirects are answers like others. Raises Unreachable and AddressRefused."""
-        self.guard.check(url)
+    async def call(
+        self, agency: str, method: str, url: str, headers: Mapping[str, str], content: bytes = b""
+    ) -> Answer:
+        """The receiver's answer; redirects are answers like others. ``agency``: whose receiver, by its name.
+
+        Raises Unreachable and AddressRefused.
+        """
+        guard = self.guards.of(agency)
+        guard.check(url)
         async with self._turn:
             try:
                 async with asyncio.timeout(_WHOLE):
-                    return await self._call(method, url, headers, content)
+                    return await self._call(guard, method, url, headers, content)
             except AddressRefused:
                 raise
             except (TimeoutError, httpcore.TimeoutException) as error:
@@ -67,13 +76,13 @@ class Caller:
         for pool in self._pools.values():
             await pool.aclose()
 
-    async def _pool(self, url: str) -> httpcore.AsyncConnectionPool:
+    async def _pool(self, guard: Guarded, url: str) -> httpcore.AsyncConnectionPool:
         parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}"
+        origin = (guard, f"{parts.scheme}://{parts.netloc}")
         if origin not in self._pools:
             await self._forget()
             self._pools[origin] = httpcore.AsyncConnectionPool(
-                ssl_context=self._tls, keepalive_expiry=20, network_backend=self.guard
+                ssl_context=self._tls, keepalive_expiry=20, network_backend=guard
             )
         self._pools.move_to_end(origin)
         return self._pools[origin]
@@ -85,9 +94,9 @@ class Caller:
                 del self._pools[origin]
                 await pool.aclose()
 
-    async def _call(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Answer:
+    async def _call(self, guard: Guarded, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Answer:
         timeout = {"connect": _CONNECT, "read": _WHOLE, "write": _WHOLE, "pool": _WHOLE}
-        pool = await self._pool(url)
+        pool = await self._pool(guard, url)
         async with pool.stream(
             method,
             url,

@@ -12,11 +12,11 @@ class HandshakeRefused(RuleBroken):
     """The receiver gets nothing before it answers OPTIONS with a success and our name in WebHook-Allowed-Origin."""
 
 
-async def shake_hands(caller: Caller, url: str, base: str) -> int | None:
+async def shake_hands(caller: Caller, agency: str, url: str, base: str) -> int | None:
     """How many calls a minute the receiver allows, None for as many as there are. Raises HandshakeRefused."""
     origin = urlsplit(base).hostname or base
     try:
-        answer = await caller.call("OPTIONS", url, {"WebHook-Request-Origin": origin})
+        answer = await caller.call(agency, "OPTIONS", url, {"WebHook-Request-Origin": origin})
     except Unreachable as error:
         raise HandshakeRefused(origin=origin, cause=str(error)) from error
     allowed = answer.headers.get("webhook-allowed-origin", "").strip()

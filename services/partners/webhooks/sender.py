@@ -83,7 +83,7 @@ class Sender(Turns):
         for event in events:
             if round.halt or monotonic() > until:
                 return
-            result = await self._post(round.subscription.secrets, event)
+            result = await self._post(round.agreement.agency.name, round.subscription.secrets, event)
             if result.meaning is not Meaning.DELIVERED:
                 given.failure = result
                 if result.meaning is not Meaning.FAILED:
@@ -91,11 +91,11 @@ class Sender(Turns):
                 return
             given.sent += 1
 
-    async def _post(self, kept: dict[str, str], event: dict[str, Any]) -> Outcome:
+    async def _post(self, agency: str, kept: dict[str, str], event: dict[str, Any]) -> Outcome:
         body, now = orjson.dumps(event), self.clock.now()
         headers = {"Content-Type": CONTENT_TYPE} | signatures.headers(kept, event["id"], now, body)
         try:
-            answer = await self.caller.call("POST", kept["url"], headers, body)
+            answer = await self.caller.call(agency, "POST", kept["url"], headers, body)
         except (Unreachable, AddressRefused) as error:
             return Outcome(Meaning.RESTING, str(error))
         # A receiver may quote what it was sent: of who a person is nothing is kept here.

@@ -7,7 +7,9 @@ import pytest_asyncio
 
 from services.embedded import EmbeddedSuite
 from tests.integration.partners.answerers import World, world
+from tests.integration.partners.world import AIRLINES
 from tests.support.agency_broker import AgencyBroker
+from tests.support.receivers import private_hosts
 from tests.support.suite import embedded
 
 
@@ -22,8 +24,8 @@ def broker() -> Iterator[AgencyBroker]:
 async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedSuite]:
     folder = tmp_path_factory.mktemp("partners")
     folder.chmod(0o711)
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", '["127.0.0.1"]')
+    with pytest.MonkeyPatch.context() as environment, private_hosts(AIRLINES) as setting:
+        environment.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", setting)
         async with embedded(folder / "data") as running:
             yield running
 

@@ -34,7 +34,7 @@ from tests.integration.partners.queues import Consumed, QueueOwner, with_broker
 from tests.support.agency_broker import AgencyBroker
 from tests.support.bench import eventually
 from tests.support.liaison import Liaison
-from tests.support.receivers import Call, Receiver, answer, receiving
+from tests.support.receivers import Call, Receiver, answer, private_hosts, receiving
 from tests.support.suite import at_rest, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -163,8 +163,9 @@ class World:
 async def world(tmp_path_factory: pytest.TempPathFactory, broker: AgencyBroker) -> AsyncIterator[World]:
     """The journey is over, and everything is delivered."""
     async with AsyncExitStack() as stack:
+        setting = stack.enter_context(private_hosts(("ngo", "mission", "donor"), count=3))
         with pytest.MonkeyPatch.context() as environment:
-            environment.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", '["127.0.0.1"]')
+            environment.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", setting)
             suite = await stack.enter_async_context(with_broker(tmp_path_factory.mktemp("four"), broker))
         world = await _world(suite, broker)
         for name in ("ngo", "slow", "donor"):

@@ -7,6 +7,7 @@ import pytest
 
 from services.embedded import EmbeddedSuite
 from tests.integration.partners.world import Airline, airline
+from tests.support.liaison import Liaison
 from tests.support.receivers import Call, Receiver, answer, receiving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -36,6 +37,7 @@ INWARD = (
     "https://224.0.0.1:{port}/events",
     "https://255.255.255.255:{port}/events",
 )
+_REFUSED = "/problems/address-refused"
 #: These aren't even asked whether they want to be called.
 ILLFORMED = (
     "http://agency.example/events",
@@ -59,6 +61,24 @@ async def test_no_address_of_our_own_network_is_called(suite: EmbeddedSuite) -> 
             refused = await agency.shake_hands()
             assert refused.json()["type"] == "/problems/address-refused", url
         assert receiver.calls == []
+
+
+async def test_a_place_in_our_network_is_one_agencys_alone(suite: EmbeddedSuite) -> None:
+    async with receiving() as receiver:
+        named = await airline(suite, receiver)
+        assert (await named.shake_hands()).is_success
+        liaison = Liaison(suite, named.operators["partner_liaison"], named.operators["manager"])
+        id, client = await liaison.agency("An airline that no setting names", "carrier", carrier="ZZ")
+        await liaison.approved(id, purpose="flying people home")
+        other = Airline(suite, client, "ZZ", "", "", named.operators)
+        path = f"127.0.0.1:{receiver.port}/events"
+        assert (await _subscribe(other, f"http://{path}", "in-plain")).json()["type"] == _REFUSED
+        made = await _subscribe(other, f"https://{path}", "over-tls")
+        other.subscription = made.json()["subscription_id"]
+        assert (await other.shake_hands()).json()["type"] == _REFUSED
+        elsewhere = await _subscribe(named, "http://127.0.0.1:1/events", "elsewhere")
+        assert elsewhere.json()["type"] == _REFUSED
+        assert len(receiver.calls) == 1
 
 
 async def test_an_address_that_is_none_is_refused_at_once(suite: EmbeddedSuite) -> None:
@@ -128,7 +148,7 @@ async def _fails(suite: EmbeddedSuite, receiver: Receiver, reason: str) -> None:
 
 
 async def _subscribe(agency: Airline, url: str, key: str) -> httpx.Response:
-    found = (await agency.client.get("/subscriptions")).json()["subscriptions"]
+    found = (await agency.client.get("/agreements")).json()["agreements"]
     body = {"agreement_id": found[0]["agreement_id"], "way": "webhook", "url": url}
     headers = {"Idempotency-Key": f"{agency.carrier}-{key}"}
     return await agency.client.post("/subscriptions", json=body, headers=headers)

@@ -26,8 +26,11 @@ FLIGHT = {
     "country_of_origin": "PK",
 }
 _NUMBERS = itertools.count(100)
+_CODES = [f"{letter}{digit}" for letter in "QZXVYW" for digit in range(10)]
 #: Carriers' codes, one for each test.
-codes = (f"{letter}{digit}" for letter in "QZXVYW" for digit in range(10))
+codes = iter(_CODES)
+#: What the agencies are called that may receive on loopback.
+AIRLINES = [f"Agency {code}" for code in _CODES]
 
 
 @dataclass

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from services.partners.settings import Settings
 from services.partners.webhooks import schedule
-from services.partners.webhooks.addresses import AddressRefused, Guarded
+from services.partners.webhooks.addresses import AddressRefused, Guards
+from services.partners.webhooks.calls import Caller
 from services.partners.webhooks.schedule import Meaning, outcome
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -76,7 +78,7 @@ async def test_the_connection_goes_to_the_address_that_was_looked_at(monkeypatch
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     network = Recording()
-    guarded = Guarded(inner=network)
+    guarded = Guards(inner=network).of("An agency")
     await guarded.connect_tcp("agency.example", 443)
     for _ in range(2):
         with pytest.raises(AddressRefused):
@@ -84,11 +86,53 @@ async def test_the_connection_goes_to_the_address_that_was_looked_at(monkeypatch
     assert network.hosts == ["93.184.215.14"]
 
 
-async def test_a_host_that_the_settings_name_may_be_anywhere() -> None:
+OURS = {"Clinic": ["127.0.0.1:8443", "[::1]:443", "clinic.intern:443"]}
+
+
+async def test_a_place_that_the_settings_name_for_an_agency_may_be_anywhere() -> None:
     network = Recording()
-    guarded = Guarded({"127.0.0.1"}, network)
-    guarded.check("http://127.0.0.1/events")
-    await guarded.connect_tcp("127.0.0.1", 80)
-    assert network.hosts == ["127.0.0.1"]
+    guarded = Guards(OURS, network).of("Clinic")
+    for url in ("http://127.0.0.1:8443/events", "https://[::1]/events", "https://CLINIC.intern/events"):
+        guarded.check(url)
+    await guarded.connect_tcp("127.0.0.1", 8443)
+    await guarded.connect_tcp("::1", 443)
+    assert network.hosts == ["127.0.0.1", "::1"]
+
+
+@pytest.mark.parametrize("agency", ["Clinic", "Another", "clinic", ""])
+async def test_no_other_port_host_or_agency_comes_with_it(agency: str) -> None:
+    network = Recording()
+    guarded = Guards(OURS, network).of(agency)
+    other = [("127.0.0.1", 8444), ("127.0.0.2", 8443), ("127.0.0.1", 443), ("::1", 8443)]
+    for host, port in [*other, *([] if agency == "Clinic" else [("127.0.0.1", 8443), ("::1", 443)])]:
+        with pytest.raises(AddressRefused):
+            await guarded.connect_tcp(host, port)
+        with pytest.raises(AddressRefused):
+            guarded.check(f"http://{f'[{host}]' if ':' in host else host}:{port}/events")
+    assert network.hosts == []
+
+
+class Answering(Recording):
+    """Stands for the network, where whoever is called answers, and stays connected."""
+
+    async def connect_tcp(self, host: str, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
+        self.hosts.append(host)
+        return httpcore.AsyncMockStream([b"HTTP/1.1 204 .\r\n\r\n"] * 3)
+
+
+async def test_an_open_connection_into_our_network_is_no_other_agencys() -> None:
+    caller = Caller(OURS, Answering())
+    for _ in range(2):
+        assert (await caller.call("Clinic", "POST", "https://127.0.0.1:8443/events", {})).status == 204
     with pytest.raises(AddressRefused):
-        guarded.check("http://127.0.0.2/events")
+        await caller.call("Another", "POST", "https://127.0.0.1:8443/events", {})
+    await caller.close()
+
+
+@pytest.mark.parametrize(
+    "place", ["clinic.intern", "clinic.intern:x", "http://clinic.intern:443", ":443", "a@b:443", "*"]
+)
+def test_what_names_no_port_of_a_host_is_no_setting(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", f'{{"Clinic": ["{place}"]}}')
+    with pytest.raises(ValueError, match="host"):
+        Settings(database_url="postgresql+asyncpg://nobody@nowhere/nothing", amqp_url="amqp://nowhere/")
