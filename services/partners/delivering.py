@@ -19,7 +19,7 @@ from services.partners.domain.vocabulary import Verdict
 from services.partners.kept import SOURCE, TOLD_ALWAYS, WITHHELD
 from services.partners.names import Names
 from services.partners.tables import CASES
-from shared.persistence.database import rows
+from shared.persistence.database import rows, run
 
 #: Of a CloudEvent in JSON, alone.
 CONTENT_TYPE = "application/cloudevents+json"
@@ -42,6 +42,20 @@ async def kept_after(connection: AsyncConnection, subscription: UUID, position: 
     """The next events of a subscription, in its order."""
     after = "FROM delivery WHERE subscription_id = :id AND position > :position ORDER BY position LIMIT :limit"
     return await kept_of(connection, after, id=subscription, position=position, limit=limit)
+
+
+async def hand_out(connection: AsyncConnection, subscription: UUID, position: int, limit: int) -> None:
+    """What comes next counts as told from now on. It is read afterwards: who withholds any of it meanwhile waits for
+    this, or was first and is seen.
+    """
+    await run(connection, _HAND_OUT, id=subscription, position=position, limit=limit)
+
+
+_HAND_OUT = """
+    UPDATE subscription_head SET handed = greatest(handed, coalesce((SELECT max(position) FROM (
+        SELECT position FROM delivery WHERE subscription_id = :id AND position > :position
+        ORDER BY position LIMIT :limit) AS next), 0))
+    WHERE subscription_id = :id AND handed < position"""
 
 
 async def kept_of(connection: AsyncConnection, which: str, **parameters: Any) -> list[Waiting]:

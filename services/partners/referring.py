@@ -6,6 +6,7 @@ a tombstone says so.
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from services.partners.domain.agreement import Agreement
@@ -49,7 +50,14 @@ def reject(uow: Unit, case: Case, referral: Referral, reason: str) -> None:
     part(uow, case, referral.agency_id)
 
 
-def part(uow: Unit, case: Case, agency_id: UUID) -> None:
+class Burying(Protocol):
+    """Who tells agencies to destroy what they hold, or says what it would tell them."""
+
+    def bury(self, case: Case, why: Gone, *, referred: UUID) -> None:
+        """Tell the agency that was referred to."""
+
+
+def part(uow: Burying, case: Case, agency_id: UUID) -> None:
     """Tell the agency to destroy what it holds, unless another referral to it is open."""
     if case.leave(agency_id):
         uow.bury(case, Gone.REFERRAL_ENDED, referred=agency_id)

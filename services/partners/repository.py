@@ -12,13 +12,14 @@ from services.partners.domain.agreement import Agency, Agreement
 from services.partners.domain.answer import Answer
 from services.partners.domain.fact import About, Case, Fact, Flight
 from services.partners.domain.figures import Cell
-from services.partners.domain.redaction import Redacted, redact, stated
+from services.partners.domain.redaction import Redacted, stated
 from services.partners.domain.subscription import Subscription
-from services.partners.domain.vocabulary import OTHER_COUNTRIES, Precision, Scope, Verdict
+from services.partners.domain.vocabulary import Precision
 from services.partners.editions import tally
-from services.partners.kept import SOURCE, TEST, TOMBSTONE, Gone, Kept, keep, withhold
+from services.partners.kept import SOURCE, TEST, Gone, Kept, keep, withhold
 from services.partners.registry import Registry, Standing, registry_of
 from services.partners.tables import AGENCIES, AGREEMENTS, ANSWERS, CASES, FLIGHTS, SUBSCRIPTIONS, forget_answers
+from services.partners.telling import Buried, bury, tell
 from shared.ids import new_id
 from shared.persistence.database import Database, run, scalar
 from shared.persistence.store import Collection, Store
@@ -37,7 +38,8 @@ class Unit(UnitOfWork):
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         self._kept: list[Kept] = []
-        self._withheld: list[tuple[UUID, tuple[UUID, ...], bool]] = []
+        #: With whether nothing may lead back to the person.
+        self._buried: list[tuple[Buried, bool]] = []
         self._writes: list[Write] = []
         self._counted: Counter[Cell] = Counter()
         self._concerned: list[Case] = []
@@ -99,11 +101,9 @@ class Unit(UnitOfWork):
 
     def give(self, fact: Fact, about: About, standing: Standing) -> None:
         """Keep the fact for this subscription, as its agreement lets it be told."""
-        subscription, agreement = standing.subscription, standing.agreement
-        if subscription.wants(fact, about) and agreement.verdict(fact, about, self.clock.today()) is Verdict.SENT:
-            event = redact(fact, agreement.terms, standing.pseudonyms)
-            if event is not None:
-                self._keep(subscription.id, about, event, case=isinstance(about, Case))
+        _, event = tell(fact, about, standing, self.clock.today())
+        if event is not None:
+            self._keep(standing.subscription.id, about, event, case=isinstance(about, Case))
 
     def count(self, before: frozenset[Cell], after: frozenset[Cell]) -> None:
         """A case counted in some cells, and counts in these now."""
@@ -113,30 +113,13 @@ class Unit(UnitOfWork):
     def bury(
         self, case: Case, why: Gone, *, of: str | None = None, referred: UUID | None = None, outside: bool = False
     ) -> None:
-        """Tell those who were told of the case to destroy what they hold.
-
-        ``of``: agencies of this kind alone. ``referred``: this agency alone, for what it hears as the one referred to.
-        ``outside``: those alone whose countries it isn't of.
-        """
-        standing = self.registry.every
-        told = [each for each in sorted(case.given) if _meant(standing[each].agreement, of, referred)]
-        if outside:
-            told = [each for each in told if standing[each].agreement.stands(case) in OTHER_COUNTRIES]
-        if not told:
-            return
-        self._withheld.append((case.id, tuple(told), why is Gone.ERASED))
+        """Tell those who were told of the case to destroy what they hold; who is meant is said at ``telling.bury``."""
         now = self.clock.now()
-        due = now.date() + ACKNOWLEDGED_WITHIN
-        for each in told:
-            names = standing[each].pseudonyms
-            subject = names.of(case.id)
-            # An id of ours would tell two agencies the millisecond in which both were told.
-            event = Redacted(
-                names.of(new_id()), SOURCE, TOMBSTONE, subject, stated(now, Precision.DAY), {"reason": why.value}
-            )
-            sequence = case.next_for(each)
-            kept_for = None if why is Gone.ERASED else case.id
-            self._kept.append(Kept(each, kept_for, sequence, event, now, due))
+        due, erased = now.date() + ACKNOWLEDGED_WITHIN, why is Gone.ERASED
+        for each in bury(case, why, self.registry.every, now, of=of, referred=referred, outside=outside):
+            kept_for = None if erased else case.id
+            self._kept.append(Kept(each.subscription, kept_for, each.sequence, each.event, now, due))
+            self._buried.append((each, erased))
 
     def try_out(self, subscription: Subscription) -> UUID:
         """Have an event delivered that tells of nobody; its id."""
@@ -171,8 +154,6 @@ class Unit(UnitOfWork):
 
     async def flush(self) -> None:
         """Write everything; what is kept comes last, for positions are locked after all else."""
-        for case, subscriptions, forget in self._withheld:
-            await withhold(self.connection, case, subscriptions, forget=forget)
         await super().flush()
         for work in self._writes:
             await work(self.connection)
@@ -181,19 +162,21 @@ class Unit(UnitOfWork):
             self._counted.clear()
         if self._kept:
             await keep(self.connection, self._kept)
+            await self._withhold()
             self._kept = []
         if self.agreed_anew:
             await run(self.connection, "UPDATE partner_registry SET version = version + 1")
 
+    async def _withhold(self) -> None:
+        """Empty what was kept before the tombstones. Positions are locked: nothing is handed out meanwhile."""
+        for each, forget in self._buried:
+            before = (each.subscription, each.event.subject, each.sequence)
+            await withhold(self.connection, *before, forget=forget)
+        self._buried = []
+
     def _keep(self, subscription: UUID, about: About, event: Redacted, *, case: bool) -> None:
         sequence = about.next_for(subscription)
         self._kept.append(Kept(subscription, about.id if case else None, sequence, event, self.clock.now()))
-
-
-def _meant(agreement: Agreement, of: str | None, referred: UUID | None) -> bool:
-    if referred is not None:
-        return agreement.agency_id == referred and agreement.terms.scope is Scope.OWN_REFERRALS
-    return of in (None, agreement.agency.kind)
 
 
 async def signed_copy(database: Database, agreement: Agreement) -> bytes:

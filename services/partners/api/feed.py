@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.arrivals import Arrivals
-from services.partners.delivering import delivered, in_force, kept_after, told_of
+from services.partners.delivering import Waiting, delivered, hand_out, in_force, kept_after, told_of
 from services.partners.domain.subscription import State
 from services.partners.keys import agency_of
 from services.partners.registry import Standing, registry_of
@@ -76,7 +76,10 @@ async def _look(request: Request, principal: Principal, id: UUID, after: int, li
     async with desk.database.transaction() as connection:
         standing = await _standing(connection, id, principal)
         subscription, agreement = standing.subscription, standing.agreement
-        waiting = await kept_after(connection, id, after, limit) if subscription.state is not State.PAUSED else []
+        waiting: list[Waiting] = []
+        if subscription.state is not State.PAUSED:
+            await hand_out(connection, id, after, limit)
+            waiting = await kept_after(connection, id, after, limit)
         if told := told_of(waiting, agreement):
             await desk.trail.append(connection, Deed(principal, action_of(request), None, {None: told}))
     base = state.service.settings.public_url.rstrip("/")
@@ -92,11 +95,12 @@ async def _standing(connection: AsyncConnection, id: UUID, principal: Principal)
     return found
 
 
-#: ``asked_at`` is exact to a minute: who polls all the time need not write all the time.
+#: ``asked_at`` is exact to a minute: who polls all the time need not write all the time. Who has it was told it.
 _ACKNOWLEDGE = """
     WITH head AS (SELECT FROM subscription_head WHERE subscription_id = :id AND position >= :upto),
     asked AS (
-        UPDATE subscription_head SET asked_at = now(), acknowledged = greatest(acknowledged, :upto)
+        UPDATE subscription_head SET asked_at = now(), acknowledged = greatest(acknowledged, :upto),
+            handed = greatest(handed, :upto)
         WHERE subscription_id = :id AND EXISTS (SELECT FROM head)
             AND (acknowledged < :upto OR asked_at IS NULL OR asked_at < now() - interval '1 minute')),
     acknowledged AS (

@@ -173,6 +173,8 @@ class Verdict(StrEnum):
     NOT_REFERRED = "not_referred"
     NO_CONSENT = "no_consent"
     GONE = "erased_or_merged"
+    #: The agreement would have it told, and the subscription asks for less.
+    NOT_SUBSCRIBED = "not_subscribed"
 
 
 #: The person isn't of a country of which the agency may hear.

@@ -29,6 +29,10 @@ class Unreachable(Exception):
     """Nobody has answered as HTTP has it."""
 
 
+class NotConnected(Unreachable):
+    """Nobody was there: nothing was sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A receiver's answer. ``extract``: how its body begins, one printable line."""
@@ -66,6 +70,8 @@ class Caller:
                     return await self._call(guard, method, url, headers, content)
             except AddressRefused:
                 raise
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                raise NotConnected(f"no connection: {type(error).__name__}") from error
             except (TimeoutError, httpcore.TimeoutException) as error:
                 raise Unreachable(f"no answer within {_WHOLE:.0f} s") from error
             except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError) as error:

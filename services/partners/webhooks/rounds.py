@@ -5,7 +5,7 @@ Up to ``looked`` everything was given to the receiver, but for the subjects that
 their first event on that it hasn't got.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.partners.delivering import Waiting, kept_after, kept_of
 from services.partners.domain.agreement import Agreement
 from services.partners.domain.subscription import Subscription
+from services.partners.kept import TOLD_ALWAYS
 from services.partners.leases import LeaseLost, Leases
 from services.partners.registry import registry_of
 from services.partners.webhooks.schedule import TRIED_FOR, Meaning, Outcome, pause
@@ -51,6 +52,11 @@ class Given:
     sent: int = 0
     failure: Outcome | None = None
 
+    @property
+    def told(self) -> list[Waiting]:
+        """What the receiver may have, whatever it has answered."""
+        return self.events[: self.sent + bool(self.failure and self.failure.sent)]
+
 
 @dataclass
 class Round:
@@ -65,6 +71,9 @@ class Round:
     failures: int
     rate: int | None
     stuck: Mapping[UUID, Stuck]
+    #: Up to there everything was handed out before, but for what is untold; of that these count as told for now.
+    handed: int = 0
+    unsure: Sequence[int] = ()
     subjects: dict[UUID, Given] = field(default_factory=dict)
     #: Why nothing more is given in this round.
     halt: Outcome | None = None
@@ -97,6 +106,9 @@ async def begin(connection: AsyncConnection, id: UUID, now: datetime) -> Round |
 
 async def _fill(connection: AsyncConnection, round: Round, now: datetime) -> None:
     id, most = round.subscription.id, _most(round)
+    # Locked before anything is read: who withholds any of it waits for this, or was first and is seen.
+    handed = "SELECT handed FROM subscription_head WHERE subscription_id = :id FOR NO KEY UPDATE"
+    round.handed = await scalar(connection, handed, id=id)
     stuck = await rows(connection, "SELECT * FROM webhook_stuck WHERE subscription_id = :id", id=id)
     round.stuck = {row.subject: Stuck(row.attempts, row.since) for row in stuck}
     again: list[Waiting] = []
@@ -106,8 +118,22 @@ async def _fill(connection: AsyncConnection, round: Round, now: datetime) -> Non
     for each in [*again, *(each for each in new if each.subject not in round.stuck)]:
         round.subjects.setdefault(each.subject, Given([])).events.append(each)
     round.upto = new[-1].position if new else round.looked
+    await _hand_out(connection, round)
 
 
+async def _hand_out(connection: AsyncConnection, round: Round) -> None:
+    """All of it counts as told until it is known what was sent."""
+    id, these = round.subscription.id, [each.position for each in round.events]
+    untold = await rows(connection, _TOLD, id=id, these=these, always=list(TOLD_ALWAYS))
+    round.unsure = [row.position for row in untold]
+    if round.upto > round.handed:
+        statement = "UPDATE subscription_head SET handed = :upto WHERE subscription_id = :id"
+        await run(connection, statement, id=id, upto=round.upto)
+
+
+_TOLD = """
+    UPDATE delivery SET untold = NULL
+    WHERE subscription_id = :id AND position = ANY(:these) AND untold AND type <> ALL(:always) RETURNING position"""
 _AGAIN = """
     FROM webhook_stuck AS stuck JOIN delivery USING (subscription_id, subject)
     WHERE subscription_id = :id AND NOT held AND next_at <= :now
@@ -131,6 +157,16 @@ async def settle(connection: AsyncConnection, round: Round, now: datetime) -> No
             await _settle_subject(connection, round, subject, given, now)
     sent = [each.position for given in round.subjects.values() for each in given.events[: given.sent]]
     await run(connection, _ACKNOWLEDGE, id=id, sent=sent, upto=round.upto)
+    told = [each.position for given in round.subjects.values() for each in given.told]
+    if round.stuck or len(told) < len(round.events):
+        await run(connection, _UNTOLD, id=id, handed=round.handed, upto=round.upto, unsure=round.unsure, told=told)
+
+
+#: What was skipped, or found no time or nobody there, was handed to nobody after all.
+_UNTOLD = """
+    UPDATE delivery SET untold = true
+    WHERE subscription_id = :id AND (position > :handed AND position <= :upto OR position = ANY(:unsure))
+        AND position <> ALL(:told) AND untold IS NULL"""
 
 
 _ACKNOWLEDGE = """

@@ -32,11 +32,14 @@ class Meaning(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Of an attempt. ``cause`` is what the agency and the liaison are shown."""
+    """Of an attempt. ``cause`` is what the agency and the liaison are shown. ``sent``: the receiver may have the event,
+    whatever it has answered.
+    """
 
     meaning: Meaning
     cause: str = ""
     wait: timedelta | None = None
+    sent: bool = True
 
 
 def outcome(status: int, asked: str | None, extract: str, now: datetime) -> Outcome:

@@ -16,7 +16,7 @@ from services.partners.names import Names, NamesUnavailable
 from services.partners.turns import Turns
 from services.partners.webhooks import rounds, signatures
 from services.partners.webhooks.addresses import AddressRefused
-from services.partners.webhooks.calls import Caller, Unreachable
+from services.partners.webhooks.calls import Caller, NotConnected, Unreachable
 from services.partners.webhooks.rounds import Given, Round
 from services.partners.webhooks.schedule import Meaning, Outcome, outcome, pause
 from shared.web.commands import Desk
@@ -97,7 +97,7 @@ class Sender(Turns):
         try:
             answer = await self.caller.call(agency, "POST", kept["url"], headers, body)
         except (Unreachable, AddressRefused) as error:
-            return Outcome(Meaning.RESTING, str(error))
+            return Outcome(Meaning.RESTING, str(error), sent=not isinstance(error, (NotConnected, AddressRefused)))
         # A receiver may quote what it was sent: of who a person is nothing is kept here.
         extract = "" if "person" in event["data"] else answer.extract
         return outcome(answer.status, answer.headers.get("retry-after"), extract, now)
