@@ -19,7 +19,7 @@ from services.partners.domain.vocabulary import Verdict
 from services.partners.kept import SOURCE, TOLD_ALWAYS, WITHHELD
 from services.partners.names import Names
 from services.partners.tables import CASES
-from shared.persistence.database import rows, run
+from shared.persistence.database import rows, run, scalar
 
 #: Of a CloudEvent in JSON, alone.
 CONTENT_TYPE = "application/cloudevents+json"
@@ -42,6 +42,31 @@ async def kept_after(connection: AsyncConnection, subscription: UUID, position: 
     """The next events of a subscription, in its order."""
     after = "FROM delivery WHERE subscription_id = :id AND position > :position ORDER BY position LIMIT :limit"
     return await kept_of(connection, after, id=subscription, position=position, limit=limit)
+
+
+#: By subject, up to where an acknowledgement is owed: what was kept until then tells nothing and may go at any time.
+OWED = """
+    (SELECT subject, max(position) AS upto FROM delivery
+     WHERE subscription_id = :id AND due_on IS NOT NULL AND acknowledged_at IS NULL GROUP BY subject)"""
+_OWED_AFTER = f"""
+    FROM delivery JOIN {OWED} AS owed USING (subject)
+    WHERE subscription_id = :id AND delivery.position > :position AND delivery.position <= upto
+    ORDER BY delivery.position LIMIT :limit"""
+#: What comes before the first event that isn't among these is had once these are.
+_HAD = """
+    SELECT coalesce(
+        (SELECT min(position) - 1 FROM delivery WHERE subscription_id = :id AND position > :position
+         AND position <> ALL(:these)), :last)"""
+
+
+async def owed_after(
+    connection: AsyncConnection, subscription: UUID, position: int, limit: int
+) -> tuple[list[Waiting], int]:
+    """What may be delivered during a pause, and up to where everything is had by who has it."""
+    found = await kept_of(connection, _OWED_AFTER, id=subscription, position=position, limit=limit)
+    these = [each.position for each in found]
+    last = these[-1] if these else position
+    return found, await scalar(connection, _HAD, id=subscription, position=position, these=these, last=last)
 
 
 async def hand_out(connection: AsyncConnection, subscription: UUID, position: int, limit: int) -> None:

@@ -3,7 +3,6 @@ events from the logs, with nothing kept.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -62,6 +61,8 @@ class Rehearsal:
         self.flights: _Shelf[Flight] = _Shelf({flight.id: flight for flight in flights})
         self.lines: list[Line] = []
         self._standing, self._agreement = standing, standing.agreement
+        #: What came before something without which it can't be told.
+        self._early: list[Event] = []
         self._now = datetime.min.replace(tzinfo=UTC)
 
     def tell(self, fact: Fact, about: About, *, to: UUID | None = None) -> int:
@@ -93,12 +94,18 @@ class Rehearsal:
         steps += [step for each in referrals for step in self._referred(each)]
         for self._now, _, step in sorted(steps, key=lambda each: each[:2]):
             step()
+            early, self._early = self._early, []
+            for each in early:
+                self._handle(each)
 
     def _handle(self, event: Event) -> None:
         handler = HANDLERS.get(event.type)
-        if handler is not None:
-            with suppress(NotYet):
-                handler.function(receive(event), self)
+        if handler is None:
+            return
+        try:
+            handler.function(receive(event), self)
+        except NotYet:
+            self._early.append(event)
 
     def _referred(self, referral: Referral) -> Iterator[Step]:
         """What became of a referral to the agency."""

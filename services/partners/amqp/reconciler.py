@@ -16,7 +16,7 @@ from services.partners.amqp.management import Management, ManagementFailed
 from services.partners.amqp.naming import Naming
 from services.partners.amqp.provision import Provision
 from services.partners.amqp.rounds import LEASES
-from services.partners.amqp.taken import Taken
+from services.partners.amqp.taken import Mark, Taken
 from services.partners.amqp.wanted import Queue, Wanted, emptied, give_again, hold, wanted
 from shared.clock import Clock
 from shared.persistence.database import Database, run
@@ -34,7 +34,8 @@ _ACKNOWLEDGE = """
     WITH certain AS (
         SELECT FROM amqp WHERE subscription_id = :id AND generation = :generation FOR UPDATE),
     acknowledged AS (
-        UPDATE delivery SET acknowledged_at = now() WHERE subscription_id = :id AND position <= :taken
+        UPDATE delivery SET acknowledged_at = now()
+        WHERE subscription_id = :id AND position <= greatest(CAST(:taken AS bigint), :buried)
             AND due_on IS NOT NULL AND acknowledged_at IS NULL AND EXISTS (SELECT FROM certain)),
     replayed AS (
         UPDATE amqp SET again_from = NULL WHERE subscription_id = :id AND again_from IS NOT NULL
@@ -166,7 +167,7 @@ class Reconciler:
             if isinstance(each, BaseException):
                 raise each
 
-    async def _empty(self, api: Management, agency: Wanted, queue: Queue, taken: int) -> None:
+    async def _empty(self, api: Management, agency: Wanted, queue: Queue, taken: Mark) -> None:
         """The queue was seen empty: everything is taken, unless some of it was rejected."""
         vhost, refused = self._naming.agency(agency.agency), self._naming.refused(queue.subscription)
         try:
@@ -182,6 +183,13 @@ class Reconciler:
         await api.remove("queues", vhost, refused, "contents")
 
 
-async def _acknowledge(connection: AsyncConnection, queue: Queue, taken: int) -> None:
+async def _acknowledge(connection: AsyncConnection, queue: Queue, taken: Mark) -> None:
     """Unless the queue was made anew meanwhile: then it was empty for another reason."""
-    await run(connection, _ACKNOWLEDGE, id=queue.subscription, generation=queue.generation, taken=taken)
+    await run(
+        connection,
+        _ACKNOWLEDGE,
+        id=queue.subscription,
+        generation=queue.generation,
+        taken=taken.published,
+        buried=taken.buried,
+    )

@@ -12,8 +12,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.partners.delivering import OWED, Waiting, hand_out, kept_after, kept_of
 from services.partners.domain.agreement import Agreement
-from services.partners.domain.subscription import Subscription
+from services.partners.domain.subscription import State, Subscription
 from services.partners.leases import LeaseLost, Leases
 from services.partners.registry import registry_of
 from shared.persistence.database import run
@@ -21,14 +22,17 @@ from shared.persistence.database import run
 #: Seconds after a failure: at least, and at most.
 _FIRST, _LONGEST, _DOUBLINGS = 0.5, 60.0, 8
 
-#: Of an ended one there is a queue only while a tombstone has not been taken.
+#: Of an ended one there is a queue only while a tombstone has not been taken. A paused one is given tombstones alone.
 LEASES = Leases(
     "amqp",
-    """EXISTS (SELECT FROM subscription WHERE id = subscription_id AND (state_name = 'active'
+    """(EXISTS (SELECT FROM subscription WHERE id = subscription_id AND (state_name = 'active'
         OR state_name = 'ended' AND EXISTS (SELECT FROM delivery WHERE delivery.subscription_id = amqp.subscription_id
                                             AND due_on IS NOT NULL AND acknowledged_at IS NULL)))
     AND EXISTS (SELECT FROM subscription_head AS head
-                WHERE head.subscription_id = amqp.subscription_id AND head.position > published)""",
+                WHERE head.subscription_id = amqp.subscription_id AND head.position > published)
+    OR EXISTS (SELECT FROM subscription WHERE id = subscription_id AND state_name = 'paused')
+    AND EXISTS (SELECT FROM delivery WHERE delivery.subscription_id = amqp.subscription_id
+                AND due_on IS NOT NULL AND acknowledged_at IS NULL AND position > greatest(published, buried)))""",
 )
 
 
@@ -40,25 +44,51 @@ class Round:
     subscription: Subscription
     agreement: Agreement
     published: int
+    #: During a pause: up to there tombstones were published, with what was kept of their subjects before.
+    buried: int
     generation: int
     failures: int
+
+    @property
+    def paused(self) -> bool:
+        """Whether tombstones alone are given."""
+        return self.subscription.state is State.PAUSED
 
 
 async def begin(connection: AsyncConnection, id: UUID, now: datetime) -> Round | None:
     """Take the subscription's turn, unless another process has it or nothing is due."""
-    taken = await LEASES.take(connection, id, now, ("published", "generation", "failures"))
+    taken = await LEASES.take(connection, id, now, ("published", "buried", "generation", "failures"))
     if taken is None:
         return None
     lease, row = taken
     standing = await registry_of(connection).standing(connection, id)
     if standing is None:
         raise LeaseLost
-    return Round(lease, standing.subscription, standing.agreement, row.published, row.generation, row.failures)
+    stands = (standing.subscription, standing.agreement)
+    return Round(lease, *stands, row.published, row.buried, row.generation, row.failures)
+
+
+async def next_of(connection: AsyncConnection, round: Round, most: int) -> list[Waiting]:
+    """What is published next: during a pause, of one subject all that leads to its tombstone."""
+    id = round.subscription.id
+    if round.paused:
+        return await kept_of(connection, _BURIED, id=id, published=round.published, buried=round.buried)
+    await hand_out(connection, id, round.published, most)
+    return await kept_after(connection, id, round.published, most)
+
+
+_BURIED = f"""
+    FROM delivery JOIN (
+        SELECT * FROM {OWED} AS owed WHERE upto > greatest(CAST(:published AS bigint), :buried) ORDER BY upto LIMIT 1
+    ) AS first USING (subject)
+    WHERE subscription_id = :id AND delivery.position > :published AND delivery.position <= upto
+    ORDER BY delivery.position"""
 
 
 #: Of a queue that was made anew meanwhile, what was confirmed is lost.
 _SETTLE = """
     UPDATE amqp SET published = CASE WHEN generation = :generation THEN :published ELSE published END,
+        buried = CASE WHEN generation = :generation THEN :buried ELSE buried END,
         failures = :failures, cause = :cause, next_at = :next_at, leased_by = NULL, leased_until = NULL,
         last_success_at = CASE WHEN :success THEN :now ELSE last_success_at END,
         failing_since = CASE WHEN :failures > 0 THEN coalesce(failing_since, :now) END
@@ -68,7 +98,9 @@ _SETTLE = """
 async def settle(connection: AsyncConnection, round: Round, upto: int, cause: str | None, now: datetime) -> None:
     """Keep how far it is, and why no farther. Raises LeaseLost."""
     failures = round.failures + 1 if cause else 0
-    parameters: dict[str, Any] = {"published": upto, "generation": round.generation, "success": upto > round.published}
+    published, buried = (round.published, upto) if round.paused else (upto, round.buried)
+    parameters: dict[str, Any] = {"published": published, "buried": buried, "generation": round.generation}
+    parameters["success"] = upto > (round.buried if round.paused else round.published)
     parameters |= {"failures": failures, "cause": cause, "now": now}
     parameters["next_at"] = now + _pause(failures) if cause else None
     if not await run(connection, _SETTLE, id=round.subscription.id, lease=round.id, **parameters):

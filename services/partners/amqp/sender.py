@@ -16,7 +16,7 @@ from services.partners.amqp.naming import Naming
 from services.partners.amqp.room import Room
 from services.partners.amqp.rounds import Round
 from services.partners.arrivals import Arrivals
-from services.partners.delivering import CONTENT_TYPE, Waiting, delivered, hand_out, in_force, kept_after, told_of
+from services.partners.delivering import CONTENT_TYPE, Waiting, delivered, in_force, told_of
 from services.partners.leases import STARTING
 from services.partners.names import Names, NamesUnavailable
 from services.partners.turns import Turns
@@ -97,8 +97,7 @@ class AmqpSender(Turns):
 
     async def _next(self, round: Round, most: int) -> list[Waiting]:
         async with self.database, self.desk.database.transaction() as connection:
-            await hand_out(connection, round.subscription.id, round.published, most)
-            waiting = await kept_after(connection, round.subscription.id, round.published, most)
+            waiting = await rounds.next_of(connection, round, most)
             if told := told_of(waiting, round.agreement):
                 await self.write_down(connection, round.agreement, told)
         return waiting

@@ -25,8 +25,11 @@ _CHANGES = 3
 
 
 @dataclass
-class _Mark:
+class Mark:
+    """Up to where everything was given to the queue, and during a pause up to where tombstones were."""
+
     published: int
+    buried: int
     generation: int
     work: int | None = None
     changes: int = 0
@@ -36,21 +39,21 @@ class Taken:
     """What one process has seen."""
 
     def __init__(self) -> None:
-        self._marks: dict[UUID, _Mark] = {}
+        self._marks: dict[UUID, Mark] = {}
 
     def undecided(self, queue: Queue) -> bool:
         """Whether the queue is to be looked at. Sets the mark; the look comes after it."""
-        if queue.published <= queue.acknowledged:
+        if queue.published <= queue.acknowledged and not queue.buried:
             self._marks.pop(queue.subscription, None)
             return False
         mark = self._marks.get(queue.subscription)
         # Of a queue that was made anew nothing is known.
-        if mark is None or mark.generation != queue.generation or mark.published <= queue.acknowledged:
-            self._marks[queue.subscription] = _Mark(queue.published, queue.generation)
+        if mark is None or mark.generation != queue.generation or _tells_nothing(mark, queue):
+            self._marks[queue.subscription] = Mark(queue.published, queue.buried, queue.generation)
         return True
 
-    def seen(self, queue: Queue, figure: Figure | None) -> int | None:
-        """Up to where everything was taken, if that is certain by now."""
+    def seen(self, queue: Queue, figure: Figure | None) -> Mark | None:
+        """Up to where it was taken, if that is certain by now."""
         mark = self._marks.get(queue.subscription)
         if mark is None:
             return None
@@ -63,4 +66,9 @@ class Taken:
         if mark.changes < _CHANGES or figure.messages != 0:
             return None
         del self._marks[queue.subscription]
-        return mark.published
+        return mark
+
+
+def _tells_nothing(mark: Mark, queue: Queue) -> bool:
+    """Whether nothing new would be known if the mark was taken."""
+    return mark.published <= queue.acknowledged and (not queue.buried or not mark.buried)

@@ -32,6 +32,8 @@ class Queue:
     published: int
     generation: int
     acknowledged: int
+    #: During a pause: up to there tombstones were given to it that are not acknowledged.
+    buried: int = 0
     #: The agreement is over, and what lies in the queue has not been taken out of it yet.
     over: bool = False
 
@@ -70,7 +72,10 @@ def of_subscription(version: int, refused: str) -> dict[str, Any]:
 _ROWS = """
     SELECT subscription_id, published, generation, acknowledged, emptied,
         EXISTS (SELECT FROM delivery WHERE delivery.subscription_id = amqp.subscription_id
-                AND due_on IS NOT NULL AND acknowledged_at IS NULL) AS buried
+                AND due_on IS NOT NULL AND acknowledged_at IS NULL) AS owed,
+        coalesce((SELECT max(position) FROM delivery WHERE delivery.subscription_id = amqp.subscription_id
+                  AND due_on IS NOT NULL AND acknowledged_at IS NULL
+                  AND delivery.position > published AND delivery.position <= buried), 0) AS buried
     FROM amqp JOIN subscription_head USING (subscription_id) ORDER BY subscription_id"""
 
 
@@ -82,11 +87,12 @@ async def wanted(connection: AsyncConnection, today: date) -> dict[UUID, Wanted]
     for row in await rows(connection, _ROWS):
         standing = registry.every[row.subscription_id]
         subscription, over = standing.subscription, not row.emptied and not standing.agreement.in_force(today)
-        if subscription.state is State.ENDED and not row.buried:
+        if subscription.state is State.ENDED and not row.owed:
             continue
         agency = subscription.agency_id
         mine = found.setdefault(agency, Wanted(agency, subscription.secrets["password"]))
-        mine.queues[subscription.id] = Queue(subscription.id, row.published, row.generation, row.acknowledged, over)
+        at = (row.published, row.generation, row.acknowledged, row.buried)
+        mine.queues[subscription.id] = Queue(subscription.id, *at, over)
     return found
 
 
@@ -94,7 +100,7 @@ async def rewind(connection: AsyncConnection, subscription: UUID) -> None:
     """Have everything published again that wasn't acknowledged, and what was being replayed: the queue is lost."""
     await run(
         connection,
-        """UPDATE amqp SET generation = generation + 1, next_at = NULL, failures = 0,
+        """UPDATE amqp SET generation = generation + 1, buried = 0, next_at = NULL, failures = 0,
                published = least(published, again_from,
                    (SELECT acknowledged FROM subscription_head WHERE subscription_id = :id))
            WHERE subscription_id = :id""",

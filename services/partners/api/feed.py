@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.arrivals import Arrivals
-from services.partners.delivering import Waiting, delivered, hand_out, in_force, kept_after, told_of
-from services.partners.domain.subscription import State
+from services.partners.delivering import Waiting, delivered, hand_out, in_force, kept_after, owed_after, told_of
+from services.partners.domain.subscription import State, Subscription
 from services.partners.keys import agency_of
 from services.partners.registry import Standing, registry_of
 from shared.audit.trail import Deed
@@ -30,6 +30,8 @@ Receiver = Annotated[Principal, Depends(require(Permission.EVENTS_RECEIVE))]
 
 #: Seconds that a poll may wait for something to come.
 LONGEST_WAIT = 30.0
+#: Events in one answer.
+MOST = 1000
 
 
 class AheadOfFeed(Invalid):
@@ -39,7 +41,8 @@ class AheadOfFeed(Invalid):
 class Feed(BaseModel):
     """Events in CloudEvents' JSON format, in order, and ``next``: ask for what comes after it once you have these.
 
-    Whoever asks for what comes after a number says that it has everything up to there.
+    Whoever asks for what comes after a number says that it has everything up to there. During a pause there is only
+    what must be destroyed; what of it comes after ``next`` comes again until it is acknowledged by itself.
     """
 
     events: list[dict[str, Any]]
@@ -52,16 +55,17 @@ async def feed(
     principal: Receiver,
     subscription: UUID,
     after: Position = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
     wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT)] = 0,
 ) -> Feed:
     """The events after a number; with ``wait``, up to so many seconds until there is one."""
     desk: Desk = request.app.state.desk
     arrivals: Arrivals = request.app.state.arrivals
     async with desk.database.statement() as connection:
-        await _standing(connection, subscription, principal)
+        standing = await _standing(connection, subscription, principal)
         await _acknowledge(connection, subscription, after)
-    if wait and arrivals.head(subscription) <= after:
+    # During a pause the same may come again, and who asks all the time would get it all the time.
+    if wait and (standing.subscription.state is State.PAUSED or arrivals.head(subscription) <= after):
         arrived = arrivals.next(subscription)
         with suppress(TimeoutError), limits_of(request.scope).waiting(), arrivals.polled(subscription):
             async with asyncio.timeout(wait):
@@ -76,16 +80,25 @@ async def _look(request: Request, principal: Principal, id: UUID, after: int, li
     async with desk.database.transaction() as connection:
         standing = await _standing(connection, id, principal)
         subscription, agreement = standing.subscription, standing.agreement
-        waiting: list[Waiting] = []
-        if subscription.state is not State.PAUSED:
-            await hand_out(connection, id, after, limit)
-            waiting = await kept_after(connection, id, after, limit)
+        waiting, upto = await _next(connection, subscription, after, limit)
         if told := told_of(waiting, agreement):
             await desk.trail.append(connection, Deed(principal, action_of(request), None, {None: told}))
     base = state.service.settings.public_url.rstrip("/")
     flows = in_force(agreement, subscription, desk.clock.today())
     events = await delivered(waiting, agreement, in_force=flows, names=state.names, base=base)
-    return Feed(events=events, next=waiting[-1].position if waiting else after)
+    return Feed(events=events, next=upto)
+
+
+async def _next(
+    connection: AsyncConnection, subscription: Subscription, after: int, limit: int
+) -> tuple[list[Waiting], int]:
+    """What is given, and up to where everything is had by who has it."""
+    if subscription.state is State.PAUSED:
+        # All of it whatever the limit is: who gets a part would get the same part again.
+        return await owed_after(connection, subscription.id, after, MOST)
+    await hand_out(connection, subscription.id, after, limit)
+    waiting = await kept_after(connection, subscription.id, after, limit)
+    return waiting, waiting[-1].position if waiting else after
 
 
 async def _standing(connection: AsyncConnection, id: UUID, principal: Principal) -> Standing:

@@ -2,7 +2,8 @@
 process goes on where this one was.
 
 Up to ``looked`` everything was given to the receiver, but for the subjects that are stuck: of these, everything from
-their first event on that it hasn't got.
+their first event on that it hasn't got. During a pause a subject may be stuck beyond ``looked``: it has got what is
+between.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,9 +14,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.partners.delivering import Waiting, kept_after, kept_of
+from services.partners.delivering import OWED, Waiting, kept_after, kept_of
 from services.partners.domain.agreement import Agreement
-from services.partners.domain.subscription import Subscription
+from services.partners.domain.subscription import State, Subscription
 from services.partners.kept import TOLD_ALWAYS
 from services.partners.leases import LeaseLost, Leases
 from services.partners.registry import registry_of
@@ -25,14 +26,20 @@ from shared.persistence.database import rows, run, scalar
 #: Events in one round: a receiver that was away begins again with one, and gets twice as many after each good round.
 MOST = 32
 
-#: Subscriptions that are to be called, and for which there is something to give.
+#: Subscriptions that are to be called, and for which there is something: during a pause, what must be destroyed.
 LEASES = Leases(
     "webhook",
     """confirmed_at IS NOT NULL AND gone_at IS NULL
-    AND EXISTS (SELECT FROM subscription WHERE id = subscription_id AND state_name IN ('active', 'ended'))
-    AND (looked < (SELECT position FROM subscription_head AS head WHERE head.subscription_id = webhook.subscription_id)
-         OR EXISTS (SELECT FROM webhook_stuck AS stuck WHERE stuck.subscription_id = webhook.subscription_id
-                    AND NOT held AND stuck.next_at <= :now))""",
+    AND (EXISTS (SELECT FROM subscription WHERE id = subscription_id AND state_name IN ('active', 'ended'))
+         AND (looked < (SELECT position FROM subscription_head AS head
+                        WHERE head.subscription_id = webhook.subscription_id)
+              OR EXISTS (SELECT FROM webhook_stuck AS stuck WHERE stuck.subscription_id = webhook.subscription_id
+                         AND NOT held AND stuck.next_at <= :now))
+         OR EXISTS (SELECT FROM subscription WHERE id = subscription_id AND state_name = 'paused')
+         AND EXISTS (SELECT FROM delivery LEFT JOIN webhook_stuck AS stuck USING (subscription_id, subject)
+                     WHERE subscription_id = webhook.subscription_id AND due_on IS NOT NULL AND acknowledged_at IS NULL
+                         AND CASE WHEN stuck.position IS NULL THEN delivery.position > looked
+                                  ELSE NOT held AND stuck.next_at <= :now END))""",
 )
 
 
@@ -79,6 +86,11 @@ class Round:
     halt: Outcome | None = None
 
     @property
+    def paused(self) -> bool:
+        """Whether only what must be destroyed is given, with what was kept of it before."""
+        return self.subscription.state is State.PAUSED
+
+    @property
     def full(self) -> bool:
         """Whether it holds as much as it may."""
         return len(self.events) >= _most(self)
@@ -112,9 +124,12 @@ async def _fill(connection: AsyncConnection, round: Round, now: datetime) -> Non
     stuck = await rows(connection, "SELECT * FROM webhook_stuck WHERE subscription_id = :id", id=id)
     round.stuck = {row.subject: Stuck(row.attempts, row.since) for row in stuck}
     again: list[Waiting] = []
-    if stuck:
-        again = await kept_of(connection, _AGAIN, id=id, now=now, looked=round.looked, most=most)
-    new = await kept_after(connection, id, round.looked, most - len(again)) if len(again) < most else []
+    if stuck or round.paused:
+        which = _BURIED if round.paused else _AGAIN
+        again = await kept_of(connection, which, id=id, now=now, looked=round.looked, most=most)
+    new: list[Waiting] = []
+    if len(again) < most and not round.paused:
+        new = await kept_after(connection, id, round.looked, most - len(again))
     for each in [*again, *(each for each in new if each.subject not in round.stuck)]:
         round.subjects.setdefault(each.subject, Given([])).events.append(each)
     round.upto = new[-1].position if new else round.looked
@@ -139,6 +154,12 @@ _AGAIN = """
     WHERE subscription_id = :id AND NOT held AND next_at <= :now
         AND delivery.position BETWEEN stuck.position AND :looked
     ORDER BY delivery.position LIMIT :most"""
+_BURIED = f"""
+    FROM delivery JOIN {OWED} AS owed USING (subject) LEFT JOIN webhook_stuck AS stuck USING (subscription_id, subject)
+    WHERE subscription_id = :id AND delivery.position <= upto
+        AND CASE WHEN stuck.position IS NULL THEN delivery.position > :looked
+                 ELSE NOT held AND next_at <= :now AND delivery.position >= stuck.position END
+    ORDER BY delivery.position LIMIT :most"""
 
 
 def _most(round: Round) -> int:
@@ -153,7 +174,7 @@ async def settle(connection: AsyncConnection, round: Round, now: datetime) -> No
         raise LeaseLost
     for subject, given in round.subjects.items():
         # Of whom nothing was stuck, everything up to ``upto`` was in this round.
-        if subject in round.stuck or given.sent < len(given.events):
+        if subject in round.stuck or given.sent < len(given.events) or round.paused:
             await _settle_subject(connection, round, subject, given, now)
     sent = [each.position for given in round.subjects.values() for each in given.events[: given.sent]]
     await run(connection, _ACKNOWLEDGE, id=id, sent=sent, upto=round.upto)
@@ -173,8 +194,8 @@ _ACKNOWLEDGE = """
     WITH acknowledged AS (
         UPDATE delivery SET acknowledged_at = now() WHERE subscription_id = :id AND position = ANY(:sent)
             AND due_on IS NOT NULL AND acknowledged_at IS NULL)
-    UPDATE subscription_head SET acknowledged = greatest(acknowledged, coalesce(
-        (SELECT min(position) - 1 FROM webhook_stuck WHERE subscription_id = :id), :upto))
+    UPDATE subscription_head SET acknowledged = greatest(acknowledged, least(:upto,
+        (SELECT min(position) - 1 FROM webhook_stuck WHERE subscription_id = :id)))
     WHERE subscription_id = :id"""
 _SETTLE = """
     UPDATE webhook SET looked = :upto, pace = :pace, failures = :failures, next_at = :next_at, cause = :cause,
@@ -216,12 +237,20 @@ async def _settle_subject(
            WHERE subscription_id = :id AND subject = :subject AND position > :last AND position <= :upto""",
         **key,
         last=last,
-        upto=round.upto,
+        upto=await _bound(connection, round, subject),
     )
     if first is None:
         await run(connection, "DELETE FROM webhook_stuck WHERE subscription_id = :id AND subject = :subject", **key)
         return
     await run(connection, _STICK, **key, position=first, **_tried(round, subject, given, now))
+
+
+async def _bound(connection: AsyncConnection, round: Round, subject: UUID) -> int:
+    """Up to where the subject's events are given in this round or when it comes again."""
+    if not round.paused:
+        return round.upto
+    owed = f"SELECT upto FROM {OWED} AS owed WHERE subject = :subject"
+    return max(round.upto, await scalar(connection, owed, id=round.subscription.id, subject=subject) or 0)
 
 
 _STICK = """

@@ -20,9 +20,10 @@ ID = UUID(int=7)
 
 def looks(taken: Taken, queue: Queue, *figures: Figure | None) -> list[int | None]:
     """What each look says."""
-    found = []
+    found: list[int | None] = []
     for figure in figures:
-        found.append(taken.seen(queue, figure) if taken.undecided(queue) else None)
+        mark = taken.seen(queue, figure) if taken.undecided(queue) else None
+        found.append(mark.published if mark else None)
     return found
 
 
@@ -51,6 +52,15 @@ def test_of_a_queue_that_was_made_anew_or_tells_nothing_nothing_is_known() -> No
     told = looks(taken, Queue(ID, 5, 0, 0), Figure(0, 1), Figure(0, 2), Figure(0, 3), None, Figure(None, None))
     assert told == [None] * 5
     assert looks(taken, Queue(ID, 5, 0, 0), Figure(0, 9), Figure(0, 10), Figure(0, 11)) == [None] * 3
+
+
+def test_tombstones_given_during_a_pause_are_taken_when_the_queue_was_empty_and_nothing_else_is() -> None:
+    taken, queue = Taken(), Queue(ID, 5, 0, 5, buried=9)
+    for work in (1, 2, 3):
+        assert taken.undecided(queue) and taken.seen(queue, Figure(0, work)) is None
+    mark = taken.seen(queue, Figure(0, 4))
+    assert mark is not None and (mark.published, mark.buried) == (5, 9)
+    assert not taken.undecided(Queue(ID, 5, 0, 5))
 
 
 @given(

@@ -11,6 +11,8 @@ _STATEMENTS = (
     # Up to ``handed`` everything was handed out, but for what is ``untold``.
     "ALTER TABLE subscription_head ADD COLUMN handed bigint NOT NULL DEFAULT 0",
     "ALTER TABLE delivery ADD COLUMN untold boolean",
+    # During a pause: up to there tombstones were given to the queue.
+    "ALTER TABLE amqp ADD COLUMN buried bigint NOT NULL DEFAULT 0",
     # Of those who have asked, were called or have a queue it isn't known how much they have: all of it.
     """UPDATE subscription_head AS head SET handed = position
        WHERE asked_at IS NOT NULL OR acknowledged > 0
@@ -29,5 +31,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("ALTER TABLE amqp DROP COLUMN buried")
     op.execute("ALTER TABLE delivery DROP COLUMN untold")
     op.execute("ALTER TABLE subscription_head DROP COLUMN handed")

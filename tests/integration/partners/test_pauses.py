@@ -1,0 +1,167 @@
+"""A pause holds what happens, and never what must be destroyed."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from services.embedded import EmbeddedSuite
+from tests.integration.partners.queues import queue_owner, with_broker
+from tests.integration.partners.world import Airline, airline, by_subject
+from tests.support.agency_broker import AgencyBroker
+from tests.support.bench import eventually
+from tests.support.receivers import Call, answer, receiving
+from tests.support.suite import at_rest
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+WITHHELD, TOMBSTONE = (f"org.homeward.partners.{what}.v1" for what in ("withheld", "tombstone"))
+ASKED = "org.homeward.travel.document-requested.v1"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def suite(tmp_path_factory: pytest.TempPathFactory, broker: AgencyBroker) -> AsyncIterator[EmbeddedSuite]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", '["127.0.0.1"]')
+        async with with_broker(tmp_path_factory.mktemp("pauses"), broker) as running:
+            yield running
+
+
+async def hears(agency: Airline, case_id: str) -> None:
+    """Something more of somebody of whom it has heard."""
+    refused = {"reason": "no such person"}
+    answered = await agency.operators["movements"].post(f"/api/travel/cases/{case_id}/document/refuse", refused)
+    assert answered.is_success, answered.text
+    await at_rest(agency.operators["admin"])
+
+
+async def test_a_paused_feed_has_what_must_be_destroyed_and_nothing_else(suite: EmbeddedSuite) -> None:
+    embassy = await airline(suite, None, kind="embassy")
+    told = await embassy.hears_of_somebody()
+    [first] = await embassy.asks()
+    assert await embassy.asks(after=1) == []
+    assert (await embassy.post("pause")).is_success
+    other = await embassy.hears_of_somebody()
+    await embassy.withdraws(told)
+    # What it wasn't told is withheld, and nothing of it need be destroyed.
+    never = await embassy.hears_of_somebody()
+    await embassy.withdraws(never)
+
+    asked: dict[str, Any] = {"subscription": embassy.subscription, "after": 1, "limit": 1}
+    paused = (await embassy.client.get("/feed", params=asked)).json()
+    [tombstone] = paused["events"]
+    assert (tombstone["type"], tombstone["subject"], tombstone["sequence"]) == (TOMBSTONE, first["subject"], "2")
+    # To ask on acknowledges nothing that is held, and not what comes after it.
+    assert paused["next"] == 1
+    assert (await embassy.deliveries())["tombstones_due"] == 1
+    assert (await embassy.asks(after=1)) == [tombstone]
+    said = await embassy.post("acknowledgements", {"event_ids": [tombstone["id"]]})
+    assert said.is_success
+    assert await embassy.asks(after=1) == []
+    assert (await embassy.deliveries())["tombstones_due"] == 0
+
+    assert (await embassy.post("resume")).is_success
+    rest = await embassy.asks(after=1)
+    assert [each["type"] for each in rest] == [ASKED, TOMBSTONE, WITHHELD, TOMBSTONE]
+    assert other not in str(rest) and rest[1] == tombstone
+
+
+async def test_a_paused_feed_goes_on_past_what_is_all_that_there_is(suite: EmbeddedSuite) -> None:
+    embassy = await airline(suite, None, kind="embassy")
+    case_id = await embassy.hears_of_somebody()
+    await embassy.asks()
+    await embassy.post("pause")
+    await embassy.withdraws(case_id)
+    asked: dict[str, Any] = {"subscription": embassy.subscription, "after": 0}
+    paused = (await embassy.client.get("/feed", params=asked)).json()
+    assert ([each["type"] for each in paused["events"]], paused["next"]) == ([WITHHELD, TOMBSTONE], 2)
+    waited = await embassy.client.get("/feed", params=asked | {"after": 2, "wait": 0.01})
+    assert waited.json() == {"events": [], "next": 2}
+    assert (await embassy.deliveries())["tombstones_due"] == 0
+
+
+async def test_a_paused_receiver_is_called_with_what_must_be_destroyed_and_nothing_else(suite: EmbeddedSuite) -> None:
+    async with receiving() as receiver:
+        embassy = await airline(suite, receiver, kind="embassy")
+        await embassy.shake_hands()
+        told = await embassy.hears_of_somebody()
+        [first] = await receiver.got(1)
+        await embassy.until(waiting=0)
+        await embassy.post("pause")
+        await embassy.hears_of_somebody()
+        await hears(embassy, told)
+        await embassy.withdraws(told)
+        withheld, tombstone = (await receiver.got(3))[1:]
+        assert (withheld.event["type"], withheld.event["sequence"]) == (WITHHELD, "2")
+        assert (tombstone.event["type"], tombstone.event["sequence"]) == (TOMBSTONE, "3")
+        assert tombstone.event["subject"] == first.event["subject"]
+        paused = await embassy.until(tombstones_due=0)
+        assert (paused["state"], paused["waiting"]) == ("paused", 3)
+        await embassy.post("resume")
+        await embassy.until(waiting=0)
+        # What went during the pause may come once more, as everything may.
+        assert by_subject(receiver)[first.event["subject"]] in ([1, 2, 3], [1, 2, 3, 2, 3])
+        assert sorted(each[-1] for each in by_subject(receiver).values()) == [1, 3]
+
+
+async def test_a_tombstone_that_a_paused_receiver_refuses_is_tried_again_and_keeps_no_other(
+    suite: EmbeddedSuite,
+) -> None:
+    refused: set[str] = set()
+
+    def reply(call: Call) -> bytes:
+        return answer(500) if call.event["subject"] in refused else answer(204)
+
+    async with receiving(reply=reply) as receiver:
+        embassy = await airline(suite, receiver, kind="embassy")
+        await embassy.shake_hands()
+        cases = [await embassy.hears_of_somebody() for _ in range(2)]
+        first, second = (call.event["subject"] for call in await receiver.got(2))
+        await embassy.until(waiting=0)
+        await embassy.post("pause")
+        held = await embassy.hears_of_somebody()
+        refused.add(first)
+        for each in cases:
+            await embassy.withdraws(each)
+        await embassy.until_failing("500")
+        owed = (await embassy.until(tombstones_due=1))["tombstones"]
+        assert [each["subject"] for each in owed] == [first]
+        refused.clear()
+        await embassy.retry()
+        await embassy.until(tombstones_due=0)
+        assert set(by_subject(receiver)) == {first, second}, held
+        await embassy.post("resume")
+        await embassy.until(waiting=0, failures=[])
+        assert len(by_subject(receiver)) == 3
+        assert [each[-1] for each in by_subject(receiver).values()] == [2, 2, 1]
+
+
+async def test_a_paused_queue_is_given_what_must_be_destroyed_and_nothing_else(
+    suite: EmbeddedSuite, broker: AgencyBroker
+) -> None:
+    embassy = await queue_owner(suite, broker, kind="embassy")
+    helper = await airline(suite, None, kind="embassy")
+    async with embassy.consuming() as consumed:
+        told = await helper.hears_of_somebody()
+        [first] = await consumed.got(1)
+        await embassy.until_waiting(0)
+        await embassy.post("pause")
+        await helper.hears_of_somebody()
+        await hears(helper, told)
+        await helper.withdraws(told)
+        _, withheld, tombstone = await consumed.got(3)
+        assert [each["type"] for each in (withheld, tombstone)] == [WITHHELD, TOMBSTONE]
+        assert (tombstone["subject"], tombstone["sequence"]) == (first["subject"], "3")
+
+        async def taken() -> bool:
+            return bool((await embassy.deliveries())["tombstones_due"] == 0)
+
+        # It is seen by the broker's figures, as without a pause.
+        await eventually(taken, seconds=60)
+        assert (await embassy.standing())["waiting"] == 3
+        await embassy.post("resume")
+        await consumed.got(4)
+        await embassy.until_waiting(0)
+        # What went during the pause comes once more, under its id.
+        assert sorted(each["type"] for each in consumed.once) == sorted([ASKED, ASKED, WITHHELD, TOMBSTONE])
