@@ -112,9 +112,13 @@ async def test_what_an_agency_has_destroyed_is_written_down(desk: Desk) -> None:
     async with await desk.tab("partner_liaison") as page:
         await page.goto(f"/agencies/{desk.asking.subscription}")
         await expect(page.get_by_text("Partner liaison, Data protection")).to_be_visible()
+        await page.get_by_label("Told by").select_option("Telephone")
+        await page.get_by_label("Who there").fill("Consul Rahman")
+        await page.get_by_label("On", exact=True).fill("2026-01-20")
         await page.get_by_role("button", name="Write down").click()
         await expect(page.get_by_role("status")).to_contain_text("the agency has destroyed what it held")
         await expect(page.get_by_role("button", name="Write down")).to_have_count(0)
+        await expect(page.get_by_text("by telephone to Consul Rahman, 20 Jan 2026")).to_be_visible()
         assert (await desk.asking.deliveries())["tombstones_due"] == 0
 
 

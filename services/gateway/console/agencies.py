@@ -59,10 +59,14 @@ class Said(BaseModel):
     key: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
     since: Annotated[date | None, BeforeValidator(lambda value: value or None)] = None
     subject: UUID | None = None
+    by: Annotated[str | None, Field(max_length=20)] = None
+    to: Annotated[str | None, Field(max_length=100)] = None
+    on: Annotated[date | None, BeforeValidator(lambda value: value or None)] = None
 
     def body(self) -> dict[str, Any]:
         """What the partners' service is told."""
-        known = {"from": self.since and self.since.isoformat(), "subject": self.subject and str(self.subject)}
+        known: dict[str, Any] = {"from": self.since and self.since.isoformat(), "by": self.by, "to": self.to}
+        known |= {"subject": self.subject and str(self.subject), "on": self.on and self.on.isoformat()}
         return {name: value for name, value in known.items() if value}
 
 

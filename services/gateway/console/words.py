@@ -31,6 +31,7 @@ _WAYS = {"feed": "asks the feed", "webhook": "is called", "amqp": "has a queue"}
 #: Of what concerns a subscription: whether somebody must act at once, or should look, or knows already.
 _LEVELS = {
     "tombstones_overdue": "act",
+    "tombstones_undeliverable": "act",
     "receiver_gone": "act",
     "held": "act",
     "failing": "act",
@@ -39,6 +40,7 @@ _LEVELS = {
 #: What to do about a concern of the partners' service; the runbook tells more.
 ADVICE = {
     "tombstones_overdue": "Call the contact. Once the agency says that it is destroyed, write it down below.",
+    "tombstones_undeliverable": "It is tried no more. Tell the contact by letter or telephone and write it down below.",
     "receiver_gone": "Ask the contact whether that was meant. If not, the agency subscribes anew.",
     "held": "Ask the contact what its receiver has against these events. Then have them tried again.",
     "failing": "It is tried again by itself for three days. Tell the contact what its receiver answers.",

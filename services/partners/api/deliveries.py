@@ -11,9 +11,11 @@ from services.partners.api.agencies import Liaison
 from services.partners.api.subscriptions import NotInForce, Reader, Subscriber, loaded, own
 from services.partners.api.webhooks import Sending
 from services.partners.domain.concern import Times
+from services.partners.domain.vocabulary import Means
 from services.partners.health import standing, tombstones
 from services.partners.health.replay import Replayed, replay
 from services.partners.health.standing import Deliveries, Line
+from services.partners.health.tombstones import Otherwise
 from services.partners.keys import agency_of
 from services.partners.repository import Unit
 from services.partners.tables import AGREEMENTS, SUBSCRIPTIONS
@@ -30,9 +32,12 @@ class ReplayFrom(Body):
 
 
 class Destroyed(Body):
-    """What the agency says that it has destroyed."""
+    """What the agency says that it has destroyed: by which means it was told, who there, and on which day."""
 
     subject: UUID
+    by: Means
+    to: Annotated[str, Field(min_length=1, max_length=100)]
+    on: date
 
 
 @router.get("/deliveries")
@@ -74,11 +79,12 @@ async def replay_deliveries(subscription_id: UUID, body: ReplayFrom, command: Su
 
 @router.post("/subscriptions/{subscription_id}/tombstones/acknowledge")
 async def acknowledge_for_agency(subscription_id: UUID, body: Destroyed, command: Liaison) -> dict[str, UUID]:
-    """Write down that the agency has said, by letter or telephone, that it has destroyed what it held of a subject."""
+    """Write down that the agency was told by other means than its way, and has destroyed what it held of a subject."""
 
     async def acknowledge(uow: Unit) -> dict[str, UUID]:
         await loaded(uow, subscription_id, command.principal)
-        uow.write(lambda connection: tombstones.acknowledge(connection, subscription_id, body.subject))
+        said, now = Otherwise.model_validate(body.model_dump()), uow.clock.now()
+        uow.write(lambda connection: tombstones.acknowledge(connection, subscription_id, said, uow.actor, now))
         return {"subject": body.subject}
 
     return await command.run(acknowledge)

@@ -99,7 +99,9 @@ async def rotate_secret(subscription_id: UUID, command: Subscriber, sender: Send
 
 @router.post("/subscriptions/{subscription_id}/deliveries/retry", status_code=202)
 async def retry_deliveries(subscription_id: UUID, body: Again, command: Liaison, sender: Sending) -> dict[str, UUID]:
-    """Try now what failed or is held, and go on with what waits for it."""
+    """Try now what failed or is held, and go on with what waits for it. One that has answered 410 is tried again while
+    it must destroy something, and hears of nothing else.
+    """
 
     async def retry(uow: Unit) -> dict[str, UUID]:
         _called(await loaded(uow, subscription_id, command.principal))

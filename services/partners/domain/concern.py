@@ -14,6 +14,8 @@ class Kind(StrEnum):
 
     #: The agency has not said in time that it has destroyed what it was told of somebody.
     OVERDUE = "tombstones_overdue"
+    #: Its way of delivery brings it nothing more, and it must destroy something: it has to be told otherwise.
+    UNDELIVERABLE = "tombstones_undeliverable"
     #: The receiver has answered that it wants nothing any more.
     GONE = "receiver_gone"
     #: It was tried for days, and is tried no more.
@@ -41,7 +43,7 @@ class Told(StrEnum):
     DATA_PROTECTION = "data_protection"
 
 
-#: How long after the day on which an acknowledgement was due.
+#: How long after the day on which an acknowledgement was due. Of what can't be delivered the liaison is told at once.
 ESCALATED_AFTER = {Told.LIAISON: timedelta(), Told.DATA_PROTECTION: timedelta(days=7)}
 
 #: An agency that asks once a day is well; a receiver that is called has what waits within the hour.
@@ -78,6 +80,8 @@ class Owed:
     overdue: int = 0
     #: On which day the first of them was or is due.
     first_due: date | None = None
+    #: Of those that are due: what delivers won't bring.
+    undeliverable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,9 @@ def _of_tombstones(owed: Owed) -> Iterator[Concern]:
         what = "1 tombstone is" if owed.overdue == 1 else f"{owed.overdue} tombstones are"
         since = f", due since {day(owed.first_due)}" if owed.first_due else ""
         yield Concern(Kind.OVERDUE, f"{what} not acknowledged{since}")
+    if owed.undeliverable:
+        what = "1 tombstone" if owed.undeliverable == 1 else f"{owed.undeliverable} tombstones"
+        yield Concern(Kind.UNDELIVERABLE, f"{what} can't be delivered: the agency must be told by other means")
 
 
 def _of_gone(progress: Progress, times: Times) -> Iterator[Concern]:
@@ -145,7 +152,7 @@ def _of_delivery(subscription: Subscription, progress: Progress, times: Times) -
     if progress.failing_since and progress.cause and not progress.gone_at:
         since = _when(progress.failing_since, times.real)
         yield Concern(Kind.FAILING, f"{_answer(progress.cause)} since {since}, {_wait(progress.waiting)}")
-    elif progress.waiting and subscription.state in (State.ACTIVE, State.ENDED):
+    elif progress.waiting and subscription.state in (State.ACTIVE, State.ENDED) and not progress.gone_at:
         yield from _of_silence(subscription.way, progress, times)
 
 

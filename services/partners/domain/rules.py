@@ -66,6 +66,14 @@ class NothingOwed(RuleBroken):
     """This agency owes no acknowledgement of that subject: it was told nothing of it, or has acknowledged."""
 
 
+class ToldAnotherDay(RuleBroken):
+    """An agency is told after its tombstone was made, and not in days to come: correct the day, or tell it again."""
+
+
+class ReceiverGone(RuleBroken):
+    """The receiver has answered that it wants nothing any more, and it owes nothing: there is nothing to try."""
+
+
 class CarrierWithoutCode(RuleBroken):
     """Of an airline the two characters are needed with which its flights' numbers begin."""
 

@@ -161,6 +161,15 @@ NEEDS: Mapping[AgencyKind, frozenset[Need]] = {
 }
 
 
+class Means(StrEnum):
+    """How an agency is told that it must destroy something, where what delivers to it doesn't reach it."""
+
+    LETTER = "letter"
+    TELEPHONE = "telephone"
+    EMAIL = "email"
+    IN_PERSON = "in_person"
+
+
 class Verdict(StrEnum):
     """Whether a fact goes to an agency, or why it doesn't."""
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.domain.concern import Concern, Kind, Owed, Progress, Standing, Times, Told, concerns
 from services.partners.domain.subscription import State, Subscription, Way
-from services.partners.health.tombstones import Tombstone, escalated, owed, tombstones
+from services.partners.health.tombstones import Otherwise, Tombstone, escalated, owed, told_otherwise, tombstones
 from services.partners.health.ways import means_of, progress_of
 from services.partners.tables import AGREEMENTS
 from services.partners.webhooks.state import Failure
@@ -49,7 +49,8 @@ class Line(BaseModel):
     held: int
     tombstones_due: int
     tombstones_overdue: int
-    #: Who was told that an acknowledgement is late.
+    tombstones_undeliverable: int
+    #: Who was told that an acknowledgement is late, or that a tombstone can't be delivered.
     escalated_to: list[Told]
     concern: str | None
     concerns: list[Concern]
@@ -71,6 +72,8 @@ class Deliveries(Line):
     rate: int | None = None
     failures: list[Failure]
     tombstones: list[Tombstone]
+    #: What it was told by other means.
+    told_otherwise: list[Otherwise]
     days: list[Day]
 
 
@@ -90,6 +93,7 @@ async def deliveries(database: Database, subscription: Subscription, times: Time
             **await means.more(connection, subscription.id),
             failures=await means.failures(connection, subscription.id),
             tombstones=await tombstones(connection, subscription.id, times.today),
+            told_otherwise=await told_otherwise(connection, subscription.id),
             days=await _days(connection, subscription.id, times.today),
         )
 
@@ -127,6 +131,7 @@ def _line(standing: Standing, times: Times, **more: Any) -> Line:
         lag_seconds=(times.programme - progress.oldest_at).total_seconds() if progress.oldest_at else None,
         tombstones_due=standing.owed.due,
         tombstones_overdue=standing.owed.overdue,
+        tombstones_undeliverable=standing.owed.undeliverable,
         concern=known[0].words if known else None,
         concerns=known,
         **{name: value for name, value in asdict(progress).items() if name in Line.model_fields},

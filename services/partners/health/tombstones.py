@@ -1,4 +1,4 @@
-"""Tombstones that agencies have not acknowledged, and to whom it is escalated when they are late."""
+"""Tombstones that agencies have not acknowledged, and to whom it is escalated that they are late, or can't be given."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime
@@ -11,27 +11,47 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.domain.concern import ESCALATED_AFTER, Owed, Told
-from services.partners.domain.rules import NothingOwed
+from services.partners.domain.rules import NothingOwed, ToldAnotherDay
+from services.partners.domain.vocabulary import Means
 from services.partners.repository import Unit
-from shared.persistence.database import Database, rows, run
+from shared.persistence.database import Database, rows, run, scalar
 from shared.scheduler import Scheduled
 
 log = structlog.get_logger()
 
 _OPEN = "due_on IS NOT NULL AND acknowledged_at IS NULL"
+#: Who was to be called wants nothing any more, or has not taken it for three days: it is tried no more.
+_UNDELIVERABLE = """EXISTS (
+    SELECT FROM webhook WHERE webhook.subscription_id = delivery.subscription_id AND (
+        gone_at IS NOT NULL OR EXISTS (
+            SELECT FROM webhook_stuck AS stuck WHERE stuck.subscription_id = delivery.subscription_id
+                AND stuck.subject = delivery.subject AND held)))"""
 #: What is shown of one subscription at most.
 _MOST = 500
 
 
 class Tombstone(BaseModel):
-    """One that is not acknowledged. ``escalated_to``: who was told that it is late."""
+    """One that is not acknowledged. ``undeliverable``: it is tried no more, and the agency must be told by other means.
+    ``escalated_to``: who was told that it is late, or that it can't be delivered.
+    """
 
     event_id: UUID
     subject: UUID
     sequence: int
     due_on: date
     overdue: bool
+    undeliverable: bool
     escalated_to: list[Told]
+
+
+class Otherwise(BaseModel):
+    """An agency was told by other means that it must destroy what it holds of a subject, and has said that it does."""
+
+    subject: UUID
+    by: Means
+    #: Who at the agency.
+    to: str
+    on: date
 
 
 async def owed(connection: AsyncConnection, ids: Sequence[UUID], today: date) -> Mapping[UUID, Owed]:
@@ -39,12 +59,12 @@ async def owed(connection: AsyncConnection, ids: Sequence[UUID], today: date) ->
     found = await rows(
         connection,
         f"""SELECT subscription_id, count(*) AS due, count(*) FILTER (WHERE due_on < :today) AS overdue,
-                min(due_on) AS first_due
+                min(due_on) AS first_due, count(*) FILTER (WHERE {_UNDELIVERABLE}) AS undeliverable
             FROM delivery WHERE {_OPEN} AND subscription_id = ANY(:ids) GROUP BY subscription_id""",
         ids=list(ids),
         today=today,
     )
-    return {row.subscription_id: Owed(row.due, row.overdue, row.first_due) for row in found}
+    return {row.subscription_id: Owed(row.due, row.overdue, row.first_due, row.undeliverable) for row in found}
 
 
 async def overdue_by_agency(database: Database, today: date) -> Mapping[UUID, int]:
@@ -79,6 +99,7 @@ async def tombstones(connection: AsyncConnection, id: UUID, today: date) -> list
     found = await rows(
         connection,
         f"""SELECT delivery.id AS event_id, subject, sequence, due_on, due_on < :today AS overdue,
+                {_UNDELIVERABLE} AS undeliverable,
                 coalesce((SELECT array_agg(told ORDER BY told DESC) FROM escalation WHERE tombstone = delivery.id),
                          '{{}}') AS escalated_to
             FROM delivery WHERE {_OPEN} AND subscription_id = :id ORDER BY due_on, position LIMIT :most""",
@@ -89,20 +110,48 @@ async def tombstones(connection: AsyncConnection, id: UUID, today: date) -> list
     return [Tombstone.model_validate(row, from_attributes=True) for row in found]
 
 
-async def acknowledge(connection: AsyncConnection, id: UUID, subject: UUID) -> None:
-    """The agency has said otherwise than by its way that this is destroyed. Raises NothingOwed."""
-    statement = (
-        f"UPDATE delivery SET acknowledged_at = now() WHERE {_OPEN} AND subscription_id = :id AND subject = :subject"
+async def told_otherwise(connection: AsyncConnection, id: UUID) -> list[Otherwise]:
+    """What the liaison has written down of one subscription, the latest first."""
+    found = await rows(
+        connection,
+        """SELECT DISTINCT subject, means AS by, told AS "to", told_on AS "on", at FROM told_otherwise
+           WHERE subscription_id = :id ORDER BY at DESC LIMIT :most""",
+        id=id,
+        most=_MOST,
     )
-    if not await run(connection, statement, id=id, subject=subject):
+    return [Otherwise.model_validate(row, from_attributes=True) for row in found]
+
+
+async def acknowledge(connection: AsyncConnection, id: UUID, said: Otherwise, by: str, now: datetime) -> None:
+    """The agency was told by other means than its way; ``by`` writes it down. Raises NothingOwed, ToldAnotherDay."""
+    open_ones = f"SELECT count(*) FROM delivery WHERE {_OPEN} AND subscription_id = :id AND subject = :subject"
+    if not await scalar(connection, open_ones, id=id, subject=said.subject):
         raise NothingOwed
+    told: dict[str, Any] = {"means": said.by, "told": said.to, "told_on": said.on, "by": by, "now": now}
+    written = await run(connection, _ACKNOWLEDGE, id=id, subject=said.subject, **told)
+    if said.on > now.date() or not written:
+        raise ToldAnotherDay
+
+
+#: On that day it could be told of what was there by then.
+_ACKNOWLEDGE = f"""
+    WITH done AS (
+        UPDATE delivery SET acknowledged_at = now()
+        WHERE {_OPEN} AND subscription_id = :id AND subject = :subject
+            AND CAST(at AT TIME ZONE 'UTC' AS date) <= :told_on
+        RETURNING id)
+    INSERT INTO told_otherwise (tombstone, subscription_id, subject, means, told, told_on, written_by, at)
+    SELECT id, :id, :subject, :means, :told, :told_on, :by, :now FROM done"""
 
 
 def _late(told: Told) -> Callable[[AsyncConnection, datetime, int], Awaitable[list[UUID]]]:
+    # Nothing that is waited for could still come.
+    at_once = f"OR {_UNDELIVERABLE}" if told is Told.LIAISON else ""
+
     async def due(connection: AsyncConnection, now: datetime, limit: int) -> list[UUID]:
         found = await rows(
             connection,
-            f"""SELECT id FROM delivery WHERE {_OPEN} AND due_on < :day
+            f"""SELECT id FROM delivery WHERE {_OPEN} AND (due_on < :day {at_once})
                 AND NOT EXISTS (SELECT FROM escalation WHERE tombstone = delivery.id AND told = :told)
                 ORDER BY due_on LIMIT :limit""",
             day=now.date() - ESCALATED_AFTER[told],
@@ -117,12 +166,15 @@ def _late(told: Told) -> Callable[[AsyncConnection, datetime, int], Awaitable[li
 async def _escalate(told: Told, uow: Any, id: UUID) -> None:
     unit: Unit = uow
     found = await rows(
-        unit.connection, f"SELECT subscription_id, due_on FROM delivery WHERE id = :id AND {_OPEN}", id=id
+        unit.connection,
+        f"SELECT subscription_id, due_on, {_UNDELIVERABLE} AS lost FROM delivery WHERE id = :id AND {_OPEN}",
+        id=id,
     )
     for row in found:
         unit.insert("escalation", {"tombstone": id, "told": told.value, "at": unit.clock.now()})
+        lost = row.lost and told is Told.LIAISON
         log.warning(
-            "an agency has not acknowledged a tombstone in time",
+            "a tombstone can't be delivered" if lost else "an agency has not acknowledged a tombstone in time",
             subscription=str(row.subscription_id),
             tombstone=str(id),
             due_on=row.due_on.isoformat(),
@@ -130,5 +182,5 @@ async def _escalate(told: Told, uow: Any, id: UUID) -> None:
         )
 
 
-#: By the programme's clock: each is told once of each tombstone that is late.
+#: By the programme's clock: each is told once of each tombstone that is late or can't be delivered.
 ESCALATIONS = tuple(Scheduled(f"escalate to {told}", _late(told), partial(_escalate, told)) for told in Told)

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.domain.concern import Progress
-from shared.persistence.database import rows, run
+from services.partners.domain.rules import ReceiverGone
+from shared.persistence.database import rows, run, scalar
 
 #: Of failing subjects the oldest ones are shown.
 _MOST = 200
@@ -91,9 +92,16 @@ async def confirm(connection: AsyncConnection, id: UUID, rate: int | None, now: 
 
 
 async def again(connection: AsyncConnection, id: UUID, subject: UUID | None, now: datetime) -> None:
-    """Have what failed or is held tried now, of one subject or of all."""
+    """Have what failed or is held tried now, of one subject or of all. Raises ReceiverGone."""
+    if await scalar(connection, _GONE, id=id):
+        raise ReceiverGone
     await run(connection, _AGAIN, id=id, subject=subject, now=now)
-    await run(connection, "UPDATE webhook SET next_at = NULL WHERE subscription_id = :id", id=id)
+    await run(connection, "UPDATE webhook SET next_at = NULL, gone_at = NULL WHERE subscription_id = :id", id=id)
+
+
+_GONE = """
+    SELECT true FROM webhook WHERE subscription_id = :id AND gone_at IS NOT NULL AND NOT EXISTS (
+        SELECT FROM delivery WHERE delivery.subscription_id = :id AND due_on IS NOT NULL AND acknowledged_at IS NULL)"""
 
 
 async def replay(connection: AsyncConnection, id: UUID, position: int) -> None:

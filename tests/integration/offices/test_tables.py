@@ -36,6 +36,7 @@ UNREACHABLE = {
     "webhook": "how far agencies' receivers are",
     "webhook_stuck": "what an agency's receiver has not taken",
     "escalation": "who was told that an agency is late",
+    "told_otherwise": "whom at an agency the liaison has told what it must destroy",
     "figure": "the service alone reads counts of few people",
     "figure_told": "how far donors are told",
     "figure_reader": "how far donors are told",

@@ -1,6 +1,7 @@
 """What an agency must destroy is followed until it says so, and what ends is told before it does."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest_asyncio
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 
 from services.embedded import EmbeddedSuite
+from shared.persistence.database import rows
 from shared.telemetry import Telemetry
 from tests.integration.partners.world import Airline, airline, go_on
 from tests.support.bench import eventually
@@ -90,10 +92,18 @@ async def test_a_liaison_writes_down_that_an_agency_has_said_by_letter_that_it_i
     [tombstone] = (await embassy.deliveries())["tombstones"]
     path = f"/api/partners/subscriptions/{embassy.subscription}/tombstones/acknowledge"
     officer, liaison = await sign_in(suite, "data_protection"), embassy.operators["partner_liaison"]
-    assert (await officer.post(path, {"subject": tombstone["subject"]})).status_code == 403
-    assert (await liaison.post(path, {"subject": tombstone["subject"]})).is_success
-    again = await liaison.post(path, {"subject": tombstone["subject"]})
+    today = (await go_on(suite)).date()
+    said = {"subject": tombstone["subject"], "by": "letter", "to": "Consul Rahman", "on": today.isoformat()}
+    assert (await officer.post(path, said)).status_code == 403
+    for day in ("2026-01-04", (today + timedelta(days=1)).isoformat()):
+        assert (await liaison.post(path, said | {"on": day})).json()["type"] == "/problems/told-another-day"
+    assert (await liaison.post(path, said)).is_success
+    again = await liaison.post(path, said)
     assert again.json()["type"] == "/problems/nothing-owed"
+    assert (await embassy.deliveries())["told_otherwise"] == [said]
+    async with suite.apps["partners"].state.service.database.transaction() as connection:
+        entries = await rows(connection, "SELECT convert_from(entry, 'UTF8') AS entry FROM audit_entry")
+    assert any("acknowledge_for_agency" in row.entry and embassy.subscription in row.entry for row in entries)
     line = await embassy.line()
     assert (line["tombstones_due"], line["escalated_to"]) == (0, [])
     # It is still in the feed, for whenever the agency asks.

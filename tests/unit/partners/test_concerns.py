@@ -94,6 +94,13 @@ def test_the_worst_comes_first() -> None:
     ]
 
 
+def test_what_can_t_be_delivered_is_told_of_also_when_it_is_not_late_and_nothing_waits_for_who_is_gone() -> None:
+    gone: dict[str, Any] = {"gone_at": _ago(days=2), "waiting": 2, "oldest_at": _ago(days=2)}
+    found = _found(state=State.ENDED, owed=Owed(1, undeliverable=1), **gone)
+    assert [each.kind for each in found] == [Kind.UNDELIVERABLE, Kind.GONE]
+    assert found[0].words == "1 tombstone can't be delivered: the agency must be told by other means"
+
+
 def test_an_ended_subscription_concerns_somebody_while_something_must_still_be_destroyed() -> None:
     failing: dict[str, Any] = {"cause": "500", "failing_since": _ago(days=1), "waiting": 1}
     assert _found(state=State.ENDED, ends={"ended_on": date(2026, 3, 1)}, **failing) == []

@@ -13,6 +13,10 @@ _STATEMENTS = (
     "ALTER TABLE delivery ADD COLUMN untold boolean",
     # During a pause: up to there tombstones were given to the queue.
     "ALTER TABLE amqp ADD COLUMN buried bigint NOT NULL DEFAULT 0",
+    # ``told``: who at the agency; ``at`` is the programme's time.
+    """CREATE TABLE told_otherwise (
+        tombstone uuid PRIMARY KEY, subscription_id uuid NOT NULL, subject uuid NOT NULL, means text NOT NULL,
+        told text NOT NULL, told_on date NOT NULL, written_by text NOT NULL, at timestamptz NOT NULL)""",
     # Of those who have asked, were called or have a queue it isn't known how much they have: all of it.
     """UPDATE subscription_head AS head SET handed = position
        WHERE asked_at IS NOT NULL OR acknowledged > 0
@@ -31,6 +35,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP TABLE told_otherwise")
     op.execute("ALTER TABLE amqp DROP COLUMN buried")
     op.execute("ALTER TABLE delivery DROP COLUMN untold")
     op.execute("ALTER TABLE subscription_head DROP COLUMN handed")
