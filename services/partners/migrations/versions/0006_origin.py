@@ -4,7 +4,7 @@ from alembic import op
 
 from shared.persistence.schema import create_origin, drop_origin
 
-revision = "0010"
+revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None
