@@ -29,7 +29,8 @@ INTERNAL: dict[str, dict[str, Permission]] = {
     "keys": {"GET": Permission.KEYS_READ, "POST": Permission.KEYS_WRAP},
     "replay": {"GET": Permission.REPAIR_READ, "POST": Permission.REPAIR_DECIDE},
 }
-HIDDEN = frozenset({"clock", "rest", "health", "healthz", "readyz", "openapi.json", "docs", "redoc"})
+#: Agencies claim their access at their own port, where their addresses are counted.
+HIDDEN = frozenset({"clock", "rest", "health", "healthz", "readyz", "openapi.json", "docs", "redoc", "claims"})
 
 _REQUEST_HEADERS = ("accept", "accept-language", "content-type", "idempotency-key", "if-none-match", "purpose")
 _RESPONSE_HEADERS = ("content-type", "content-disposition", "location", "retry-after", "cache-control", "etag")

@@ -5,9 +5,11 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.partners import registry
+from services.partners.access import Access
 from services.partners.amqp.delivery import AmqpDelivery
 from services.partners.answering import answering
 from services.partners.api import (
+    access,
     acknowledgements,
     agencies,
     agreements,
@@ -21,6 +23,7 @@ from services.partners.api import (
     referrals,
     subjects,
     subscriptions,
+    suspending,
     webhooks,
 )
 from services.partners.arrivals import Arrivals
@@ -42,10 +45,12 @@ from shared.persistence.database import Database
 from shared.service import Service
 from shared.telemetry import Telemetry
 from shared.web.clients import Connect
-from shared.web.rates import rates
+from shared.web.rates import Buckets, rates
 
 ROUTERS = (
     agencies.router,
+    access.router,
+    suspending.router,
     agreements.router,
     subscriptions.router,
     preview.router,
@@ -95,6 +100,8 @@ def create_app(
     service.also_run(state.arrivals.run)
     state.names = Names(lambda: service.client("screening"))
     state.provider = AgencyKeys(service.database, state.provider)
+    state.access = Access(state.desk)
+    state.claims = Buckets(1 / settings.claims_every_seconds, settings.claims_burst)
     caller = Caller(settings.webhook_private_hosts)
     state.sender = Sender(state.desk, state.arrivals, state.names, caller, settings.public_url.rstrip("/"))
     service.also_run(state.sender.run)

@@ -3,33 +3,61 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.partners.domain.rules import TooManyKeys
 from shared.auth.oidc import Provider
 from shared.auth.principal import Principal
 from shared.auth.roles import Role
 from shared.errors import Forbidden, Unauthenticated
 from shared.ids import new_id
-from shared.persistence.database import Database, rows, run
+from shared.persistence.database import Database, rows, run, scalar
 
 #: No signed token begins like this.
 _PREFIX = "homeward-agency."
 _WORD_BYTES = 32
 _ACTOR = "agency:"
+#: Of one agency that have not ended: a program each, and some to change them.
+MOST = 20
+
+_KNOWN = """
+    SELECT agency.id, agency.name, EXISTS (
+        SELECT FROM agency_suspension WHERE agency_suspension.agency_id = agency.id AND resumed_at IS NULL) AS suspended
+    FROM agency_key JOIN agency ON agency.id = agency_id WHERE digest = :digest AND ended_at IS NULL"""
 
 
-async def make_key(connection: AsyncConnection, agency_id: UUID, by: str) -> tuple[UUID, str]:
-    """A new key's id, and the key: nobody is ever told it again."""
+class AgencySuspended(Forbidden):
+    """Your agency's access is suspended, and what happens is kept: ask the programme's partner liaison."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that has not ended. ``request``: the access request that it came of."""
+
+    id: UUID
+    agency_id: UUID
+    made_at: datetime
+    request: UUID | None
+
+
+async def make_key(connection: AsyncConnection, agency_id: UUID, request: UUID | None) -> tuple[UUID, str]:
+    """A new key's id, and the key: nobody is ever told it again. Raises TooManyKeys."""
+    count = "SELECT count(*) FROM agency_key WHERE agency_id = :agency AND ended_at IS NULL"
+    if await scalar(connection, count, agency=agency_id) >= MOST:
+        raise TooManyKeys(most=MOST)
     id, key = new_id(), _PREFIX + secrets.token_urlsafe(_WORD_BYTES)
     await run(
         connection,
-        "INSERT INTO agency_key (digest, id, agency_id, made_by, made_at) VALUES (:digest, :id, :agency, :by, now())",
-        digest=_digest(key),
+        """INSERT INTO agency_key (digest, id, agency_id, made_by, made_at, request_id)
+           VALUES (:digest, :id, :agency, :by, now(), :request)""",
+        digest=digest_of(key),
         id=id,
         agency=agency_id,
-        by=by,
+        by=f"{_ACTOR}{agency_id}",
+        request=request,
     )
     return id, key
 
@@ -38,6 +66,34 @@ async def end_key(connection: AsyncConnection, agency_id: UUID, id: UUID) -> boo
     """Whether there was such a key; who holds it holds nothing from now on."""
     statement = "UPDATE agency_key SET ended_at = coalesce(ended_at, now()) WHERE id = :id AND agency_id = :agency"
     return bool(await run(connection, statement, id=id, agency=agency_id))
+
+
+async def end_keys(connection: AsyncConnection, request: UUID) -> None:
+    """End every key that came of an access request."""
+    await run(
+        connection, "UPDATE agency_key SET ended_at = now() WHERE request_id = :id AND ended_at IS NULL", id=request
+    )
+
+
+async def keys(connection: AsyncConnection, agency_id: UUID | None = None) -> list[Key]:
+    """The keys of an agency, or of all."""
+    found = await rows(
+        connection,
+        """SELECT id, agency_id, made_at, request_id FROM agency_key
+           WHERE ended_at IS NULL AND (CAST(:agency AS uuid) IS NULL OR agency_id = :agency) ORDER BY made_at, id""",
+        agency=agency_id,
+    )
+    return [Key(*row) for row in found]
+
+
+async def key_of(connection: AsyncConnection, token: str) -> Key | None:
+    """The key itself, unless it has ended."""
+    found = await rows(
+        connection,
+        "SELECT id, agency_id, made_at, request_id FROM agency_key WHERE digest = :digest AND ended_at IS NULL",
+        digest=digest_of(token),
+    )
+    return Key(*found[0]) if found else None
 
 
 @dataclass(frozen=True)
@@ -52,18 +108,15 @@ class AgencyKeys:
         return token.startswith(_PREFIX) or (self.inner is not None and self.inner.issued(token))
 
     async def verify(self, token: str) -> Principal:
-        """The agency. Raises Unauthenticated."""
+        """The agency. Raises Unauthenticated, or AgencySuspended."""
         if self.inner is not None and not token.startswith(_PREFIX):
             return await self.inner.verify(token)
         async with self.database.statement() as connection:
-            found = await rows(
-                connection,
-                """SELECT agency.id, agency.name FROM agency_key JOIN agency ON agency.id = agency_id
-                   WHERE digest = :digest AND ended_at IS NULL""",
-                digest=_digest(token),
-            )
+            found = await rows(connection, _KNOWN, digest=digest_of(token))
         if not found:
-            raise Unauthenticated("This key is not known or was ended: ask the programme's partner liaison for one.")
+            raise Unauthenticated("This key is not known or was ended: ask the programme's partner liaison for access.")
+        if found[0].suspended:
+            raise AgencySuspended
         return principal_of(found[0].id, found[0].name)
 
 
@@ -84,5 +137,6 @@ def agency_of(principal: Principal) -> UUID | None:
     return None
 
 
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()
+def digest_of(word: str) -> bytes:
+    """What is kept of a random word."""
+    return hashlib.sha256(word.encode()).digest()

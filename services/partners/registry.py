@@ -11,6 +11,7 @@ from services.partners.domain.fact import About, Fact
 from services.partners.domain.redaction import Pseudonyms
 from services.partners.domain.subscription import State, Subscription
 from services.partners.domain.vocabulary import Scope
+from services.partners.suspensions import suspensions
 from services.partners.tables import AGREEMENTS, SUBSCRIPTIONS
 from shared.persistence.database import Database, scalar
 from shared.protection.vault import Vault, vault_of
@@ -32,6 +33,8 @@ class Registry:
     version: int = -1
     #: Every subscription, also those that have ended.
     every: dict[UUID, Standing] = field(default_factory=dict)
+    #: Agencies to which nothing leaves.
+    suspended: frozenset[UUID] = frozenset()
     _standing: dict[tuple[str, str, object], list[Standing]] = field(default_factory=dict)
 
     async def standing(self, connection: AsyncConnection, subscription: UUID) -> Standing | None:
@@ -45,6 +48,7 @@ class Registry:
         if version <= self.version:
             return
         agreements = {each.id: each for each in await AGREEMENTS.find(connection, "true")}
+        suspended = frozenset(await suspensions(connection))
         vault = vault_of(connection)
         every: dict[UUID, Standing] = {}
         found: dict[tuple[str, str, object], list[Standing]] = {}
@@ -58,6 +62,7 @@ class Registry:
         # At once: others read while this one is waiting for the database.
         if version > self.version:
             self.version, self.every, self._standing = version, every, found
+            self.suspended = suspended
 
     def concerned(self, fact: Fact, about: About) -> Iterator[Standing]:
         """Those that may hear of it: the agreement has the last word."""

@@ -19,6 +19,9 @@ class Settings(ServiceSettings):
     #: The same for each address from which somebody comes without a key.
     strangers_per_second: float = Field(default=20, gt=0)
     strangers_burst: int = Field(default=400, gt=0)
+    #: Claims of access that fail: so many from one address, and one more after so many seconds.
+    claims_burst: int = Field(default=20, gt=0)
+    claims_every_seconds: float = Field(default=30, gt=0)
     #: Where agencies reach this service; what ``dataschema`` begins with.
     public_url: str = "http://127.0.0.1:8000"
     #: What of our own network an agency's webhooks may call, also by plain HTTP, as JSON, by the agency's name:

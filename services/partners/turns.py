@@ -18,6 +18,7 @@ from services.partners.arrivals import Arrivals
 from services.partners.domain.agreement import Agreement
 from services.partners.keys import principal_of
 from services.partners.leases import LeaseLost, Leases
+from services.partners.registry import registry_of
 from shared.audit.trail import Deed
 from shared.clock import Clock, SystemClock
 from shared.web.commands import Desk
@@ -65,6 +66,11 @@ class Turns(ABC):
         self._all = True
         self._woken.set()
 
+    async def refresh(self) -> None:
+        """Know what was agreed upon or suspended: a round that is under way goes by it."""
+        async with self.database, self.desk.database.transaction() as connection:
+            await registry_of(connection).refresh(connection)
+
     async def run(self) -> None:
         """Give until cancelled."""
         try:
@@ -104,11 +110,15 @@ class Turns(ABC):
         self._again |= self._changed & self._busy.keys()
         among = None if self._all else list(self._changed - self._again)
         self._changed.clear()
-        if self._all:
+        all_of_them = self._all
+        if all_of_them:
             self._all, self._all_at = False, asyncio.get_running_loop().time() + _LOOK
         try:
             async with self.database, self.desk.database.transaction() as connection:
                 found = await self.due(connection, among)
+                if all_of_them:
+                    # Rounds under way stop when another process has suspended their agency.
+                    await registry_of(connection).refresh(connection)
         except (OSError, SQLAlchemyError) as error:
             log.warning("looking for what is due failed", way=self.way, error=type(error).__name__)
             return

@@ -104,8 +104,14 @@ class Permission(StrEnum):
     #: Read a returnee's visits with their notes.
     VISITS_READ = "visits:read"
 
-    #: Enter partner agencies and make their keys.
+    #: Enter partner agencies, ask for their access, and end it.
     AGENCIES_KEEP = "agencies:keep"
+    #: Approve an agency's access that somebody else has asked for, and resume one that somebody else has suspended.
+    AGENCIES_OPEN = "agencies:open"
+    #: Suspend an agency: nothing leaves to it.
+    AGENCIES_SUSPEND = "agencies:suspend"
+    #: Make and end keys of one's own, as an agency that has one.
+    ACCESS_RENEW = "access:renew"
     #: Read agencies, what may be agreed upon, and figures.
     AGENCIES_READ = "agencies:read"
     #: Read agreements; as an agency its own.
@@ -250,6 +256,9 @@ GRANTED: Mapping[Permission, frozenset[Role]] = {
     Permission.VISITS_LIST: _FOLLOWING_UP,
     Permission.VISITS_READ: _to(*_FOLLOWING_UP, Role.REINTEGRATION, Role.CASEWORKER),
     Permission.AGENCIES_KEEP: _LIAISING,
+    Permission.AGENCIES_OPEN: _to(Role.MANAGER, Role.DATA_PROTECTION),
+    Permission.AGENCIES_SUSPEND: _to(*_LIAISING, Role.MANAGER, Role.DATA_PROTECTION),
+    Permission.ACCESS_RENEW: _to(Role.AGENCY),
     Permission.AGENCIES_READ: _to(*_LIAISING, Role.MANAGER, Role.DATA_PROTECTION, Role.AUDITOR),
     Permission.AGREEMENTS_READ: _to(*_LIAISING, Role.AGENCY, Role.MANAGER, Role.DATA_PROTECTION, Role.AUDITOR),
     Permission.AGREEMENTS_ENTER: _LIAISING,

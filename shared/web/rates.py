@@ -49,6 +49,12 @@ class Buckets:
             self._kept.popitem(last=False)
         return wait
 
+    def give_back(self, key: str) -> None:
+        """The token that was taken last was for nothing that counts."""
+        if key in self._kept:
+            tokens, since = self._kept[key]
+            self._kept[key] = (tokens + 1, since)
+
 
 class Allowances(Protocol):
     """How much somebody may ask: a service's settings."""

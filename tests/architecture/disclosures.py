@@ -46,7 +46,11 @@ NO_CASE: Mapping[str, Sequence[str]] = {
         *("POST /api/accounts/{name}/disable", "POST /api/accounts/{name}/enable"),
     ],
     "agencies, and what was agreed with them": [
-        *("GET /agencies", "POST /agencies/{agency_id}/keys", "POST /agencies/{agency_id}/keys/{key_id}/end"),
+        *("GET /agencies", "POST /agencies/{agency_id}/keys/{key_id}/end"),
+        "POST /agencies/{agency_id}/access-requests",
+        "POST /agencies/{agency_id}/access-requests/{request_id}/approval",
+        "POST /agencies/{agency_id}/access-requests/{request_id}/end",
+        *("POST /claims", "GET /access/keys", "POST /access/keys", "POST /access/keys/{key_id}/end"),
         *("GET /agreements", "GET /agreements/offers", "GET /agreements/{agreement_id}", "GET /subscriptions"),
         "GET /agreements/{agreement_id}/signed-copy",
         *("GET /subscriptions/{subscription_id}/deliveries", "GET /deliveries"),

@@ -22,10 +22,25 @@ class Liaison:
         made = await self.liaison.post("/api/partners/agencies", agency)
         assert made.is_success, made.text
         id = made.json()["agency_id"]
-        key = (await self.liaison.post(f"/api/partners/agencies/{id}/keys", {})).json()["key"]
+        return id, await self.access(id)
+
+    async def access(self, agency: str) -> httpx.AsyncClient:
+        """A client that has claimed a key of the agency's with what both have told it."""
         client = self.suite._client("partners")
-        client.headers["Authorization"] = f"Bearer {key}"
-        return id, client
+        claimed = await client.post("/claims", json=await self.codes(agency))
+        assert claimed.status_code == 201, claimed.text
+        client.headers["Authorization"] = f"Bearer {claimed.json()['key']}"
+        return client
+
+    async def codes(self, agency: str) -> dict[str, str]:
+        """What the liaison and the manager tell the agency's contact, each their own."""
+        base = f"/api/partners/agencies/{agency}/access-requests"
+        opened = await self.liaison.post(base, {"contact": "the consul", "reason": "a first key"})
+        assert opened.status_code == 201, opened.text
+        request = opened.json()
+        approved = await self.manager.post(f"{base}/{request['request_id']}/approval", {})
+        assert approved.is_success, approved.text
+        return {"request_code": request["request_code"], "claim_code": approved.json()["claim_code"]}
 
     async def agreement(self, agency: str, **changes: Any) -> str:
         """An agreement in force."""

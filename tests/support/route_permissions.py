@@ -136,10 +136,18 @@ OWN: Mapping[str, Routes] = {
         "subjects:export": ["GET /subjects/{case_id}"],
         "agencies:keep": [
             "POST /agencies/{agency_id}/authorities",
-            *("POST /agencies", "POST /agencies/{agency_id}/keys", "POST /agencies/{agency_id}/keys/{key_id}/end"),
+            *("POST /agencies", "POST /agencies/{agency_id}/access-requests"),
+            "POST /agencies/{agency_id}/access-requests/{request_id}/end",
+            "POST /agencies/{agency_id}/keys/{key_id}/end",
             "POST /subscriptions/{subscription_id}/deliveries/retry",
             "POST /subscriptions/{subscription_id}/tombstones/acknowledge",
         ],
+        "agencies:open": [
+            "POST /agencies/{agency_id}/access-requests/{request_id}/approval",
+            "POST /agencies/{agency_id}/resume",
+        ],
+        "agencies:suspend": ["POST /agencies/{agency_id}/suspend"],
+        "access:renew": ["GET /access/keys", "POST /access/keys", "POST /access/keys/{key_id}/end"],
         "agencies:read": [
             *("GET /agencies", "GET /agreements/offers", "GET /figures"),
         ],
@@ -168,7 +176,10 @@ OWN: Mapping[str, Routes] = {
         "answers:read": ["GET /answers"],
         "answers:decide": ["GET /answers/{answer_id}/candidates", "POST /answers/{answer_id}/decision"],
         "transfers:preview": ["GET /agreements/{agreement_id}/preview/{case_id}"],
-        None: [*("GET /asyncapi.json", "GET /schemas/{type}.json"), *("GET /events-guide", "GET /events-guide.css")],
+        None: [
+            *("GET /asyncapi.json", "GET /schemas/{type}.json", "GET /events-guide", "GET /events-guide.css"),
+            "POST /claims",
+        ],
     },
     "gateway": {
         "subjects:export": ["GET /api/subjects/{case_id}"],

@@ -35,6 +35,7 @@ _LEVELS = {
     "receiver_gone": "act",
     "held": "act",
     "failing": "act",
+    "suspended": "known",
     "paused": "known",
 }
 #: What to do about a concern of the partners' service; the runbook tells more.
@@ -43,6 +44,7 @@ ADVICE = {
     "tombstones_undeliverable": "It is tried no more. Tell the contact by letter or telephone and write it down below.",
     "receiver_gone": "Ask the contact whether that was meant. If not, the agency subscribes anew.",
     "held": "Ask the contact what its receiver has against these events. Then have them tried again.",
+    "suspended": "What happens is kept. Once its cause is gone, somebody else resumes the agency.",
     "failing": "It is tried again by itself for three days. Tell the contact what its receiver answers.",
     "silent": "Ask the contact whether its program still runs. Nothing is lost: it gets all when it asks.",
     "behind": "Ask the contact whether its program is slow or has stopped. Nothing is lost.",

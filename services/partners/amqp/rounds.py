@@ -16,7 +16,8 @@ from services.partners.delivering import OWED, Waiting, hand_out, kept_after, ke
 from services.partners.domain.agreement import Agreement
 from services.partners.domain.subscription import State, Subscription
 from services.partners.leases import LeaseLost, Leases
-from services.partners.registry import registry_of
+from services.partners.registry import Registry, registry_of
+from services.partners.suspensions import UNSUSPENDED
 from shared.persistence.database import run
 
 #: Seconds after a failure: at least, and at most.
@@ -25,7 +26,7 @@ _FIRST, _LONGEST, _DOUBLINGS = 0.5, 60.0, 8
 #: Of an ended one there is a queue only while a tombstone has not been taken. A paused one is given tombstones alone.
 LEASES = Leases(
     "amqp",
-    """(EXISTS (SELECT FROM subscription WHERE id = subscription_id AND (state_name = 'active'
+    f"""(EXISTS (SELECT FROM subscription WHERE id = subscription_id AND {UNSUSPENDED} AND (state_name = 'active'
         OR state_name = 'ended' AND EXISTS (SELECT FROM delivery WHERE delivery.subscription_id = amqp.subscription_id
                                             AND due_on IS NOT NULL AND acknowledged_at IS NULL)))
     AND EXISTS (SELECT FROM subscription_head AS head
@@ -48,6 +49,12 @@ class Round:
     buried: int
     generation: int
     failures: int
+    registry: Registry
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing more may leave, although it was begun: the agency was suspended meanwhile."""
+        return self.subscription.agency_id in self.registry.suspended
 
     @property
     def paused(self) -> bool:
@@ -61,11 +68,12 @@ async def begin(connection: AsyncConnection, id: UUID, now: datetime) -> Round |
     if taken is None:
         return None
     lease, row = taken
-    standing = await registry_of(connection).standing(connection, id)
+    registry = registry_of(connection)
+    standing = await registry.standing(connection, id)
     if standing is None:
         raise LeaseLost
     stands = (standing.subscription, standing.agreement)
-    return Round(lease, *stands, row.published, row.buried, row.generation, row.failures)
+    return Round(lease, *stands, row.published, row.buried, row.generation, row.failures, registry)
 
 
 async def next_of(connection: AsyncConnection, round: Round, most: int) -> list[Waiting]:

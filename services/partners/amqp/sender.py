@@ -109,7 +109,7 @@ class AmqpSender(Turns):
         the next of its subject does.
         """
         for position, event in events:
-            if monotonic() > until:
+            if round.stopped or monotonic() > until:
                 return position, None
             try:
                 await self._broker.publish(*self._queue(round), event["id"], CONTENT_TYPE, orjson.dumps(event))

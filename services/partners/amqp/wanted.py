@@ -87,9 +87,10 @@ async def wanted(connection: AsyncConnection, today: date) -> dict[UUID, Wanted]
     for row in await rows(connection, _ROWS):
         standing = registry.every[row.subscription_id]
         subscription, over = standing.subscription, not row.emptied and not standing.agreement.in_force(today)
-        if subscription.state is State.ENDED and not row.owed:
-            continue
         agency = subscription.agency_id
+        # To who is suspended nothing is left open. What was in its queues and not taken comes again with new ones.
+        if agency in registry.suspended or (subscription.state is State.ENDED and not row.owed):
+            continue
         mine = found.setdefault(agency, Wanted(agency, subscription.secrets["password"]))
         at = (row.published, row.generation, row.acknowledged, row.buried)
         mine.queues[subscription.id] = Queue(subscription.id, *at, over)

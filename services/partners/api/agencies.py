@@ -1,6 +1,7 @@
-"""Agencies and their keys, as the partner liaison keeps them."""
+"""Agencies, what access each has, and whether it is suspended, as the partner liaison keeps them."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,26 +9,25 @@ import pycountry
 from fastapi import APIRouter, Depends, Request
 from pydantic import AfterValidator, BaseModel, Field
 
+from services.partners.access import Access
+from services.partners.domain.access import AccessRequest, RequestState, Suspension
 from services.partners.domain.agreement import Agency
 from services.partners.domain.rules import AskedForNoPapers, CarrierWithoutCode
 from services.partners.domain.vocabulary import AgencyKind
-from services.partners.keys import end_key, make_key
+from services.partners.keys import Key
 from services.partners.repository import Unit
+from services.partners.suspensions import suspensions
 from services.partners.tables import AGENCIES
-from shared.audit.trail import Deed
 from shared.auth.permissions import Permission
-from shared.auth.principal import Principal
-from shared.errors import NotFound, RuleBroken
+from shared.errors import RuleBroken
 from shared.ids import new_id
 from shared.persistence.database import rows
-from shared.web.access import require
 from shared.web.bodies import Body
-from shared.web.commands import Command, Desk, Reading, action_of, command, reading
+from shared.web.commands import Command, Reading, command, reading
 
 router = APIRouter(tags=["agencies"])
 
 Liaison = Annotated[Command[Unit], Depends(command(Permission.AGENCIES_KEEP))]
-KeyMaker = Annotated[Principal, Depends(require(Permission.AGENCIES_KEEP))]
 Reader = Annotated[Reading, Depends(reading(Permission.AGENCIES_READ))]
 
 Words = Annotated[str, Field(min_length=1, max_length=200)]
@@ -76,6 +76,38 @@ class AgencyKept(BaseModel):
     agency_id: UUID
 
 
+class KeyView(BaseModel):
+    """A key that has not ended; ``request_id``: the access request that it came of, unless it is older than these."""
+
+    key_id: UUID
+    made_at: datetime
+    request_id: UUID | None
+
+
+class RequestView(BaseModel):
+    """An access request that has not ended. ``claimed_at``: since when the agency, or somebody with both codes, has a
+    key that came of it.
+    """
+
+    request_id: UUID
+    state: RequestState
+    contact: str
+    reason: str
+    opened_by: str
+    opened_at: datetime
+    approved_by: str | None
+    expires_at: datetime | None
+    claimed_at: datetime | None
+
+
+class SuspensionView(BaseModel):
+    """Since when nothing leaves to the agency, and why."""
+
+    reason: str
+    suspended_by: str
+    suspended_at: datetime
+
+
 class AgencyView(BaseModel):
     """An agency, and which keys it has: none of them is shown again."""
 
@@ -85,14 +117,9 @@ class AgencyView(BaseModel):
     country: str
     carrier: str | None
     authorities: list[str]
-    keys: list[UUID]
-
-
-class KeyMade(BaseModel):
-    """A new key. Give it to the agency by a safe way: it is not told again."""
-
-    key_id: UUID
-    key: str
+    keys: list[KeyView]
+    access_requests: list[RequestView]
+    suspension: SuspensionView | None
 
 
 @router.post("/agencies", status_code=201)
@@ -131,37 +158,37 @@ async def name_authorities(agency_id: UUID, body: AskedAs, command: Liaison) -> 
 @router.get("/agencies")
 async def list_agencies(request: Request, reading: Reader) -> dict[str, list[AgencyView]]:
     """All agencies, by name."""
+    access: Access = request.app.state.access
     agencies = await AGENCIES.find(reading.connection, "true ORDER BY name")
-    desk: Desk = request.app.state.desk
-    async with desk.database.statement() as connection:
-        found = await rows(connection, "SELECT agency_id, id FROM agency_key WHERE ended_at IS NULL ORDER BY id")
-    keys: dict[UUID, list[UUID]] = {}
-    for row in found:
-        keys.setdefault(row.agency_id, []).append(row.id)
-    return {"agencies": [_view(agency, keys.get(agency.id, [])) for agency in agencies]}
+    suspended = await suspensions(reading.connection)
+    keys, requests, now = await access.keys_of(), await access.requests(), access.clock.now()
+    return {
+        "agencies": [
+            AgencyView(
+                agency_id=agency.id,
+                name=agency.name,
+                kind=agency.kind,
+                country=agency.country,
+                carrier=agency.carrier,
+                authorities=sorted(agency.authorities),
+                keys=[shown_key(each) for each in keys if each.agency_id == agency.id],
+                access_requests=[_request(each, now) for each in requests if each.agency_id == agency.id],
+                suspension=_suspension(suspended.get(agency.id)),
+            )
+            for agency in agencies
+        ]
+    }
 
 
-# A stored answer would keep the key: it is made anew by each request.
-@router.post("/agencies/{agency_id}/keys", status_code=201, name="make agency key")
-async def make_agency_key(request: Request, agency_id: UUID, principal: KeyMaker) -> KeyMade:
-    """Make a key with which the agency signs in."""
-    desk: Desk = request.app.state.desk
-    async with desk.database.transaction() as connection:
-        if not await rows(connection, "SELECT 1 FROM agency WHERE id = :id", id=agency_id):
-            raise NotFound(f"There is no agency {agency_id}.")
-        id, key = await make_key(connection, agency_id, principal.id)
-        await desk.trail.append(connection, Deed(principal, action_of(request), None, {None: [agency_id]}))
-    return KeyMade(key_id=id, key=key)
+def shown_key(key: Key) -> KeyView:
+    """Without the key."""
+    return KeyView(key_id=key.id, made_at=key.made_at, request_id=key.request)
 
 
-@router.post("/agencies/{agency_id}/keys/{key_id}/end", status_code=204, name="end agency key")
-async def end_agency_key(request: Request, agency_id: UUID, key_id: UUID, principal: KeyMaker) -> None:
-    """End a key; another that the agency has goes on."""
-    desk: Desk = request.app.state.desk
-    async with desk.database.transaction() as connection:
-        if not await end_key(connection, agency_id, key_id):
-            raise NotFound("This agency has no such key.")
-        await desk.trail.append(connection, Deed(principal, action_of(request), None, {None: [agency_id]}))
+def _request(request: AccessRequest, now: datetime) -> RequestView:
+    same = ("contact", "reason", "opened_by", "opened_at", "approved_by", "expires_at", "claimed_at")
+    values = {name: getattr(request, name) for name in same}
+    return RequestView(request_id=request.id, state=request.state(now), **values)
 
 
 def _require_papers(kind: AgencyKind, authorities: list[str]) -> None:
@@ -169,13 +196,5 @@ def _require_papers(kind: AgencyKind, authorities: list[str]) -> None:
         raise AskedForNoPapers
 
 
-def _view(agency: Agency, keys: list[UUID]) -> AgencyView:
-    return AgencyView(
-        agency_id=agency.id,
-        name=agency.name,
-        kind=agency.kind,
-        country=agency.country,
-        carrier=agency.carrier,
-        authorities=sorted(agency.authorities),
-        keys=keys,
-    )
+def _suspension(found: Suspension | None) -> SuspensionView | None:
+    return SuspensionView(**asdict(found)) if found else None

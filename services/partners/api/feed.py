@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.partners.arrivals import Arrivals
 from services.partners.delivering import Waiting, delivered, hand_out, in_force, kept_after, owed_after, told_of
 from services.partners.domain.subscription import State, Subscription
-from services.partners.keys import agency_of
+from services.partners.keys import AgencySuspended, agency_of
 from services.partners.registry import Standing, registry_of
 from shared.audit.trail import Deed
 from shared.auth.permissions import Permission
@@ -102,9 +102,13 @@ async def _next(
 
 
 async def _standing(connection: AsyncConnection, id: UUID, principal: Principal) -> Standing:
-    found = await registry_of(connection).standing(connection, id)
+    registry = registry_of(connection)
+    found = await registry.standing(connection, id)
     if found is None or found.agreement.agency.id != agency_of(principal):
         raise NotFound(f"There is no subscription {id}.")
+    # It may have been suspended since its key was looked at, or while it waited.
+    if found.agreement.agency.id in registry.suspended:
+        raise AgencySuspended
     return found
 
 

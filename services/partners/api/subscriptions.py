@@ -10,6 +10,7 @@ from services.partners.amqp.delivery import QueueAddress
 from services.partners.api.agencies import Country
 from services.partners.api.queues import add_queue, address_of, delivery_of, wake
 from services.partners.domain.agreement import Agreement
+from services.partners.domain.rules import AgencyNamesUrl
 from services.partners.domain.subscription import State, Subscription, Way
 from services.partners.keys import agency_of
 from services.partners.repository import Unit
@@ -87,6 +88,9 @@ async def subscribe(body: SubscriptionNew, command: Subscriber) -> SubscriptionM
     """Subscribe under an agreement that is in force."""
     if (body.way is Way.WEBHOOK) != (body.url is not None):
         raise WebhookWithoutUrl
+    # Who looks after agencies could have itself called.
+    if body.url is not None and agency_of(command.principal) is None:
+        raise AgencyNamesUrl
     guards: Guards = command.request.app.state.sender.caller.guards
     if body.way is Way.AMQP:
         delivery_of(command.request)
@@ -171,7 +175,11 @@ async def send_test(subscription_id: UUID, command: Subscriber) -> dict[str, UUI
 
 
 async def secret_of(id: UUID, command: Command[Unit], generation: str | None) -> str | None:
-    """What signatures are checked with, or the password, unless it is another by now: no stored answer holds it."""
+    """What signatures are checked with, or the password, unless it is another by now: no stored answer holds it. None
+    for who looks after agencies: it is the agency's alone.
+    """
+    if agency_of(command.principal) is None:
+        return None
     async with command.looking() as connection:
         [found] = await SUBSCRIPTIONS.find(connection, "id = :id", id=id)
     if found.secrets.get("generation") != generation or generation is None:

@@ -20,6 +20,8 @@ class Kind(StrEnum):
     GONE = "receiver_gone"
     #: It was tried for days, and is tried no more.
     HELD = "held"
+    #: Somebody has suspended the agency.
+    SUSPENDED = "suspended"
     #: The receiver doesn't take what it is sent.
     FAILING = "failing"
     #: An agency that asks has not asked.
@@ -105,6 +107,8 @@ class Standing:
     agreement: Agreement
     progress: Progress
     owed: Owed
+    #: Since when nothing leaves to the agency.
+    suspended_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,12 @@ def concerns(standing: Standing, times: Times) -> list[Concern]:
     ended = subscription.state is State.ENDED
     found = [*_of_tombstones(standing.owed), *_of_gone(progress, times)]
     # What an ended subscription still delivers is what must be destroyed.
-    if not ended or standing.owed.due:
+    waits = not ended or bool(standing.owed.due)
+    if standing.suspended_on:
+        if waits:
+            since = f"suspended since {day(standing.suspended_on)}: nothing leaves, {_wait(progress.waiting)}"
+            found.append(Concern(Kind.SUSPENDED, since))
+    elif waits:
         found += _of_delivery(subscription, progress, times)
     if not ended:
         found += _of_state(subscription, progress)

@@ -161,3 +161,31 @@ class RejectedByPerson(RuleBroken):
 
 class CandidateErased(RuleBroken):
     """The answer could have been about somebody who was erased since: if it is not, send it again under a new id."""
+
+
+class OwnRequest(RuleBroken):
+    """Who opened an access request doesn't approve it: ask somebody else."""
+
+
+class RequestOver(RuleBroken):
+    """This access request was claimed or ended: open another."""
+
+
+class TooManyKeys(RuleBroken):
+    """An agency has only so many keys: end one that is not needed any more."""
+
+
+class SuspendedAlready(RuleBroken):
+    """This agency is suspended already: nothing leaves to it."""
+
+
+class NotSuspended(RuleBroken):
+    """This agency is not suspended."""
+
+
+class OwnSuspension(RuleBroken):
+    """Who suspended an agency doesn't resume it: ask somebody else."""
+
+
+class AgencyNamesUrl(RuleBroken):
+    """Where an agency is called it says itself: have it subscribe with its own key."""

@@ -65,8 +65,9 @@ def _subscriptions(found: list[Line]) -> Measured:
 
 
 def _oldest_lag(found: list[Line]) -> Measured:
-    # What is paused or unconfirmed waits because somebody wants it.
-    lags = [line.lag_seconds or 0.0 for line in found if line.state is State.ACTIVE]
+    # What is paused, suspended or unconfirmed waits because somebody wants it.
+    going = (line for line in found if line.state is State.ACTIVE and line.suspended_on is None)
+    lags = [line.lag_seconds or 0.0 for line in going]
     return [(max(lags, default=0.0), {})]
 
 

@@ -13,6 +13,7 @@ from services.partners.domain.concern import Concern, Kind, Owed, Progress, Stan
 from services.partners.domain.subscription import State, Subscription, Way
 from services.partners.health.tombstones import Otherwise, Tombstone, escalated, owed, told_otherwise, tombstones
 from services.partners.health.ways import means_of, progress_of
+from services.partners.suspensions import suspensions
 from services.partners.tables import AGREEMENTS
 from services.partners.webhooks.state import Failure
 from shared.persistence.database import Database, rows
@@ -34,6 +35,8 @@ class Line(BaseModel):
     contact: str
     agreement_id: UUID
     in_force: bool
+    #: Since when nothing leaves to the agency.
+    suspended_on: date | None
     valid_until: date
     way: Way
     state: State
@@ -105,12 +108,15 @@ async def _lines(connection: AsyncConnection, subscriptions: Sequence[Subscripti
     found = await rows(connection, "SELECT * FROM subscription_head WHERE subscription_id = ANY(:ids)", ids=ids)
     heads = {row.subscription_id: row for row in found}
     progress = await progress_of(connection, {each.id: each.way for each in subscriptions})
+    suspended = await suspensions(connection, {each.agency_id for each in subscriptions})
     owing, told = await owed(connection, ids, times.today), await escalated(connection, ids)
     lines = []
     for each in subscriptions:
         moved, debt, head = progress.get(each.id, Progress()), owing.get(each.id, Owed()), heads[each.id]
         at = {"position": head.position, "acknowledged": head.acknowledged}
-        standing = Standing(each, agreements[each.agreement_id], moved, debt)
+        shut = suspended.get(each.agency_id)
+        since = shut.suspended_at.date() if shut else None
+        standing = Standing(each, agreements[each.agreement_id], moved, debt, since)
         lines.append(_line(standing, times, escalated_to=told.get(each.id, []), **at))
     return sorted(lines, key=_worst_first)
 
@@ -127,6 +133,7 @@ def _line(standing: Standing, times: Times, **more: Any) -> Line:
         contact=agreement.contact,
         agreement_id=agreement.id,
         in_force=agreement.in_force(times.today),
+        suspended_on=standing.suspended_on,
         valid_until=agreement.valid_until,
         lag_seconds=(times.programme - progress.oldest_at).total_seconds() if progress.oldest_at else None,
         tombstones_due=standing.owed.due,

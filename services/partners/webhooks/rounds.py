@@ -19,7 +19,8 @@ from services.partners.domain.agreement import Agreement
 from services.partners.domain.subscription import State, Subscription
 from services.partners.kept import TOLD_ALWAYS
 from services.partners.leases import LeaseLost, Leases
-from services.partners.registry import registry_of
+from services.partners.registry import Registry, registry_of
+from services.partners.suspensions import UNSUSPENDED
 from services.partners.webhooks.schedule import TRIED_FOR, Meaning, Outcome, pause
 from shared.persistence.database import rows, run, scalar
 
@@ -29,7 +30,8 @@ MOST = 32
 #: Subscriptions that are to be called, and for which there is something: during a pause, what must be destroyed.
 LEASES = Leases(
     "webhook",
-    """confirmed_at IS NOT NULL AND gone_at IS NULL
+    f"""confirmed_at IS NOT NULL AND gone_at IS NULL
+    AND EXISTS (SELECT FROM subscription WHERE id = subscription_id AND {UNSUSPENDED})
     AND (EXISTS (SELECT FROM subscription WHERE id = subscription_id AND state_name IN ('active', 'ended'))
          AND (looked < (SELECT position FROM subscription_head AS head
                         WHERE head.subscription_id = webhook.subscription_id)
@@ -78,6 +80,7 @@ class Round:
     failures: int
     rate: int | None
     stuck: Mapping[UUID, Stuck]
+    registry: Registry
     #: Up to there everything was handed out before, but for what is untold; of that these count as told for now.
     handed: int = 0
     unsure: Sequence[int] = ()
@@ -89,6 +92,11 @@ class Round:
     def paused(self) -> bool:
         """Whether only what must be destroyed is given, with what was kept of it before."""
         return self.subscription.state is State.PAUSED
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing more may leave, although it was begun: the agency was suspended meanwhile."""
+        return self.subscription.agency_id in self.registry.suspended
 
     @property
     def full(self) -> bool:
@@ -107,11 +115,14 @@ async def begin(connection: AsyncConnection, id: UUID, now: datetime) -> Round |
     if taken is None:
         return None
     lease, row = taken
-    standing = await registry_of(connection).standing(connection, id)
+    registry = registry_of(connection)
+    standing = await registry.standing(connection, id)
     if standing is None:
         raise LeaseLost
     subscription, agreement = standing.subscription, standing.agreement
-    round = Round(lease, subscription, agreement, row.looked, row.looked, row.pace, row.failures, row.rate, {})
+    round = Round(
+        lease, subscription, agreement, row.looked, row.looked, row.pace, row.failures, row.rate, {}, registry
+    )
     await _fill(connection, round, now)
     return round
 

@@ -81,7 +81,7 @@ class Sender(Turns):
 
     async def _give_subject(self, round: Round, given: Given, events: Sequence[dict[str, Any]], until: float) -> None:
         for event in events:
-            if round.halt or monotonic() > until:
+            if round.halt or round.stopped or monotonic() > until:
                 return
             result = await self._post(round.agreement.agency.name, round.subscription.secrets, event)
             if result.meaning is not Meaning.DELIVERED:

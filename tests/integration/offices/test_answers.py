@@ -31,7 +31,12 @@ async def clinic(suite: Suite, everybody: httpx.AsyncClient) -> tuple[str, httpx
     assert (await everybody.post(path, files=file, headers=suite.idempotency())).is_success
     approver = suite.user(*ROLES, name="approver")
     await suite.command(approver, f"partners/agreements/{agreement}/approval", {})
-    key = (await suite.command(everybody, f"partners/agencies/{id}/keys", {}))["key"]
+    wanted = {"contact": "the doctor", "reason": "a first key"}
+    opened = await suite.command(everybody, f"partners/agencies/{id}/access-requests", wanted)
+    path = f"partners/agencies/{id}/access-requests/{opened['request_id']}/approval"
+    codes = opened | await suite.command(approver, path, {})
+    claim = {name: codes[name] for name in ("request_code", "claim_code")}
+    key = (await suite.client("partners").post("/claims", json=claim)).json()["key"]
     client = suite.client("partners", key)
     wanted = {"agreement_id": agreement, "way": "feed"}
     assert (await client.post("/subscriptions", json=wanted, headers=suite.idempotency())).is_success

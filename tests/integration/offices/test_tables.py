@@ -31,6 +31,7 @@ UNREACHABLE = {
     "idempotency": "a command claims its key and keeps its answer as the owner",
     "programme_clock": "the service reads the clock",
     "agency_key": "digests of agencies' keys",
+    "access_request": "digests of the codes with which agencies claim their keys",
     "signed_copy": "the service keeps it",
     "amqp": "how far agencies' queues are",
     "webhook": "how far agencies' receivers are",
@@ -50,6 +51,7 @@ OPEN = (
         ("agency", "agreement", "subscription", "subscription_head", "partner_registry", "partner_flight"),
         "agencies and what was agreed with them are the programme's",
     )
+    | {"agency_suspension": "which agencies nothing leaves to: it names no case"}
     | dict.fromkeys(("figure_edition", "figure_issue"), "figures as every donor may be told them")
 )
 

@@ -103,7 +103,7 @@ def paths(path: str, family: Family) -> Iterator[str]:
         "flight_id": family.flight_id or str(new_id()),
         "fund_id": family.fund_id or str(new_id()),
         **dict.fromkeys(("agency_id", "agreement_id", "subscription_id", "key_id", "referral_id"), _OF_NOBODY),
-        **dict.fromkeys(("answer_id", "own_id"), _OF_NOBODY),
+        **dict.fromkeys(("answer_id", "own_id", "request_id"), _OF_NOBODY),
         "type": "org.homeward.travel.departed.v1",
         "source": "travel",
         "sequence": "1",

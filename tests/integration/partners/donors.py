@@ -66,7 +66,11 @@ class Donors(Stage):
         body = {"name": f"Agency {new_id()}", "kind": kind, "country": country}
         id = (await self.liaison.does("/agencies", body))["agency_id"]
         client = self.wire("partners")
-        client.headers["Authorization"] = f"Bearer {(await self.liaison.does(f'/agencies/{id}/keys'))['key']}"
+        base = f"/agencies/{id}/access-requests"
+        opened = await self.liaison.does(base, {"contact": "the desk officer", "reason": "a first key"})
+        approved = await self.manager.does(f"{base}/{opened['request_id']}/approval")
+        codes = {"request_code": opened["request_code"], "claim_code": approved["claim_code"]}
+        client.headers["Authorization"] = f"Bearer {(await client.post('/claims', json=codes)).json()['key']}"
         return id, User(client)
 
     def agreement(self, agency: str, **changes: Any) -> dict[str, Any]:

@@ -163,7 +163,7 @@ async def queue_owner(
     assert made.status_code == 201, made.text
     found = made.json()
     return QueueOwner(
-        *(suite, client, carrier, found["subscription_id"], found["secret"], operators),
+        *(suite, client, carrier, found["subscription_id"], found["secret"], operators, agency),
         made=found,
         broker=broker,
         agreement=agreement,

@@ -43,6 +43,7 @@ class Airline:
     subscription: str
     secret: str
     operators: Mapping[str, Operator]
+    id: str = ""
     _keys: Any = field(default_factory=itertools.count)
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
@@ -63,6 +64,17 @@ class Airline:
         answer = await self.client.get("/feed", params={"subscription": self.subscription, "after": after})
         assert answer.is_success, answer.text
         return list(answer.json()["events"])
+
+    async def suspended(self) -> None:
+        """The liaison has nothing leave to the agency."""
+        path = f"/api/partners/agencies/{self.id}/suspend"
+        answer = await self.operators["partner_liaison"].post(path, {"reason": "its keys were stolen"})
+        assert answer.json() == {"agency_id": self.id, "suspended": True}, answer.text
+
+    async def resumed(self) -> None:
+        """A manager has it go on."""
+        answer = await self.operators["manager"].post(f"/api/partners/agencies/{self.id}/resume", {})
+        assert answer.json() == {"agency_id": self.id, "suspended": False}, answer.text
 
     async def line(self) -> dict[str, Any]:
         """How the liaison sees it in the list of all."""
@@ -150,7 +162,7 @@ async def airline(suite: EmbeddedSuite, receiver: Receiver | None, *, kind: str 
     assert made.status_code == 201, made.text
     found = made.json()
     assert found["state"] == ("unconfirmed" if receiver else "active")
-    return Airline(suite, client, carrier, found["subscription_id"], found["secret"] or "", operators)
+    return Airline(suite, client, carrier, found["subscription_id"], found["secret"] or "", operators, agency)
 
 
 async def go_on(suite: EmbeddedSuite, **time: float) -> datetime:
