@@ -55,6 +55,7 @@ NO_CASE: Mapping[str, Sequence[str]] = {
         "GET /agreements/{agreement_id}/signed-copy",
         *("GET /subscriptions/{subscription_id}/deliveries", "GET /deliveries"),
         *("GET /agencies/{subscription_id}", "POST /agencies/{subscription_id}/{step}"),
+        "POST /agencies/{agency_id}/access/{deed}",
     ],
     "what became of agencies' answers, without whom they are about": [
         *("GET /answers", "GET /answers/{own_id}", "POST /answers"),

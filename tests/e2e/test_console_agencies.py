@@ -153,7 +153,59 @@ async def test_the_liaison_reads_what_an_agency_has_answered_that_was_refused(de
         assert shown is not None and shown.status == 403
 
 
-async def test_data_protection_looks_and_changes_nothing(desk: Desk) -> None:
+async def test_an_agencys_access_is_opened_by_one_and_approved_by_another_and_ended(desk: Desk) -> None:
+    id = desk.asking.id
+    async with await desk.tab("partner_liaison") as page:
+        await page.goto("/agencies")
+        await page.locator("details", has_text=f"Agency {desk.asking.carrier}").locator("summary").click()
+        await page.locator(f"#open-contact-{id}").fill("the consul")
+        await page.locator(f"#open-reason-{id}").fill("a laptop was lost")
+        await page.locator(f"form[action$='{id}/access/open']").get_by_role("button").click()
+        await expect(page.get_by_role("status")).to_contain_text("Tell the contact this request code")
+        request_code = await page.locator(".secret").inner_text()
+    async with await desk.tab("manager") as page:
+        await page.goto("/agencies")
+        await page.locator("details", has_text=f"Agency {desk.asking.carrier}").locator("summary").click()
+        await expect(page.get_by_text("Waiting: the consul, a laptop was lost.")).to_be_visible()
+        await page.get_by_role("button", name="Approve").click()
+        await expect(page.get_by_role("status")).to_contain_text("Tell the contact this claim code")
+        claim_code = await page.locator(".secret").inner_text()
+    codes = {"request_code": request_code, "claim_code": claim_code}
+    stranger = desk.suite._client("partners")
+    key = (await stranger.post("/claims", json=codes)).json()["key"]
+    async with await desk.tab("partner_liaison") as page:
+        await page.goto("/agencies")
+        shown = page.locator("details", has_text=f"Agency {desk.asking.carrier}")
+        await expect(shown.locator("summary")).to_contain_text("2 keys")
+        await shown.locator("summary").click()
+        claimed = shown.locator(".advised", has_text="a laptop was lost")
+        await expect(claimed).to_contain_text("Claimed: the consul")
+        await claimed.get_by_role("button", name="End these keys").click()
+        await expect(page.get_by_role("status")).to_have_text("Ended, with every key that came of it.")
+    answered = await stranger.get("/access/keys", headers={"Authorization": f"Bearer {key}"})
+    assert answered.status_code == 401
+
+
+async def test_an_agency_is_suspended_by_one_and_resumed_by_another(desk: Desk) -> None:
+    id = desk.asking.id
+    async with await desk.tab("partner_liaison") as page:
+        await page.goto("/agencies")
+        await page.locator("details", has_text=f"Agency {desk.asking.carrier}").locator("summary").click()
+        await page.locator(f"#suspend-reason-{id}").fill("its keys were stolen")
+        await page.get_by_role("button", name="Suspend").locator("visible=true").click()
+        await expect(page.get_by_role("status")).to_have_text("Suspended: nothing leaves to the agency.")
+        await expect(page.get_by_text("its keys were stolen")).to_be_visible()
+        await expect(page.locator("tbody")).to_contain_text("Suspended since 21 Jan 2026: nothing leaves")
+        await expect(page.get_by_role("button", name="Resume")).to_have_count(0)
+    assert (await desk.asking.client.get("/deliveries")).status_code == 403
+    async with await desk.tab("manager") as page:
+        await page.goto("/agencies")
+        await page.get_by_role("button", name="Resume").click()
+        await expect(page.get_by_role("status")).to_have_text("Resumed: what was kept leaves now.")
+    assert (await desk.asking.client.get("/deliveries")).is_success
+
+
+async def test_data_protection_looks_and_changes_no_subscription(desk: Desk) -> None:
     async with await desk.tab("data_protection") as page:
         await page.goto("/agencies")
         await page.locator("tbody").get_by_role("link").first.click()

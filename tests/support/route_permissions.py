@@ -208,6 +208,7 @@ OWN: Mapping[str, Routes] = {
         "subscriptions:read": ["GET /agencies", "GET /agencies/{subscription_id}"],
         "subscriptions:keep": ["POST /agencies/{subscription_id}/{step}"],
         "answers:inspect": ["GET /agencies/answers/{answer_id}"],
+        "agencies:read": ["POST /agencies/{agency_id}/access/{deed}"],
         "figures:read": ["GET /api/figures", "GET /"],
         "status:read": [
             *("GET /api/cases", "GET /api/cases/{case}", "GET /api/flights", "GET /api/stream"),

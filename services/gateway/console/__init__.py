@@ -7,7 +7,7 @@ of the partners' service; each page names its permission, and who isn't signed i
 
 from fastapi import APIRouter
 
-from services.gateway.console import account, agencies, assets, notices, pages, provider, sign_in
+from services.gateway.console import access, account, agencies, assets, notices, pages, provider, sign_in
 
 router = APIRouter(include_in_schema=False)
 for each in (
@@ -17,6 +17,7 @@ for each in (
     account.router,
     notices.router,
     agencies.router,
+    access.router,
     pages.router,
 ):
     router.include_router(each)

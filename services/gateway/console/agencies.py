@@ -72,30 +72,16 @@ class Said(BaseModel):
 
 @router.get("")
 async def agencies(request: Request, principal: Reader) -> Response:
-    """How delivery to each agency stands, the worst first."""
-    lines = (await _asked(request, "GET", "/deliveries"))["deliveries"]
-    over = [each for each in lines if each["state"] == "ended" and not each["concern"]]
-    shown = [each for each in lines if each not in over]
-    told = len({each["agency_id"] for each in lines if "data_protection" in each["escalated_to"]})
-    return page(
-        "agencies.html",
-        request,
-        principal,
-        lines=shown,
-        over=over,
-        shares=_shares(shown),
-        told=told,
-        refused=await _refused(request, principal),
-        inspects=principal.may(Permission.ANSWERS_INSPECT),
-    )
+    """How delivery to each agency stands, the worst first, and what access each has."""
+    return await listed(request, principal)
 
 
 @router.get("/answers/{answer_id}")
 async def answer(request: Request, principal: Inspector, answer_id: UUID) -> Response:
     """What an agency has sent that was refused, and what is wrong with it."""
     purpose = next(iter(purposes_of(principal.roles)), "")
-    found = await _asked(request, "GET", f"/answers/{answer_id}/content", headers={HEADER: purpose})
-    names = {each["agency_id"]: each["name"] for each in (await _asked(request, "GET", "/agencies"))["agencies"]}
+    found = await asked(request, "GET", f"/answers/{answer_id}/content", headers={HEADER: purpose})
+    names = {each["agency_id"]: each["name"] for each in (await asked(request, "GET", "/agencies"))["agencies"]}
     return page("answer.html", request, principal, answer=found, agency=names[found["agency_id"]])
 
 
@@ -112,17 +98,47 @@ async def do_step(
     """Do it, and show the page as it is then."""
     path = f"/subscriptions/{subscription_id}/{_PATHS.get(step, step)}"
     try:
-        done = await _asked(request, "POST", path, json=said.body(), headers={"Idempotency-Key": said.key})
+        done = await asked(request, "POST", path, json=said.body(), headers={"Idempotency-Key": said.key})
     except Refused as refused:
         return await _shown(request, principal, subscription_id, refused.status, fault=str(refused))
     words = _replayed(done) if step is Step.REPLAY else _DONE[step]
     return await _shown(request, principal, subscription_id, done=words)
 
 
+async def listed(
+    request: Request, principal: Principal, status: int = 200, *, done: str = "", fault: str = "", code: str = ""
+) -> Response:
+    """The page of all; ``code``: what is shown this once."""
+    lines = (await asked(request, "GET", "/deliveries"))["deliveries"]
+    reads = principal.may(Permission.AGENCIES_READ)
+    over = [each for each in lines if each["state"] == "ended" and not each["concern"]]
+    shown = [each for each in lines if each not in over]
+    return page(
+        "agencies.html",
+        request,
+        principal,
+        status,
+        lines=shown,
+        over=over,
+        shares=_shares(shown),
+        told=len({each["agency_id"] for each in lines if "data_protection" in each["escalated_to"]}),
+        refused=await _refused(request, principal),
+        inspects=principal.may(Permission.ANSWERS_INSPECT),
+        agencies=(await asked(request, "GET", "/agencies"))["agencies"] if reads else [],
+        keeps=principal.may(Permission.AGENCIES_KEEP),
+        opens=principal.may(Permission.AGENCIES_OPEN),
+        suspends=principal.may(Permission.AGENCIES_SUSPEND),
+        key=uuid4,
+        done=done,
+        fault=fault,
+        code=code,
+    )
+
+
 async def _shown(
     request: Request, principal: Principal, id: UUID, status: int = 200, *, done: str = "", fault: str = ""
 ) -> Response:
-    found = await _asked(request, "GET", f"/subscriptions/{id}/deliveries")
+    found = await asked(request, "GET", f"/subscriptions/{id}/deliveries")
     return page(
         "agency.html",
         request,
@@ -142,17 +158,17 @@ async def _refused(request: Request, principal: Principal) -> list[dict[str, Any
     if not principal.may(Permission.ANSWERS_READ):
         return []
     params = {"state": "refused", "limit": _REFUSED}
-    found: list[dict[str, Any]] = (await _asked(request, "GET", "/answers", params=params))["answers"]
+    found: list[dict[str, Any]] = (await asked(request, "GET", "/answers", params=params))["answers"]
     return found
 
 
-async def _asked(request: Request, method: str, url: str, **content: Any) -> Any:
+async def asked(request: Request, method: str, url: str, **content: Any) -> Any:
     """What the partners' service answers. Raises Refused, and ServiceDown."""
     neighbours: Neighbours = request.app.state.neighbours
     answer = await neighbours.send("partners", method, url, token=access_token(request), **content)
     if not answer.is_success:
         raise Refused(answer.json(), answer.status_code)
-    return answer.json()
+    return answer.json() if answer.content else None
 
 
 def _replayed(done: Mapping[str, Any]) -> str:

@@ -111,6 +111,7 @@ def paths(path: str, family: Family) -> Iterator[str]:
         "number": "1",
         "code": "month-1",
         "step": "pause",
+        "deed": "resume",
         "path": "console.css",
     }
     names = re.findall(r"{(\w+)(?::\w+)?}", path)

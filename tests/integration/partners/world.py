@@ -26,7 +26,7 @@ FLIGHT = {
     "country_of_origin": "PK",
 }
 _NUMBERS = itertools.count(100)
-_CODES = [f"{letter}{digit}" for letter in "QZXVYW" for digit in range(10)]
+_CODES = [f"{letter}{digit}" for letter in "QZXVYWGHJK" for digit in range(10)]
 #: Carriers' codes, one for each test.
 codes = iter(_CODES)
 #: What the agencies are called that may receive on loopback.
