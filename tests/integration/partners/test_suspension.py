@@ -1,18 +1,26 @@
 """One command lets nothing leave to an agency. What happens is kept, and comes once a second person says so."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
 
 from services.embedded import EmbeddedSuite
+from services.partners.domain.access import Suspension
+from services.partners.registry import registry_of
+from services.partners.suspensions import suspension
+from shared.ids import new_id
+from shared.persistence.database import run
 from tests.integration.partners.world import Airline, airline, by_subject, go_on
 from tests.support.bench import eventually
 from tests.support.liaison import Liaison
 from tests.support.receivers import Call, Receiver, answer, receiving
 from tests.support.suite import at_rest, sign_in
+
+Suspend = Callable[[Airline], Awaitable[None]]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -71,7 +79,30 @@ async def also_asks(agency: Airline) -> str:
     return str(made.json()["subscription_id"])
 
 
-async def test_a_round_of_calls_that_is_under_way_stops(suite: EmbeddedSuite) -> None:
+async def here(agency: Airline) -> None:
+    await agency.suspended()
+
+
+async def elsewhere(agency: Airline) -> None:
+    """As another process leaves it, once this one may know."""
+    database = agency.suite.apps["partners"].state.service.database
+    async with database.transaction() as connection:
+        made = Suspension("a breach", "user:another", datetime(2026, 1, 6, tzinfo=UTC))
+        values = suspension(new_id(), UUID(agency.id), made)
+        names = ", ".join(values)
+        marks = ", ".join(f":{name}" for name in values)
+        await run(connection, f"INSERT INTO agency_suspension ({names}) VALUES ({marks})", **values)
+        await run(connection, "UPDATE partner_registry SET version = version + 1")
+        registry = registry_of(connection)
+
+    async def known() -> bool:
+        return UUID(agency.id) in registry.suspended
+
+    await eventually(known, seconds=5)
+
+
+@pytest.mark.parametrize("suspend", [here, elsewhere])
+async def test_a_round_of_calls_that_is_under_way_stops(suite: EmbeddedSuite, suspend: Suspend) -> None:
     going, called = asyncio.Event(), asyncio.Event()
 
     async def hold(_: Call) -> bytes:
@@ -91,7 +122,7 @@ async def test_a_round_of_calls_that_is_under_way_stops(suite: EmbeddedSuite) ->
         receiver.reply = hold
         assert (await agency.post("resume")).is_success
         await called.wait()
-        await agency.suspended()
+        await suspend(agency)
         going.set()
 
         async def told_of_one() -> bool:
