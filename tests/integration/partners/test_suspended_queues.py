@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from services.embedded import EmbeddedSuite
+from services.partners.amqp import rounds
 from tests.integration.partners.queues import queue_owner, until_there, with_broker
 from tests.support.agency_broker import AgencyBroker
 from tests.support.bench import eventually
@@ -44,6 +45,7 @@ async def test_of_an_agency_that_is_suspended_nothing_stays_open_at_the_broker(
     await other.until_connected()
     path = f"/api/partners/subscriptions/{owner.subscription}/test"
     assert (await owner.operators["partner_liaison"].post(path, {})).is_success
+    assert not await owner.is_due(rounds.LEASES)
     assert (await owner.line())["concern"].endswith("nothing leaves, 3 events wait")
 
     await owner.resumed()

@@ -12,6 +12,7 @@ from services.embedded import EmbeddedSuite
 from services.partners.domain.access import Suspension
 from services.partners.registry import registry_of
 from services.partners.suspensions import suspension
+from services.partners.webhooks import rounds
 from shared.ids import new_id
 from shared.persistence.database import run
 from tests.integration.partners.world import Airline, airline, by_subject, go_on
@@ -56,6 +57,7 @@ async def test_nothing_leaves_to_an_agency_that_is_suspended_and_all_of_it_comes
         await witness.flight()
         await another.got(1)
     await agency.retry()
+    assert not await agency.is_due(rounds.LEASES)
     line = await agency.line()
     day = (await go_on(suite)).date()
     assert line["concern"] == f"suspended since {day.day} {day:%b %Y}: nothing leaves, 3 events wait"

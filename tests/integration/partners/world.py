@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 
 from services.embedded import EmbeddedSuite
+from services.partners.leases import Leases
 from shared.auth.roles import Role
 from tests.integration.screening.programme import DECLARATION
 from tests.support.bench import eventually
@@ -64,6 +66,12 @@ class Airline:
         answer = await self.client.get("/feed", params={"subscription": self.subscription, "after": after})
         assert answer.is_success, answer.text
         return list(answer.json()["events"])
+
+    async def is_due(self, leases: Leases) -> bool:
+        """Whether a process would give it something now."""
+        partners = self.suite.apps["partners"].state
+        async with partners.service.database.transaction() as connection:
+            return UUID(self.subscription) in await leases.find(connection, partners.sender.clock.now(), None)
 
     async def suspended(self) -> None:
         """The liaison has nothing leave to the agency."""
