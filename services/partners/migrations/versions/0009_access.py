@@ -4,8 +4,8 @@ from alembic import op
 
 from shared.persistence.row_security import let_everybody_read, let_nobody_read
 
-revision = "0006"
-down_revision = "0010"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
