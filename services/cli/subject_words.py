@@ -23,6 +23,7 @@ def sections(export: Document) -> list[Section]:
         Section("What was decided", "", sorted([*_decided(cases), *_said(held)]) or _NOTHING),
         Section("Your journey", "", [*_travel(held), *_timeline(held)] or _NOTHING),
         Section("What you were given", "", list(_given(held)) or _NOTHING),
+        Section("Who outside was told of you", "", list(_told(held)) or _NOTHING_TOLD),
         Section("Visits", "", list(_visits(held)) or _NOTHING),
         Section(
             "Who has read your data and what for",
@@ -33,6 +34,7 @@ def sections(export: Document) -> list[Section]:
 
 
 _NOTHING: list[Line] = [("", "Nothing is kept.")]
+_NOTHING_TOLD: list[Line] = [("", "Nobody, as far as we know now.")]
 
 
 def _about(export: Document, cases: list[Document]) -> str:
@@ -172,6 +174,14 @@ def _visits(held: Document) -> Iterator[Line]:
                 yield _day(each["on"]), f"Tried to reach you: {_words(each['outcome'])}. {each['note'] or ''}".strip()
     for each in _records(held, "monitoring", "findings"):
         yield _day(each["found_on"]), f"You answered ({each['code']}): {each['answers'] or 'destroyed'}"
+
+
+def _told(held: Document) -> Iterator[Line]:
+    for each in _records(held, "partners", "told"):
+        what = _words(each["type"].split(".")[-2])
+        sure = "" if each["acknowledged"] else " (we don't know whether it has read it)"
+        fields = [*each["fields"], *(f"your {name}" for name in each["person"])]
+        yield _moment(each["at"]), f"{each['agency']}: {what}, with {_all(fields)}{sure}"
 
 
 def _reads(held: Document) -> Iterator[Line]:

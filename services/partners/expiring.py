@@ -1,13 +1,15 @@
-"""What agencies have sent is destroyed after a while; what became of it stays."""
+"""What is kept no longer: what agencies have sent, what events told, and what is left of who was erased."""
 
-from datetime import datetime
+from datetime import UTC, datetime, time
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.partners import ledger
 from services.partners.domain.answer import KEPT
+from services.partners.registry import Standing, registry_of
 from services.partners.repository import Unit
-from shared.persistence.database import rows
+from shared.persistence.database import rows, run
 from shared.scheduler import Scheduled
 
 
@@ -30,4 +32,79 @@ async def empty(uow: Unit, id: UUID) -> None:
         answer.empty()
 
 
-FORGETTING = (Scheduled("answers-due", due=due, run=empty),)
+#: The first that is not emptied says it for all, for they are kept in the order of their times.
+_OLD = """
+    SELECT subscription_id
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:befores AS timestamptz[])) AS kept (subscription_id, before)
+    JOIN subscription_head AS head USING (subscription_id),
+    LATERAL (SELECT position, at FROM delivery
+             WHERE delivery.subscription_id = head.subscription_id AND delivery.position > head.emptied
+             ORDER BY position LIMIT 1) AS first
+    WHERE before IS NULL OR (first.position <= head.acknowledged AND first.at < before)
+    ORDER BY subscription_id LIMIT :limit"""
+
+
+async def old(connection: AsyncConnection, now: datetime, limit: int) -> list[UUID]:
+    """Subscriptions with events that are kept no longer."""
+    registry = registry_of(connection)
+    await registry.refresh(connection)
+    befores = {id: _before(standing, now) for id, standing in registry.every.items()}
+    found = await rows(connection, _OLD, ids=list(befores), befores=list(befores.values()), limit=limit)
+    return [row.subscription_id for row in found]
+
+
+async def expire(uow: Unit, id: UUID) -> None:
+    """Empty some of them."""
+    standing = await uow.registry.standing(uow.connection, id)
+    if standing is not None:
+        await ledger.expire(uow.connection, id, _before(standing, uow.clock.now()))
+
+
+def _before(standing: Standing, now: datetime) -> datetime | None:
+    """What was kept before that can't be delivered again; None of what is over, of which nothing can."""
+    today = now.date()
+    if standing.subscription.over(standing.agreement, today):
+        return None
+    return datetime.combine(standing.agreement.kept_since(today), time(), UTC)
+
+
+#: A subject is gone as a whole, so that whoever begins at the beginning finds no hole; and never a subscription's last
+#: event, or who is before it would look for it for ever.
+_ERASED = """
+    SELECT delivery.id FROM delivery JOIN subscription_head AS head USING (subscription_id)
+    JOIN subscription ON subscription.id = subscription_id JOIN agreement ON agreement.id = agreement_id
+    WHERE case_id IS NULL AND due_on IS NOT NULL AND acknowledged_at IS NOT NULL
+        AND due_on + CAST(agreement.state ->> 'retention_days' AS integer) < :today
+        AND delivery.position <= head.acknowledged AND delivery.position < head.position
+        AND NOT EXISTS (SELECT FROM delivery AS other WHERE other.subscription_id = delivery.subscription_id
+                        AND other.subject = delivery.subject AND other.due_on IS NOT NULL
+                        AND (other.acknowledged_at IS NULL OR other.position > delivery.position))
+        AND NOT EXISTS (SELECT FROM webhook_stuck AS stuck WHERE stuck.subscription_id = delivery.subscription_id
+                        AND stuck.subject = delivery.subject)
+    ORDER BY due_on LIMIT :limit"""
+
+
+async def erased(connection: AsyncConnection, now: datetime, limit: int) -> list[UUID]:
+    """Tombstones of who was erased, which agencies have acknowledged long ago."""
+    return [row.id for row in await rows(connection, _ERASED, today=now.date(), limit=limit)]
+
+
+async def clear(uow: Unit, id: UUID) -> None:
+    """Delete it with what it buried."""
+    await run(
+        uow.connection,
+        """WITH gone AS (
+               DELETE FROM delivery USING delivery AS tombstone
+               WHERE tombstone.id = :id AND tombstone.case_id IS NULL AND tombstone.due_on IS NOT NULL
+                   AND delivery.subscription_id = tombstone.subscription_id AND delivery.subject = tombstone.subject
+               RETURNING delivery.id)
+           DELETE FROM escalation USING gone WHERE escalation.tombstone = gone.id""",
+        id=id,
+    )
+
+
+FORGETTING = (
+    Scheduled("answers-due", due=due, run=empty),
+    Scheduled("deliveries-due", due=old, run=expire),
+    Scheduled("erased-due", due=erased, run=clear),
+)

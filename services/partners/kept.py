@@ -12,7 +12,6 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.domain.redaction import Redacted
-from services.partners.offers import REFERRAL_WITHDRAWN
 from shared.persistence.database import rows, run
 
 SOURCE = "/homeward/partners"
@@ -65,39 +64,6 @@ async def keep(connection: AsyncConnection, kept: Iterable[Kept]) -> None:
                NULL::delivery, CAST(CAST(:rows AS text) AS jsonb))""",
         rows=orjson.dumps(records).decode(),
     )
-
-
-async def withhold(
-    connection: AsyncConnection, subscription: UUID, subject: UUID, tombstone: int, *, forget: bool
-) -> None:
-    """Empty what was kept of a subject before its tombstone, which owes an acknowledgement if any of that was told.
-
-    ``forget``: so that nothing leads back to the case either.
-    """
-    of: dict[str, Any] = {"subscription": subscription, "subject": subject, "tombstone": tombstone}
-    of |= {"type": TOMBSTONE, "farewell": REFERRAL_WITHDRAWN}
-    await run(connection, _WITHHOLD, **of, forget=forget, withheld=WITHHELD, source=SOURCE)
-    await run(connection, _RELEASE, **of)
-
-
-#: What is emptied before it was handed out has told nothing, and never will. What says that it is over may be told.
-_WITHHOLD = """
-    UPDATE delivery SET source = :source,
-        untold = untold OR type <> :type AND delivery.position > handed,
-        type = CASE type WHEN :type THEN type ELSE :withheld END,
-        data = CASE type WHEN :type THEN data ELSE '{}' END,
-        case_id = CASE WHEN :forget THEN NULL ELSE case_id END
-    FROM subscription_head AS head
-    WHERE delivery.subscription_id = :subscription AND head.subscription_id = :subscription AND subject = :subject
-        AND sequence < :tombstone
-        AND (:forget OR type <> :type AND NOT (type = :farewell AND sequence = :tombstone - 1))"""
-#: What is there no more was told.
-_RELEASE = """
-    UPDATE delivery SET due_on = NULL
-    WHERE subscription_id = :subscription AND subject = :subject AND sequence = :tombstone AND sequence - 1 = (
-        SELECT count(*) FROM delivery JOIN subscription_head AS head USING (subscription_id)
-        WHERE subscription_id = :subscription AND subject = :subject AND sequence < :tombstone
-            AND (untold OR type = :type OR type = :farewell AND delivery.position > handed))"""
 
 
 async def _positions(connection: AsyncConnection, subscriptions: list[UUID]) -> Mapping[UUID, Iterator[int]]:

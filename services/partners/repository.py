@@ -16,7 +16,8 @@ from services.partners.domain.redaction import Redacted, stated
 from services.partners.domain.subscription import Subscription
 from services.partners.domain.vocabulary import Precision
 from services.partners.editions import tally
-from services.partners.kept import SOURCE, TEST, Gone, Kept, keep, withhold
+from services.partners.kept import SOURCE, TEST, Gone, Kept, keep
+from services.partners.ledger import forget, withhold
 from services.partners.registry import Registry, Standing, registry_of
 from services.partners.tables import AGENCIES, AGREEMENTS, ANSWERS, CASES, FLIGHTS, SUBSCRIPTIONS, forget_answers
 from services.partners.telling import Buried, bury, tell
@@ -129,9 +130,10 @@ class Unit(UnitOfWork):
         return id
 
     def forget(self, case_id: UUID) -> None:
-        """Destroy what agencies have answered about somebody who is erased."""
+        """Destroy what agencies have answered about somebody who is erased, and what they were told."""
         self.destroy(case_id)
         self.write(lambda connection: forget_answers(connection, case_id))
+        self.write(lambda connection: forget(connection, case_id))
 
     async def erase(self, owner: UUID) -> None:
         """The same of a case that a restored backup has brought back."""
@@ -169,9 +171,11 @@ class Unit(UnitOfWork):
 
     async def _withhold(self) -> None:
         """Empty what was kept before the tombstones. Positions are locked: nothing is handed out meanwhile."""
-        for each, forget in self._buried:
-            before = (each.subscription, each.event.subject, each.sequence)
-            await withhold(self.connection, *before, forget=forget)
+        # Of who is erased in the same unit there is no key any more with which to seal what was told.
+        erased = {(each.subscription, each.event.subject) for each, gone in self._buried if gone}
+        for each, _ in self._buried:
+            subject = (each.subscription, each.event.subject)
+            await withhold(self.connection, *subject, each.sequence, forget=subject in erased)
         self._buried = []
 
     def _keep(self, subscription: UUID, about: About, event: Redacted, *, case: bool) -> None:

@@ -67,9 +67,10 @@ async def replay_deliveries(subscription_id: UUID, body: ReplayFrom, command: Su
     async def again(uow: Unit) -> dict[str, Any]:
         subscription = await loaded(uow, subscription_id, command.principal)
         [agreement] = await AGREEMENTS.find(uow.connection, "id = :id", id=subscription.agreement_id)
-        if not agreement.in_force(uow.clock.today()):
+        today = uow.clock.today()
+        if not agreement.in_force(today):
             raise NotInForce("The agreement is not in force: nothing is delivered again under it.")
-        subscription.check_replay(agreement, body.since)
+        subscription.check_replay(agreement, body.since, today)
         return (await replay(uow, subscription, body.since)).model_dump()
 
     replayed = Replayed.model_validate(await command.run(again))

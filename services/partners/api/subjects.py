@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from services.partners.ledger import told
 from services.partners.tables import ANSWERS, CASES
 from shared.errors import NotFound
 from shared.persistence.database import rows
@@ -14,11 +15,6 @@ from shared.web.commands import PersonalReading
 from shared.web.subjects import FOR_THE_PERSON, Held, documents, held, look_everywhere
 
 router = APIRouter(tags=["subjects"])
-
-_TOLD = """
-    SELECT agency.name AS agency, delivery.type, delivery.time, delivery.data
-    FROM delivery JOIN subscription ON subscription.id = subscription_id JOIN agency ON agency.id = agency_id
-    WHERE case_id = :id ORDER BY at, agency.name, position"""
 
 
 @router.get("/subjects/{case_id}")
@@ -28,7 +24,6 @@ async def show_subject(case_id: UUID, reading: Annotated[PersonalReading, FOR_TH
     if not cases:
         raise NotFound(f"The partners' service has no case {case_id}.")
     await look_everywhere(reading, [case_id], cases[0].office)
-    told = await rows(reading.connection, _TOLD, id=case_id)
     names = {row.id: row.name for row in await rows(reading.connection, "SELECT id, name FROM agency")}
     records = {
         "cases": await documents(reading.connection, CASES, "id = :id", id=case_id),
@@ -37,7 +32,7 @@ async def show_subject(case_id: UUID, reading: Annotated[PersonalReading, FOR_TH
             each | {"agency": names[UUID(each["agency_id"])], "content": _text(each.get("content"))}
             for each in await documents(reading.connection, ANSWERS, "case_id = :id ORDER BY received_at", id=case_id)
         ],
-        "told": [dict(row._mapping) for row in told],
+        "told": await told(reading.connection, case_id),
     }
     return await held(reading.connection, case_id, [case_id], records)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 from services.partners.domain.fact import About, Country, Fact
@@ -125,8 +125,15 @@ class Agreement:
 
     def in_force(self, on: date) -> bool:
         """Whether anything may flow on this day."""
-        ended = self.ended_on is not None and self.ended_on <= on
-        return self.approved_by is not None and not ended and self.valid_from <= on <= self.valid_until
+        return self.approved_by is not None and not self.over(on) and self.valid_from <= on
+
+    def over(self, on: date) -> bool:
+        """Whether nothing will be told under it any more."""
+        return on > self.valid_until or (self.ended_on is not None and self.ended_on <= on)
+
+    def kept_since(self, on: date) -> date:
+        """From which day on what was told is kept on this day: so long as the agency may keep it."""
+        return on - timedelta(days=self.retention_days)
 
     def verdict(self, fact: Fact, about: About, on: date) -> Verdict:
         """Whether the agency hears of this, or the first reason why not."""

@@ -62,6 +62,10 @@ class ReplayBeforeAgreement(RuleBroken):
     """Nothing was told before the agreement: name its first day, which stands here, or a later one."""
 
 
+class NotKeptAnyMore(RuleBroken):
+    """Events are kept for you as long as you may keep them: name the day that stands here, or a later one."""
+
+
 class NothingOwed(RuleBroken):
     """This agency owes no acknowledgement of that subject: it was told nothing of it, or has acknowledged."""
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from services.partners.domain.agreement import Agreement
 from services.partners.domain.fact import About, Fact
 from services.partners.domain.rules import (
+    NotKeptAnyMore,
     OutsideAgreement,
     ReplayBeforeAgreement,
     SubscriptionEnded,
@@ -78,11 +79,17 @@ class Subscription:
         self._go_on(State.ACTIVE)
         self.paused_on = None
 
-    def check_replay(self, agreement: Agreement, since: date) -> None:
+    def over(self, agreement: Agreement, on: date) -> bool:
+        """Whether nothing but tombstones will be delivered any more."""
+        return self.state is State.ENDED or agreement.over(on)
+
+    def check_replay(self, agreement: Agreement, since: date, today: date) -> None:
         """Raises what forbids that all from a day on is delivered again."""
         self._check_confirmed()
         if since < agreement.valid_from:
             raise ReplayBeforeAgreement(valid_from=agreement.valid_from.isoformat())
+        if since < (kept_since := agreement.kept_since(today)):
+            raise NotKeptAnyMore(kept_since=kept_since.isoformat())
 
     def confirm(self) -> None:
         """Whoever is to be called wants it."""

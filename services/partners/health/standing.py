@@ -73,6 +73,8 @@ class Deliveries(Line):
     confirmed_at: datetime | None = None
     gone_at: datetime | None = None
     rate: int | None = None
+    #: From which day on it can be delivered again; None once nothing is told any more.
+    kept_since: date | None
     failures: list[Failure]
     tombstones: list[Tombstone]
     #: What it was told by other means.
@@ -94,6 +96,7 @@ async def deliveries(database: Database, subscription: Subscription, times: Time
         return Deliveries(
             **line.model_dump(),
             **await means.more(connection, subscription.id),
+            kept_since=await _kept_since(connection, subscription, times.today),
             failures=await means.failures(connection, subscription.id),
             tombstones=await tombstones(connection, subscription.id, times.today),
             told_otherwise=await told_otherwise(connection, subscription.id),
@@ -144,6 +147,11 @@ def _line(standing: Standing, times: Times, **more: Any) -> Line:
         **{name: value for name, value in asdict(progress).items() if name in Line.model_fields},
         **more,
     )
+
+
+async def _kept_since(connection: AsyncConnection, subscription: Subscription, today: date) -> date | None:
+    [agreement] = await AGREEMENTS.find(connection, "id = :id", id=subscription.agreement_id)
+    return None if subscription.over(agreement, today) else agreement.kept_since(today)
 
 
 async def _days(connection: AsyncConnection, id: UUID, today: date) -> list[Day]:
