@@ -23,7 +23,7 @@ def sections(export: Document) -> list[Section]:
         Section("What was decided", "", sorted([*_decided(cases), *_said(held)]) or _NOTHING),
         Section("Your journey", "", [*_travel(held), *_timeline(held)] or _NOTHING),
         Section("What you were given", "", list(_given(held)) or _NOTHING),
-        Section("Who outside was told of you", "", list(_told(held)) or _NOTHING_TOLD),
+        Section("Who outside was told of you", "", list(_told(held)) or _NOBODY),
         Section("Visits", "", list(_visits(held)) or _NOTHING),
         Section(
             "Who has read your data and what for",
@@ -34,7 +34,7 @@ def sections(export: Document) -> list[Section]:
 
 
 _NOTHING: list[Line] = [("", "Nothing is kept.")]
-_NOTHING_TOLD: list[Line] = [("", "Nobody, as far as we know now.")]
+_NOBODY: list[Line] = [("", "Nobody, as far as we know now.")]
 
 
 def _about(export: Document, cases: list[Document]) -> str:
@@ -178,10 +178,19 @@ def _visits(held: Document) -> Iterator[Line]:
 
 def _told(held: Document) -> Iterator[Line]:
     for each in _records(held, "partners", "told"):
-        what = _words(each["type"].split(".")[-2])
-        sure = "" if each["acknowledged"] else " (we don't know whether it has read it)"
-        fields = [*each["fields"], *(f"your {name}" for name in each["person"])]
-        yield _moment(each["at"]), f"{each['agency']}: {what}, with {_all(fields)}{sure}"
+        yield _moment(each["at"]), f"{each['agency']}: {_of_you(each)}"
+
+
+def _of_you(told: Document) -> str:
+    what = told["type"].split(".")[-2]
+    if what == "tombstone":
+        done = "it says that it did" if told["acknowledged"] else "it has not said yet that it did"
+        return f"asked to destroy what it has of you; {done}"
+    if what == "withheld":
+        return "an event that was taken back"
+    fields = [*told["fields"], *(f"your {field}" for field in told["person"])]
+    sure = "" if told["acknowledged"] else " (we don't know whether it has read it)"
+    return f"{_words(what)}, with {_all(fields)}{sure}"
 
 
 def _reads(held: Document) -> Iterator[Line]:

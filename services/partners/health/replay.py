@@ -35,10 +35,12 @@ async def _kept_since(connection: AsyncConnection, id: UUID, since: date) -> tup
     """The position of the first event, and how many there are; the position that comes next when there are none."""
     [found] = await rows(
         connection,
-        """SELECT position, coalesce((SELECT min(position) FROM delivery WHERE subscription_id = :id
-                   AND at >= CAST(:since AS timestamp) AT TIME ZONE 'UTC'), position + 1) AS first
-           FROM subscription_head WHERE subscription_id = :id""",
+        # The first alone would be looked for from the subscription's beginning.
+        """SELECT coalesce(first, position + 1) AS first, events
+           FROM subscription_head, (SELECT min(position) AS first, count(*) AS events FROM delivery
+               WHERE subscription_id = :id AND at >= CAST(:since AS timestamp) AT TIME ZONE 'UTC') AS kept
+           WHERE subscription_id = :id""",
         id=id,
         since=since,
     )
-    return found.first, found.position - found.first + 1
+    return found.first, found.events
