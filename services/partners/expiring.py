@@ -38,7 +38,7 @@ _OLD = """
     FROM unnest(CAST(:ids AS uuid[]), CAST(:befores AS timestamptz[])) AS kept (subscription_id, before)
     JOIN subscription_head AS head USING (subscription_id),
     LATERAL (SELECT position, at FROM delivery
-             WHERE delivery.subscription_id = head.subscription_id AND delivery.position > head.emptied
+             WHERE delivery.subscription_id = head.subscription_id AND delivery.position > head.expired
              ORDER BY position LIMIT 1) AS first
     WHERE before IS NULL OR (first.position <= head.acknowledged AND first.at < before)
     ORDER BY subscription_id LIMIT :limit"""

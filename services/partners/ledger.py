@@ -94,7 +94,7 @@ async def expire(connection: AsyncConnection, subscription: UUID, before: dateti
         connection,
         """SELECT delivery.position, at, delivery.position <= acknowledged AS acknowledged
            FROM subscription_head AS head JOIN delivery USING (subscription_id)
-           WHERE subscription_id = :id AND delivery.position > emptied ORDER BY delivery.position LIMIT :most""",
+           WHERE subscription_id = :id AND delivery.position > expired ORDER BY delivery.position LIMIT :most""",
         most=_AT_ONCE,
         **key,
     )
@@ -104,9 +104,9 @@ async def expire(connection: AsyncConnection, subscription: UUID, before: dateti
             break
         done = row.position
     if done:
-        which = "subscription_id = :id AND delivery.position > head.emptied AND delivery.position <= :done"
+        which = "subscription_id = :id AND delivery.position > head.expired AND delivery.position <= :done"
         await _empty(connection, which, done=done, **key)
-        upto = "UPDATE subscription_head SET emptied = greatest(emptied, :done) WHERE subscription_id = :id"
+        upto = "UPDATE subscription_head SET expired = greatest(expired, :done) WHERE subscription_id = :id"
         await run(connection, upto, done=done, **key)
 
 

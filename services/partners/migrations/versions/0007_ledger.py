@@ -11,7 +11,7 @@ _STATEMENTS = (
     # Sealed for the case: what a row told that is emptied.
     "ALTER TABLE delivery ADD COLUMN disclosed bytea",
     # Up to there everything is emptied.
-    "ALTER TABLE subscription_head ADD COLUMN emptied bigint NOT NULL DEFAULT 0",
+    "ALTER TABLE subscription_head ADD COLUMN expired bigint NOT NULL DEFAULT 0",
     "CREATE INDEX delivery_at ON delivery (subscription_id, at) INCLUDE (position)",
     # Of those who were erased.
     """CREATE INDEX delivery_erased ON delivery (due_on)
@@ -27,5 +27,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("DROP INDEX delivery_erased")
     op.execute("DROP INDEX delivery_at")
-    op.execute("ALTER TABLE subscription_head DROP COLUMN emptied")
+    op.execute("ALTER TABLE subscription_head DROP COLUMN expired")
     op.execute("ALTER TABLE delivery DROP COLUMN disclosed")
