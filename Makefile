@@ -13,7 +13,7 @@ DEPLOY := .venv-deploy
 KUBECTL := $(BIN)/kubectl
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo up test faults bench lint manifests lock clean
+.PHONY: help demo up test faults bench lint manifests lock wheel clean
 
 help: ## List what can be made
 	@echo "Homeward: make TARGET [ARGS=...] [PYTHON=python3.12]"
@@ -61,12 +61,21 @@ lock: ## Resolve the dependencies anew into requirements.lock
 	if grep -n '://' "$$tools/requirements.lock"; then echo "make: the lock must hold hashes, not addresses" >&2; exit 1; fi && \
 	cp "$$tools/requirements.lock" requirements.lock && echo "requirements.lock: $$(grep -c '==' requirements.lock) packages"
 
+DIST ?= dist
+# From a copy, with one mode and one time for every file, so that the same sources make the same bytes anywhere.
+wheel: $(READY) ## Build the wheel into dist/, byte for byte the same wherever it is built
+	@tree=$$(mktemp -d) && trap 'rm -rf "$$tree"' EXIT && set -eo pipefail && umask 022 && \
+	git ls-files -z --cached --others --exclude-standard | tar --null -T - -c | tar -x -C "$$tree" && \
+	find "$$tree" -type f -exec chmod 644 {} + && \
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
+	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir "$(DIST)" "$$tree" && sha256sum "$(DIST)"/*.whl
+
 clean: ## Remove the environment and what the tools keep; a suite's data stays
-	@rm -rf $(VENV) $(BENCH) $(DEPLOY) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	@rm -rf $(VENV) $(BENCH) $(DEPLOY) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
 	@find services shared tests -name __pycache__ -prune -exec rm -rf {} +
 
 # Made anew only when the lock or the project's metadata changed.
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock pyproject.toml setup.py
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found: install Python 3.11 or newer, or say PYTHON=/path/to/python" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "make: Homeward needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) -V): say PYTHON=python3.11" >&2; exit 1; }

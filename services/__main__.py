@@ -2,6 +2,8 @@
 
 import os
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -26,7 +28,6 @@ DEBUG = "HOMEWARD_DEBUG"
 
 app = typer.Typer(
     name="homeward",
-    help="Voluntary humanitarian return: from the first interview to the last visit at home.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -39,6 +40,19 @@ app.add_typer(subject.app, name="subject")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(keys.app, name="keys")
 app.add_typer(contracts.app, name="contracts")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"homeward {version('homeward')}")
+        raise typer.Exit
+
+
+@app.callback()
+def homeward(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")] = False,
+) -> None:
+    """Voluntary humanitarian return: from the first interview to the last visit at home."""
 
 
 def main() -> None:

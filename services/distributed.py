@@ -21,6 +21,8 @@ from services.servers.server import free_ports
 from shared.auth.keys import public_pem
 from shared.persistence.embedded.programs import die_with_parent
 
+#: The folder of services/ and shared/: a service's process finds them there, and not where it is started.
+_SUITE = Path(__file__).parents[1]
 #: Seconds in which a service must be ready.
 _READY = 60.0
 
@@ -61,6 +63,10 @@ def environment_of(
     if name == "gateway":
         values |= {"PRIVATE_KEY": str(accounts.key_file), "ACCOUNTS": str(accounts.accounts_file)}
     return {f"HOMEWARD_{name.upper()}_{key}": value for key, value in values.items()}
+
+
+def _path() -> str:
+    return os.pathsep.join(filter(None, (str(_SUITE), os.environ.get("PYTHONPATH"))))
 
 
 class DistributedSuite:
@@ -119,8 +125,8 @@ class DistributedSuite:
         own = environment_of(name, self.accounts, self.data, self.ports[name], urls, self.simulated, servers)
         with (self.data / "logs" / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", f"services.{name}"],
-                env=os.environ | own,
+                [sys.executable, "-P", "-m", f"services.{name}"],
+                env=os.environ | {"PYTHONPATH": _path()} | own,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -22,6 +22,7 @@ app = typer.Typer(help="Build and check what services publish.", no_args_is_help
 @app.command()
 def build() -> None:
     """Write the JSON Schemas and tables in docs/ that are not current; what would break readers is refused."""
+    _in_a_checkout()
     try:
         written = registry.build()
         for_agencies = published.build(on=_today())
@@ -38,6 +39,7 @@ def check(
     ] = None,
 ) -> None:
     """Fail when a schema or a table in docs/ is not current, an example is wrong, or readers would break."""
+    _in_a_checkout()
     problems = [
         *registry.check(published=_at(against, registry.SCHEMAS) if against else None),
         *published.check(*(_at(against, each) for each in _OF_AGENCIES) if against else (), on=_today()),
@@ -48,6 +50,11 @@ def check(
     if problems:
         raise Failure(f"{len(problems)} problems with the contracts")
     typer.echo(f"{len(registry.types())} types: schemas and tables current, examples valid, no reader broken")
+
+
+def _in_a_checkout() -> None:
+    if not PAGES[0].path.parent.is_dir():
+        raise Failure("the contracts are built and checked in a checkout: what is installed has no docs/")
 
 
 def _at(revision: str, folder: Path) -> dict[str, Any]:

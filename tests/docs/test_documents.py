@@ -29,7 +29,7 @@ from shared.web import internal, repair
 from shared.web.access import guards
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 OPERATORS = ROOT / "docs" / "operators.md"
 RUNBOOK = ROOT / "docs" / "runbook.md"
 _ROUTE = r"\| `(GET|POST) (\S+)` \| ([^|]+) \|$"
@@ -57,7 +57,7 @@ def wrong_command(words: list[str]) -> str | None:
         return f"make has no {unknown}" if unknown else None
     if Path(program).name == "homeward":
         return _wrong_arguments(arguments)
-    return None if program == "curl" else f"{program} is not explained"
+    return None if program in ("curl", "pip") else f"{program} is not explained"
 
 
 def _targets() -> set[str]:

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,6 +16,9 @@ import httpx
 from services.credentials import directory_token
 from shared.auth.roles import Role
 from tests.support.purposes import usual_purpose
+
+#: The command as this checkout has it.
+CHECKOUT = (sys.executable, "-m", "services")
 
 
 def free_port() -> int:
@@ -33,11 +36,11 @@ def up(data: Path, port: int) -> list[str]:
 class Homeward:
     """A running command; its output is kept in a file."""
 
-    def __init__(self, output: Path, *arguments: str, **environment: str) -> None:
+    def __init__(self, output: Path, *arguments: str, program: Sequence[str] = CHECKOUT, **environment: str) -> None:
         self.output = output
         with output.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "services", *arguments],
+                [*program, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
