@@ -120,7 +120,7 @@ class EmbeddedSuite:
             # It listens on loopback: a second factor is offered.
             values["second_factor_roles"] = frozenset()
         app: FastAPI = package.create_app(
-            settings(**values),
+            settings.read(**values),
             bus=self.bus,
             connect=lambda other: self._client(other, telemetry),
             telemetry=telemetry,

@@ -26,6 +26,7 @@ from shared.auth.oidc import Provider
 from shared.auth.services import Identity, callers
 from shared.auth.tokens import ISSUER, Operators, Verifier
 from shared.clock import ProgrammeClock
+from shared.environment import SettingsUnusable
 from shared.health import Health
 from shared.messaging.bus import Bus, TakesOver, exchange_of
 from shared.messaging.comparison import Comparer
@@ -45,7 +46,7 @@ from shared.persistence import migrations
 from shared.persistence.database import Database, rows, run
 from shared.persistence.sealing import erase_again, seal_everything, seals
 from shared.persistence.unit_of_work import Surroundings, UnitOfWork
-from shared.programme import load_programme
+from shared.programme import ProgrammeError, load_programme
 from shared.protection.register import Register
 from shared.protection.vault import Vault, equip
 from shared.protection.wrapping import KeysUnusable, LocalWrapping
@@ -381,16 +382,20 @@ def collect_rarely() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
-def serve(create_app: Callable[[Any], FastAPI], settings: ServiceSettings) -> None:
+#: Without them a service can't start.
+_NEEDED = ("database_url", "amqp_url", "public_key", "identity_key", "service_keys")
+
+
+def serve(create_app: Callable[[Any], FastAPI], kind: type[ServiceSettings]) -> None:
     """Run one service until it is told to stop; a start that fails is one line and a non-zero exit code."""
-    for name in ("database_url", "amqp_url", "public_key", "identity_key", "service_keys"):
-        if not getattr(settings, name):
-            sys.exit(f"homeward: set {settings.model_config['env_prefix']}{name.upper()} to start this service")
-    configure_logging(settings.model_config["env_prefix"].removeprefix("HOMEWARD_").strip("_").lower())
     try:
+        settings = kind.read()
+        if missing := [f"{kind.prefix()}{name.upper()}" for name in _NEEDED if not getattr(settings, name)]:
+            raise SettingsUnusable(f"set {', '.join(missing)} to start this service")
+        configure_logging(kind.prefix().removeprefix("HOMEWARD_").strip("_").lower())
         app = create_app(settings)
-    except KeysUnusable as error:
-        sys.exit(f"homeward: {error}")
+    except (SettingsUnusable, KeysUnusable, ProgrammeError) as error:
+        sys.exit("\n".join(f"homeward: {line}" for line in str(error).splitlines()))
     collect_rarely()
     leave, proxies = app.state.service.leave, settings.trusted_proxies
     server = Server(app, leave, proxies, host=settings.host, port=settings.port, loop="uvloop")

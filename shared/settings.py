@@ -1,16 +1,37 @@
 """Settings that every service has. Each reads them from the environment under its own prefix."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from shared.auth.discovery import SecureUrl
 from shared.auth.roles import Role
+from shared.environment import SettingsUnusable, faults_of, with_files
 
 #: Signatures that are checked with a public key.
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA"]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """In what a setting is counted."""
+
+    name: str
+
+
+Bytes = Annotated[int, Field(gt=0), Unit("bytes")]
+Seconds = Annotated[float, Field(gt=0), Unit("seconds")]
+Requests = Annotated[int, Field(gt=0), Unit("requests")]
+PerSecond = Annotated[float, Field(gt=0), Unit("requests a second")]
 
 
 def settings_config(prefix: str) -> SettingsConfigDict:
@@ -37,19 +58,19 @@ class IdentityProvider(BaseModel):
     offices: dict[str, str] = {}
     #: The algorithms of its signatures.
     algorithms: frozenset[Algorithm] = Field(default=frozenset({"RS256", "PS256", "ES256"}), min_length=1)
-    #: Seconds after which its keys are fetched again; an unknown key's are at once.
-    keys_lifetime_seconds: float = Field(default=3600, gt=0)
-    #: Seconds for which its keys serve while it can't be reached.
-    stale_keys_seconds: float = Field(default=24 * 3600, gt=0)
+    #: After these its keys are fetched again; an unknown key's are at once.
+    keys_lifetime_seconds: Seconds = 3600
+    #: So long its keys serve while it can't be reached.
+    stale_keys_seconds: Seconds = 24 * 3600
 
 
 class ServiceSettings(BaseSettings):
     """What a service needs to run."""
 
     #: SQLAlchemy address of the service's own database: ``postgresql+asyncpg://user:password@host/homeward_travel``.
-    database_url: str = ""
+    database_url: str = Field(default="", repr=False)
     #: Address of the broker, ``amqp://user:password@host/``; of several nodes of a cluster with commas between them.
-    amqp_url: str = ""
+    amqp_url: str = Field(default="", repr=False)
     #: The programme's policy; the file beside the services when empty.
     programme: Path | None = None
     #: Ed25519 public key with which tokens are verified: PEM text, or the path of a PEM file.
@@ -77,24 +98,69 @@ class ServiceSettings(BaseSettings):
     clock_start: AwareDatetime | None = None
     #: OTLP over HTTP: ``http://collector:4318``; nothing is exported when empty.
     otlp_endpoint: str = ""
-    #: Where the other services are, for their logs and their reads.
+    #: Where the other services are, for their logs and their reads: screening …
     screening_url: str = "http://screening:8000"
+    #: … travel …
     travel_url: str = "http://travel:8000"
+    #: … reintegration …
     reintegration_url: str = "http://reintegration:8000"
+    #: … monitoring …
     monitoring_url: str = "http://monitoring:8000"
+    #: … and partners.
     partners_url: str = "http://partners:8000"
     #: Proxies in front of this service, with commas between: their X-Forwarded-For tells where a request comes from.
     trusted_proxies: str = ""
-    #: Where this service listens.
+    #: The address on which this service listens …
     host: str = "127.0.0.1"
-    port: int = 8000
-    #: Bytes of a request's body; of one that brings a file.
-    largest_body: int = Field(default=1024 * 1024, gt=0)
-    largest_upload: int = Field(default=6 * 1024 * 1024, gt=0)
-    #: Seconds until an answer has to begin.
-    longest_request: float = Field(default=60, gt=0)
+    #: … and the port.
+    port: int = Field(default=8000, ge=1, le=65535)
+    #: The largest body of a request …
+    largest_body: Bytes = 1024 * 1024
+    #: … and of one that brings a file.
+    largest_upload: Bytes = 6 * 1024 * 1024
+    #: Until an answer has to begin.
+    longest_request: Seconds = 60
     #: Requests under way at once; who comes then is told to come again.
-    most_requests: int = Field(default=1000, gt=0)
+    most_requests: Requests = 1000
+
+    @classmethod
+    def read(cls, **values: Any) -> Self:
+        """From the environment, but for what is given here. Raises SettingsUnusable."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise faults_of(error, cls.prefix()) from None
+        except SettingsError as error:
+            # It names the setting, and its cause has the value.
+            setting = str(error).split('"')[1].upper()
+            raise SettingsUnusable(f"{cls.prefix()}{setting}: it is given as JSON, and this is none") from None
+
+    @classmethod
+    def prefix(cls) -> str:
+        """With what its variables' names begin."""
+        return cls.model_config.get("env_prefix", "")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given to the class, then the environment and the files that it names."""
+        if cls.prefix() and isinstance(env_settings, EnvSettingsSource):
+            env_settings.env_vars = with_files(env_settings.env_vars, cls.prefix().lower(), cls.model_fields)
+        return init_settings, env_settings
+
+    @model_validator(mode="after")
+    def _contradict_nothing(self) -> Self:
+        if self.key_file and self.keys.get_secret_value():
+            raise ValueError("key_file and keys are both set: the keys are in one of them")
+        if self.clock_start and self.environment == "production":
+            raise ValueError("clock_start is for a demonstration or a test: in production the time is the real one")
+        return self
 
     @property
     def over_tls(self) -> bool:

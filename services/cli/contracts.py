@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli import event_table, permission_table
+from services.cli import event_table, permission_table, settings_table
 from services.cli.failure import Failure
 from services.partners.contracts import published
 from shared.contracts import registry
 
 _OF_AGENCIES = (published.FOLDER, published.CALENDARS)
-PAGES = (event_table.PAGE, permission_table.PAGE)
+PAGES = (event_table.PAGE, permission_table.PAGE, settings_table.PAGE)
 
 app = typer.Typer(help="Build and check what services publish.", no_args_is_help=True)
 

@@ -23,7 +23,7 @@ def migrate(
     """Migrate the databases that HOMEWARD_<SERVICE>_DATABASE_URL name; services also do this when they start."""
     for each in service or list(Service):
         package = importlib.import_module(f"services.{each}.settings")
-        url = package.Settings().database_url
+        url = package.Settings.read().database_url
         if not url:
             raise Failure(f"set HOMEWARD_{each.upper()}_DATABASE_URL to migrate {each}")
         folder = Path(str(package.__file__)).parent / "migrations"

@@ -37,8 +37,7 @@ def up(
 def serve(service: Annotated[Service, typer.Argument(help="Which service.")]) -> None:
     """Run one service, with its settings from the environment: HOMEWARD_TRAVEL_DATABASE_URL and so on."""
     package = importlib.import_module(f"services.{service}.app")
-    settings = importlib.import_module(f"services.{service}.settings").Settings()
-    serve_service(package.create_app, settings)
+    serve_service(package.create_app, importlib.import_module(f"services.{service}.settings").Settings)
 
 
 async def _up(data: Data, port: int, agencies_port: int) -> None:

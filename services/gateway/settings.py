@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from shared.auth.discovery import SecureUrl
 from shared.auth.roles import Role
-from shared.settings import ServiceSettings, settings_config
+from shared.settings import PerSecond, Requests, ServiceSettings, settings_config
 
 
 class ProviderClient(BaseModel):
@@ -44,12 +44,14 @@ class Settings(ServiceSettings):
     second_factor_roles: frozenset[Role] | None = None
     #: With this and ``oidc`` the console offers to sign in with the organisation's account.
     oidc_client: ProviderClient | None = None
-    #: Requests that one person may make: so many a second, and so many at once after a pause.
-    requests_per_second: float = Field(default=50, gt=0)
-    burst: int = Field(default=1000, gt=0)
-    #: The same for each address from which somebody comes who isn't signed in.
-    strangers_per_second: float = Field(default=20, gt=0)
-    strangers_burst: int = Field(default=400, gt=0)
+    #: Requests that one person may make …
+    requests_per_second: PerSecond = 50
+    #: … of which so many at once after a pause.
+    burst: Requests = 1000
+    #: The same for each address from which somebody comes who isn't signed in …
+    strangers_per_second: PerSecond = 20
+    #: … of which so many at once after a pause.
+    strangers_burst: Requests = 400
 
     @property
     def over_tls(self) -> bool:
@@ -60,4 +62,6 @@ class Settings(ServiceSettings):
     def _client_of_a_provider(self) -> Self:
         if self.oidc_client and not (self.oidc and self.private_key):
             raise ValueError("oidc_client needs oidc, and private_key for what the browser keeps meanwhile")
+        if self.accounts and not self.private_key:
+            raise ValueError("accounts needs private_key: nobody could be given a token")
         return self

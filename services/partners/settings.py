@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from services.partners.webhooks.addresses import place_of
-from shared.settings import ServiceSettings, settings_config
+from shared.settings import PerSecond, Requests, Seconds, ServiceSettings, settings_config
 
 
 class Settings(ServiceSettings):
@@ -13,15 +13,18 @@ class Settings(ServiceSettings):
 
     model_config = settings_config("HOMEWARD_PARTNERS_")
 
-    #: Requests that one agency may make: so many a second, and so many at once after a pause.
-    requests_per_second: float = Field(default=50, gt=0)
-    burst: int = Field(default=1000, gt=0)
-    #: The same for each address from which somebody comes without a key.
-    strangers_per_second: float = Field(default=20, gt=0)
-    strangers_burst: int = Field(default=400, gt=0)
-    #: Claims of access that fail: so many from one address, and one more after so many seconds.
-    claims_burst: int = Field(default=20, gt=0)
-    claims_every_seconds: float = Field(default=30, gt=0)
+    #: Requests that one agency may make …
+    requests_per_second: PerSecond = 50
+    #: … of which so many at once after a pause.
+    burst: Requests = 1000
+    #: The same for each address from which somebody comes without a key …
+    strangers_per_second: PerSecond = 20
+    #: … of which so many at once after a pause.
+    strangers_burst: Requests = 400
+    #: Claims of access that fail: so many from one address …
+    claims_burst: Requests = 20
+    #: … and one more after so many seconds.
+    claims_every_seconds: Seconds = 30
     #: Where agencies reach this service; what ``dataschema`` begins with.
     public_url: str = "http://127.0.0.1:8000"
     #: What of our own network an agency's webhooks may call, also by plain HTTP, as JSON, by the agency's name:

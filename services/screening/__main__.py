@@ -5,4 +5,4 @@ from services.screening.settings import Settings
 from shared.service import serve
 
 if __name__ == "__main__":
-    serve(create_app, Settings())
+    serve(create_app, Settings)

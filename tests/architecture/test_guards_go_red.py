@@ -74,7 +74,7 @@ HARMLESS = (
     ("naive-datetimes", "shared/clock.py", "from datetime import UTC, datetime\nat = datetime(2026, 3, 1, tzinfo=UTC)"),
     ("other-clocks", "services/travel/handlers.py", "def f(uow):\n    return uow.clock.now(), uow.clock.today()"),
     ("other-clocks", "services/travel/clients.py", "import time\nf = lambda: time.monotonic()"),
-    ("work-at-import", "services/travel/__main__.py", "if __name__ == '__main__':\n    serve(create_app, Settings())"),
+    ("work-at-import", "services/travel/__main__.py", "if __name__ == '__main__':\n    serve(create_app, Settings)"),
     ("work-at-import", "services/travel/app.py", "def create_app():\n    return FastAPI()"),
     ("swallowed-errors", "services/travel/clients.py", "try: f()\nexcept KeyError: pass"),
     ("swallowed-errors", "shared/messaging/relay.py", "try: f()\nexcept Exception as e:\n    log.error(e)"),

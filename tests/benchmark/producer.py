@@ -74,8 +74,11 @@ def main() -> None:
 
     # The tally is nobody's neighbour but the benchmark's.
     SERVICE_GRANTS["tally", name] = SERVICE_GRANTS["travel", "screening"]
-    settings = Settings()
-    service = Service(
+    serve(lambda settings: _service(name, settings).app, Settings)
+
+
+def _service(name: str, settings: ServiceSettings) -> Service:
+    return Service(
         name=name,
         source=f"/homeward/{name}",
         settings=settings,
@@ -86,7 +89,6 @@ def main() -> None:
         migrations=Path(__file__).parents[2] / "services" / name / "migrations",
         routers=[router],
     )
-    serve(lambda _: service.app, settings)
 
 
 if __name__ == "__main__":

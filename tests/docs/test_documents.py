@@ -158,7 +158,7 @@ def test_a_page_that_is_written_from_the_code_is_current(page: Page) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path.name)
 def test_such_a_page_that_is_not_current_is_found_and_written_anew(page: Page, tmp_path: Path) -> None:
     spoilt = Page(tmp_path / page.path.name, page.text)
-    spoilt.path.write_text(page.text().replace("case", "file"))
+    spoilt.path.write_text(page.text().replace("the", "a"))
     assert spoilt.check() == [f"{page.path.name}: not current; run: homeward contracts build"]
     assert spoilt.build()
     assert not spoilt.build()

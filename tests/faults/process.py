@@ -24,7 +24,7 @@ def run_service(name: str) -> None:
     spoiling.install(control, replica)
     hooks.install(control, replica)
     service = importlib.import_module("shared.service")
-    settings = importlib.import_module(f"services.{name}.settings").Settings()
+    settings = importlib.import_module(f"services.{name}.settings").Settings
     service.serve(importlib.import_module(f"services.{name}.app").create_app, settings)
 
 

@@ -149,7 +149,8 @@ def backwards(unit: type[UnitOfWork]) -> type[UnitOfWork]:
 @pytest.fixture(params=[services.travel.app, services.reintegration.app], ids=["travel", "reintegration"])
 async def service(request: pytest.FixtureRequest, postgres_url: str) -> AsyncIterator[Service]:
     database = Database(fresh_database(postgres_url), name="storm", pool_size=12)
-    settings = ServiceSettings(clock_start=DEPARTURE - timedelta(days=7), keys=SecretStr(first_keys().text()))
+    begins = DEPARTURE - timedelta(days=7)
+    settings = ServiceSettings(environment="test", clock_start=begins, keys=SecretStr(first_keys().text()))
     service: Service = request.param.create_app(settings, bus=InProcessBus(), database=database).state.service
     yield service
     await service.database.close()

@@ -14,10 +14,9 @@ class Settings(ServiceSettings):
     model_config = settings_config("HOMEWARD_TALLY_")
 
 
-def main() -> None:
-    """Until it is told to stop."""
-    settings = Settings()
-    service = Service(
+def service(settings: ServiceSettings) -> Service:
+    """The tally."""
+    return Service(
         name="tally",
         source="/homeward/tally",
         settings=settings,
@@ -27,8 +26,7 @@ def main() -> None:
         follows=(screening.SOURCE,),
         migrations=Path(__file__).parent / "migrations",
     )
-    serve(lambda _: service.app, settings)
 
 
 if __name__ == "__main__":
-    main()
+    serve(lambda settings: service(settings).app, Settings)
