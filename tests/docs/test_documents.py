@@ -29,7 +29,7 @@ from shared.web import internal, repair
 from shared.web.access import guards
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 OPERATORS = ROOT / "docs" / "operators.md"
 RUNBOOK = ROOT / "docs" / "runbook.md"
 _ROUTE = r"\| `(GET|POST) (\S+)` \| ([^|]+) \|$"
