@@ -2,11 +2,14 @@
 
 import os
 import tomllib
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from shared.toml_lines import Key, line_of, lines_of
 
 #: Names another file than the one beside the services.
 VARIABLE = "HOMEWARD_PROGRAMME"
@@ -145,25 +148,38 @@ class Programme(Policy):
         return [code for code, office in self.offices.items() if office.country == country]
 
 
+def programme_file(path: Path | None = None) -> Path:
+    """``path``, else the file that HOMEWARD_PROGRAMME names, else the one beside the services."""
+    return path or Path(os.environ.get(VARIABLE) or Path(__file__).parents[1] / "programme.toml")
+
+
 def load_programme(path: Path | None = None) -> Programme:
-    """Read and check the programme: ``path``, else the file that HOMEWARD_PROGRAMME names, else the one beside the
-    services. Raises ProgrammeError.
-    """
-    chosen = path or Path(os.environ.get(VARIABLE) or Path(__file__).parents[1] / "programme.toml")
+    """Read and check the programme's file. Raises ProgrammeError."""
+    chosen = programme_file(path)
     try:
-        found = tomllib.loads(chosen.read_text(encoding="utf-8"))
+        return parse_programme(chosen.read_bytes(), chosen)
     except OSError as error:
         raise ProgrammeError(f"{chosen}: {error.strerror}; set {VARIABLE} to the programme's file") from error
+
+
+def parse_programme(content: bytes, path: Path) -> Programme:
+    """Check what the file held. Raises ProgrammeError: a line for each fault."""
+    try:
+        text = content.decode("utf-8")
+        found = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProgrammeError(f"{chosen}: not a TOML file: {error}") from error
+        raise ProgrammeError(f"{path}: not a TOML file: {error}") from error
     try:
         return Programme.model_validate(found)
     except ValidationError as error:
-        raise ProgrammeError("\n".join(f"{chosen}: {line}" for line in _lines(error))) from error
+        lines = lines_of(text)
+        raise ProgrammeError("\n".join(f"{path}:{told}" for told in _faults(error, lines))) from error
 
 
-def _lines(error: ValidationError) -> list[str]:
-    return [
-        ": ".join(filter(None, (".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, "))))
-        for each in error.errors()
-    ]
+def _faults(error: ValidationError, lines: Mapping[Key, int]) -> Iterator[str]:
+    for each in error.errors():
+        key, message = ".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, ")
+        told = ": ".join(filter(None, (key, message)))
+        # What is wrong between tables is told by the whole, and names the table first.
+        at = each["loc"] or tuple(message.partition(":")[0].split("."))
+        yield f"{line_of(at, lines)}: {told}"

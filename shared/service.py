@@ -6,6 +6,7 @@ import hashlib
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -46,7 +47,8 @@ from shared.persistence import migrations
 from shared.persistence.database import Database, rows, run
 from shared.persistence.sealing import erase_again, seal_everything, seals
 from shared.persistence.unit_of_work import Surroundings, UnitOfWork
-from shared.programme import ProgrammeError, load_programme
+from shared.policy import Policy
+from shared.programme import Programme, ProgrammeError
 from shared.protection.register import Register
 from shared.protection.vault import Vault, equip
 from shared.protection.wrapping import KeysUnusable, LocalWrapping
@@ -95,6 +97,7 @@ class Service:
         clock: ProgrammeClock | None = None,
         connect: Connect | None = None,
         telemetry: Telemetry | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self.name, self.settings, self.follows = name, settings, tuple(follows)
         self.queue = f"homeward.{name}"
@@ -106,7 +109,7 @@ class Service:
         self.bus: Bus = bus or RabbitBus(settings.amqp_url, f"homeward {name}")
         self._owns_bus = bus is None
         self.clock = clock or ProgrammeClock(settings.clock_start)
-        self.programme = load_programme(settings.programme)
+        self.policy = policy or Policy(settings.programme)
         self.connect = connect or connect_over_http(settings, self.telemetry)
         self._identity = identity_of(name, settings)
         self.source = source
@@ -115,7 +118,7 @@ class Service:
         self.relay = Relay(self.log, self.bus, self.telemetry) if source else None
         lease = self.relay.lease if self.relay else None
         self.register = Register(settings.erasures)
-        self._surroundings = Surroundings(source, publish, self.clock, self.programme, lease, self.register)
+        self._surroundings = Surroundings(source, publish, self.clock, self.policy.current, lease, self.register)
         self._unit = unit
         self._clients: dict[str, httpx.AsyncClient] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -185,7 +188,7 @@ class Service:
         app.state.service = self
         digest = self.vault.digest if self.vault else lambda said: hashlib.sha256(said).digest()
         app.state.desk = Desk(
-            self.database, self.unit, self.clock, self.programme, self.committed, digest, Trail(self.name)
+            self.database, self.unit, self.clock, self.policy.current, self.committed, digest, Trail(self.name)
         )
         if self.settings.public_key:
             app.state.verifier = self._verifier()
@@ -200,6 +203,11 @@ class Service:
         services = read_key_set(self.settings.service_keys) if self.settings.service_keys else {}
         operators = {ISSUER: Operators(read_public_key(self.settings.public_key), self.name)}
         return Verifier(callers(services, self.name) | operators)
+
+    @property
+    def programme(self) -> Programme:
+        """The policy that is in force."""
+        return self.policy.current
 
     @property
     def ended(self) -> list[str]:
@@ -256,6 +264,7 @@ class Service:
             self.scheduler.run(),
             self.health.watch(),
             self.heads.run(),
+            self.policy.follow(self.adopt),
         ]
         loops += [self.relay.run()] if self.relay else []
         loops += [self.learner.run()] if self.learner else []
@@ -348,6 +357,11 @@ class Service:
                 now=now,
             )
         await self.scheduler.run_due()
+
+    def adopt(self) -> None:
+        """Go by the programme that is in force now: what has begun ends by the one with which it began."""
+        self._surroundings.programme = self.programme
+        self.app.state.desk = replace(self.app.state.desk, programme=self.programme)
 
     async def _follow_clock(self) -> None:
         while True:

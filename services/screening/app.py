@@ -15,7 +15,7 @@ from shared.contracts import monitoring, travel
 from shared.contracts import screening as contracts
 from shared.messaging.bus import Bus
 from shared.persistence.database import Database
-from shared.programme import load_programme
+from shared.policy import Policy
 from shared.service import Service
 from shared.telemetry import Telemetry
 from shared.web.clients import Connect
@@ -31,6 +31,7 @@ def create_app(
     telemetry: Telemetry | None = None,
 ) -> FastAPI:
     """The service; what is not given is made from the settings."""
+    policy = Policy(settings.programme)
     return Service(
         name="screening",
         source=contracts.SOURCE,
@@ -40,7 +41,7 @@ def create_app(
         handlers=HANDLERS,
         learning=LEARNING,
         follows=(travel.SOURCE, monitoring.SOURCE),
-        scheduled=scheduled(load_programme(settings.programme)),
+        scheduled=scheduled(policy),
         migrations=Path(__file__).parent / "migrations",
         routers=[each.router for each in (registration, screening, correction, erasure, reads, subjects)],
         bus=bus,
@@ -48,4 +49,5 @@ def create_app(
         clock=clock,
         connect=connect,
         telemetry=telemetry,
+        policy=policy,
     ).app

@@ -3,10 +3,10 @@
 from functools import partial
 
 from services.screening.usecases.erasure import due, erase_due
-from shared.programme import Programme
+from shared.policy import Policy
 from shared.scheduler import Scheduled
 
 
-def scheduled(programme: Programme) -> list[Scheduled]:
+def scheduled(policy: Policy) -> list[Scheduled]:
     """By the programme's retention schedule."""
-    return [Scheduled("erasure-due", due=partial(due, programme=programme), run=erase_due)]
+    return [Scheduled("erasure-due", due=partial(due, policy=policy), run=erase_due)]

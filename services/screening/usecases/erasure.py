@@ -11,7 +11,7 @@ from services.screening.domain.records import ErasureRequest
 from services.screening.domain.vocabulary import Ground
 from services.screening.repository import Unit
 from services.screening.usecases.households import see_all
-from shared.programme import Programme
+from shared.policy import Policy
 
 
 async def request_erasure(uow: Unit, case_id: UUID, ground: Ground, reason: str) -> dict[str, Any]:
@@ -41,7 +41,7 @@ async def erase_due(uow: Unit, case_id: UUID) -> None:
         await uow.erase(cases[0].person_id)
 
 
-async def due(connection: AsyncConnection, now: datetime, limit: int, programme: Programme) -> list[UUID]:
+async def due(connection: AsyncConnection, now: datetime, limit: int, policy: Policy) -> list[UUID]:
     """Cases whose person is due to be erased."""
-    day = now.date() - programme.retention.after_end
+    day = now.date() - policy.current.retention.after_end
     return [row.id for row in await repository.to_be_erased(connection, day, limit)]

@@ -62,24 +62,49 @@ def test_a_named_file_comes_before_the_environments(file: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
+    ("old", "new", "at", "message"),
     [
-        ("fitness_hours = 72", 'fitness_hours = "many"', "windows.fitness_hours: Input should be a valid integer"),
-        ("fitness_hours = 72", "fitness_hours = 0", "windows.fitness_hours: Input should be greater than 0"),
-        ("fitness_hours = 72", "fitnes_hours = 72", "windows.fitnes_hours: Extra inputs are not permitted"),
-        ("exit_visa_days = 30\n", "", "windows.exit_visa_days: Field required"),
-        ('method = "site"', 'method = "letter"', "monitoring.follow_ups.1.method: Input should be 'phone' or 'site'"),
-        ('code = "four-months"', 'code = "one-month"', "monitoring: two follow-ups have the same code"),
-        ('to_office = "abidjan"', 'to_office = "dakar"', "corridors.LY-CI: there is no office 'dakar'"),
-        ("[corridors.LY-CI]", "[corridors.LY-SN]", "corridors.LY-SN: its offices are in LY-CI"),
-        ('airports = ["ISB"]', "airports = []", "offices.islamabad.airports: Tuple should have at least 1 item"),
+        ("hours = 72", 'hours = "many"', "fitness_hours", "windows.fitness_hours: Input should be a valid integer"),
+        ("hours = 72", "hours = 0", "fitness_hours", "windows.fitness_hours: Input should be greater than 0"),
+        ("fitness_hours =", "fitnes_hours =", "fitnes_", "windows.fitnes_hours: Extra inputs are not permitted"),
+        ("exit_visa_days = 30\n", "", "[windows]", "windows.exit_visa_days: Field required"),
+        (
+            '"site"',
+            '"letter"',
+            'method = "letter"',
+            "monitoring.follow_ups.1.method: Input should be 'phone' or 'site'",
+        ),
+        ('"four-months"', '"one-month"', "[monitoring]", "monitoring: two follow-ups have the same code"),
+        ('"abidjan"', '"dakar"', "[corridors.LY-CI]", "corridors.LY-CI: there is no office 'dakar'"),
+        ("[corridors.LY-CI]", "[corridors.LY-SN]", "[corridors.LY-SN]", "corridors.LY-SN: its offices are in LY-CI"),
+        ('["ISB"]', "[]", "airports = []", "offices.islamabad.airports: Tuple should have at least 1 item"),
+        ('"PK"', '"Pk"', 'country = "Pk"', "offices.islamabad.country: String should match pattern"),
     ],
 )
-def test_what_is_wrong_is_told_by_file_and_key(file: Path, old: str, new: str, message: str) -> None:
+def test_what_is_wrong_is_told_by_file_line_and_key(file: Path, old: str, new: str, at: str, message: str) -> None:
     change(file, old, new)
     with pytest.raises(ProgrammeError) as raised:
         load_programme(file)
-    assert f"{file}: {message}" in str(raised.value)
+    [line] = [number for number, text in enumerate(file.read_text("utf-8").splitlines(), 1) if text.startswith(at)]
+    assert f"{file}:{line}: {message}" in str(raised.value)
+
+
+def test_the_line_is_found_below_long_values_and_signs_of_equality(file: Path) -> None:
+    long = """host_country = "LY"
+# a = 1
+[offices.sabha]
+name = '''
+x = 1
+'''
+country = "LY"
+airports = [
+  "x=1",
+]
+"""
+    change(file, 'host_country = "LY"\n', long)
+    with pytest.raises(ProgrammeError) as raised:
+        load_programme(file)
+    assert str(raised.value).startswith(f"{file}:12: offices.sabha.airports.0: ")
 
 
 def test_every_fault_is_told_at_once(file: Path) -> None:
