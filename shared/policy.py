@@ -2,12 +2,12 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
 
-from shared.programme import ProgrammeError, load_programme, programme_file
+from shared.programme import ProgrammeError, parse_programme, programme_file, read_programme
 
 log = structlog.get_logger()
 
@@ -20,36 +20,35 @@ class Policy:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = programme_file(path)
-        self.current = load_programme(path)
-        self._seen = self.digest = _digest(self._path)
+        self.content = self._seen = read_programme(self._path)
+        self.current = parse_programme(self.content, self._path)
 
-    async def follow(self, adopt: Callable[[], None]) -> None:
-        """Say what is in force, and look every few seconds until cancelled; ``adopt`` is called after a change."""
-        log.info("programme in force", file=str(self._path), sha256=self.digest)
+    @property
+    def digest(self) -> str:
+        """Of the file, as ``sha256sum`` tells it."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    async def follow(self, adopt: Callable[[], Awaitable[None]]) -> None:
+        """Look every few seconds until cancelled; ``adopt`` is called at once, and after each change."""
+        await self._put_in_force(adopt)
         while True:
             await asyncio.sleep(INTERVAL)
             if self._look_again():
-                adopt()
-                log.info("programme in force", file=str(self._path), sha256=self.digest)
+                await self._put_in_force(adopt)
+
+    async def _put_in_force(self, adopt: Callable[[], Awaitable[None]]) -> None:
+        await adopt()
+        log.info("programme in force", file=str(self._path), sha256=self.digest)
 
     def _look_again(self) -> bool:
-        seen = _digest(self._path)
-        if seen == self._seen:
-            return False
-        # Told once for each state of the file.
-        self._seen = seen
+        """Whether there is another one in force. What can't be used is told once, and changes nothing."""
         try:
-            self.current = load_programme(self._path)
+            if (found := read_programme(self._path)) == self._seen:
+                return False
+            self._seen = found
+            self.current = parse_programme(found, self._path)
         except ProgrammeError as error:
             log.error("programme not taken over", error=str(error), in_force=self.digest)
             return False
-        self.digest = seen
+        self.content = found
         return True
-
-
-def _digest(path: Path) -> str:
-    """As ``sha256sum`` tells it; nothing while there is no file."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""

@@ -156,10 +156,15 @@ def programme_file(path: Path | None = None) -> Path:
 def load_programme(path: Path | None = None) -> Programme:
     """Read and check the programme's file. Raises ProgrammeError."""
     chosen = programme_file(path)
+    return parse_programme(read_programme(chosen), chosen)
+
+
+def read_programme(path: Path) -> bytes:
+    """What the file holds. Raises ProgrammeError."""
     try:
-        return parse_programme(chosen.read_bytes(), chosen)
+        return path.read_bytes()
     except OSError as error:
-        raise ProgrammeError(f"{chosen}: {error.strerror}; set {VARIABLE} to the programme's file") from error
+        raise ProgrammeError(f"{path}: {error.strerror}; set {VARIABLE} to the programme's file") from error
 
 
 def parse_programme(content: bytes, path: Path) -> Programme:

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.middleware import Middleware
 
 from shared.audit.heads import Heads
+from shared.audit.policies import PolicyHistory
 from shared.audit.trail import Trail
 from shared.auth.grants import followers
 from shared.auth.keys import read_key_set, read_private_key, read_public_key
@@ -358,10 +359,13 @@ class Service:
             )
         await self.scheduler.run_due()
 
-    def adopt(self) -> None:
+    async def adopt(self) -> None:
         """Go by the programme that is in force now: what has begun ends by the one with which it began."""
         self._surroundings.programme = self.programme
         self.app.state.desk = replace(self.app.state.desk, programme=self.programme)
+        # Where the audit is signed, it also tells by which policy everything was done.
+        if self.settings.audit_key:
+            await PolicyHistory(Trail(self.name), self.database, self.settings.audit_export).write_down(self.policy)
 
     async def _follow_clock(self) -> None:
         while True:

@@ -71,7 +71,8 @@ class ServiceSettings(BaseSettings):
     database_url: str = Field(default="", repr=False)
     #: Address of the broker, ``amqp://user:password@host/``; of several nodes of a cluster with commas between them.
     amqp_url: str = Field(default="", repr=False)
-    #: The programme's policy; the file beside the services when empty.
+    #: The programme's policy; the file beside the services when empty. A sound change is taken over within seconds, a
+    #: file with a fault changes nothing and is told in the log.
     programme: Path | None = None
     #: Ed25519 public key with which tokens are verified: PEM text, or the path of a PEM file.
     public_key: str = ""
@@ -158,6 +159,8 @@ class ServiceSettings(BaseSettings):
     def _contradict_nothing(self) -> Self:
         if self.key_file and self.keys.get_secret_value():
             raise ValueError("key_file and keys are both set: the keys are in one of them")
+        if self.audit_export and not self.audit_key:
+            raise ValueError("audit_export needs audit_key: what is exported is signed")
         if self.clock_start and self.environment == "production":
             raise ValueError("clock_start is for a demonstration or a test: in production the time is the real one")
         return self

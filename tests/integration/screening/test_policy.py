@@ -1,5 +1,6 @@
 """The programme's file changes while the service runs."""
 
+import hashlib
 import shutil
 from collections.abc import AsyncIterator, MutableMapping
 from functools import partial
@@ -25,9 +26,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def programme(postgres_url: str, file: Path) -> AsyncIterator[Programme]:
+    audit = {"audit_key": file.with_name("audit.key"), "audit_export": file.with_name("audit")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(policy, "INTERVAL", 0.05)
-        async with Programme(postgres_url, programme=file) as stage:
+        async with Programme(postgres_url, programme=file, **audit) as stage:
             yield stage
 
 
@@ -69,3 +71,25 @@ async def test_a_file_with_a_fault_changes_nothing_and_is_told_with_its_line(pro
     [fault] = await refused(told)
     last = len(file.read_text().splitlines())
     assert fault.startswith(f"{file}:{last}: offices.sabha.airports: ")
+
+
+async def test_the_audit_tells_which_programme_was_in_force_since_when(programme: Programme, file: Path) -> None:
+    contents = []
+    for office in ("zuwara", "ghat"):
+        open_office(file, office, '["MJI"]')
+        await eventually(partial(takes, programme, office))
+        contents.append(file.read_bytes())
+    digests = [hashlib.sha256(each).hexdigest() for each in contents]
+    await eventually(partial(written_down, programme, digests[-1]))
+    entries = await programme.entries(actor="programme")
+    first, *_ = entries
+    assert first["action"] == f"programme:{hashlib.sha256(REPOSITORY_FILE.read_bytes()).hexdigest()}"
+    assert [each["action"] for each in entries[-2:]] == [f"programme:{each}" for each in digests]
+    assert entries[-2]["at"] < entries[-1]["at"]
+    kept = [file.with_name("audit") / f"programme-{each}.toml" for each in digests]
+    assert [each.read_bytes() for each in kept] == contents
+
+
+async def written_down(programme: Programme, digest: str) -> bool:
+    """Whether the audit tells of that programme."""
+    return any(each["action"].endswith(digest) for each in await programme.entries(actor="programme"))

@@ -68,6 +68,7 @@ def test_what_should_be_json_and_is_none_is_told_without_it(monkeypatch: pytest.
     [
         (Settings, {"KEYS": first_keys().text(), "KEY_FILE": "keys.json"}, "key_file and keys are both set"),
         (Settings, {"CLOCK_START": "2030-01-01T00:00:00Z"}, "in production the time is the real one"),
+        (Settings, {"AUDIT_EXPORT": "audit"}, "audit_export needs audit_key"),
         (GatewaySettings, {"ACCOUNTS": "accounts.json"}, "accounts needs private_key"),
         (
             Settings,
@@ -76,7 +77,7 @@ def test_what_should_be_json_and_is_none_is_told_without_it(monkeypatch: pytest.
         ),
         (Settings, {"AMQP_URL_FILE": "/nowhere/amqp"}, "AMQP_URL_FILE: /nowhere/amqp: No such file"),
     ],
-    ids=["keys", "clock", "accounts", "value and file", "no file"],
+    ids=["keys", "clock", "heads", "accounts", "value and file", "no file"],
 )
 def test_what_contradicts_is_refused(
     kind: type[ServiceSettings], variables: dict[str, str], fault: str, monkeypatch: pytest.MonkeyPatch
