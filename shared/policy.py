@@ -29,16 +29,11 @@ class Policy:
         return hashlib.sha256(self.content).hexdigest()
 
     async def follow(self, adopt: Callable[[], Awaitable[None]]) -> None:
-        """Look every few seconds until cancelled; ``adopt`` is called at once, and after each change."""
-        await self._put_in_force(adopt)
+        """Look every few seconds until cancelled; ``adopt`` is called after each change."""
         while True:
             await asyncio.sleep(INTERVAL)
             if self._look_again():
-                await self._put_in_force(adopt)
-
-    async def _put_in_force(self, adopt: Callable[[], Awaitable[None]]) -> None:
-        await adopt()
-        log.info("programme in force", file=str(self._path), sha256=self.digest)
+                await adopt()
 
     def _look_again(self) -> bool:
         """Whether there is another one in force. What can't be used is told once, and changes nothing."""

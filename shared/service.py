@@ -238,6 +238,7 @@ class Service:
         await migrations.upgrade(self.database, self._migrations)
         await self.protect()
         await self.read_clock()
+        await self.adopt()
         self.started = True
         self._started_at = monotonic()
         await self.bus.start()
@@ -363,6 +364,7 @@ class Service:
         """Go by the programme that is in force now: what has begun ends by the one with which it began."""
         self._surroundings.programme = self.programme
         self.app.state.desk = replace(self.app.state.desk, programme=self.programme)
+        log.info("programme in force", service=self.name, sha256=self.policy.digest)
         # Where the audit is signed, it also tells by which policy everything was done.
         if self.settings.audit_key:
             await PolicyHistory(Trail(self.name), self.database, self.settings.audit_export).write_down(self.policy)
