@@ -17,7 +17,7 @@ from services.credentials import Credentials
 from shared.auth.keys import public_pem
 from shared.messaging.inprocess import InProcessBus
 from shared.persistence.embedded import EmbeddedPostgres
-from shared.service import collect_rarely
+from shared.process import collect_rarely
 from shared.serving import Server
 from shared.telemetry import Telemetry
 

@@ -1,9 +1,7 @@
 """A service: its parts put together, started in order, stopped in order."""
 
 import asyncio
-import gc
 import hashlib
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -28,7 +26,6 @@ from shared.auth.oidc import Provider
 from shared.auth.services import Identity, callers
 from shared.auth.tokens import ISSUER, Operators, Verifier
 from shared.clock import ProgrammeClock
-from shared.environment import SettingsUnusable
 from shared.health import Health
 from shared.messaging.bus import Bus, TakesOver, exchange_of
 from shared.messaging.comparison import Comparer
@@ -49,14 +46,13 @@ from shared.persistence.database import Database, rows, run
 from shared.persistence.sealing import erase_again, seal_everything, seals
 from shared.persistence.unit_of_work import Surroundings, UnitOfWork
 from shared.policy import Policy
-from shared.programme import Programme, ProgrammeError
+from shared.programme import Programme
 from shared.protection.register import Register
 from shared.protection.vault import Vault, equip
 from shared.protection.wrapping import KeysUnusable, LocalWrapping
 from shared.scheduler import Scheduled, Scheduler
-from shared.serving import Server
 from shared.settings import ServiceSettings
-from shared.telemetry import RunningAs, Telemetry, configure_logging, running_as
+from shared.telemetry import RunningAs, Telemetry, running_as
 from shared.web import audit, internal, keys, repair
 from shared.web.clients import Connect, ServiceAuth, connect_over_http
 from shared.web.commands import Desk
@@ -389,37 +385,3 @@ def identity_of(name: str, settings: ServiceSettings) -> Identity | None:
     """As whom the service calls the others, when its settings say so."""
     key = settings.identity_key.get_secret_value()
     return Identity(name, read_private_key(key)) if key else None
-
-
-def collect_rarely() -> None:
-    """Spare the garbage collector what lives as long as the process, and what a batch of events makes and drops.
-
-    With Python's own thresholds it took a third of the time: it looks through everything after 700 new objects, and
-    a batch makes ten thousand, of which hardly any is part of a cycle.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
-
-
-#: Without them a service can't start.
-_NEEDED = ("database_url", "amqp_url", "public_key", "identity_key", "service_keys")
-
-
-def serve(create_app: Callable[[Any], FastAPI], kind: type[ServiceSettings]) -> None:
-    """Run one service until it is told to stop; a start that fails is one line and a non-zero exit code."""
-    try:
-        settings = kind.read()
-        if missing := [f"{kind.prefix()}{name.upper()}" for name in _NEEDED if not getattr(settings, name)]:
-            raise SettingsUnusable(f"set {', '.join(missing)} to start this service")
-        configure_logging(kind.prefix().removeprefix("HOMEWARD_").strip("_").lower())
-        app = create_app(settings)
-    except (SettingsUnusable, KeysUnusable, ProgrammeError) as error:
-        sys.exit("\n".join(f"homeward: {line}" for line in str(error).splitlines()))
-    collect_rarely()
-    leave, proxies = app.state.service.leave, settings.trusted_proxies
-    server = Server(app, leave, proxies, host=settings.host, port=settings.port, loop="uvloop")
-    with suppress(KeyboardInterrupt):
-        server.run()
-    if not server.started:
-        sys.exit(1)

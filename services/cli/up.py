@@ -14,7 +14,7 @@ from services.cli.connection import DEFAULT_DATA, Data
 from services.cli.services import Service
 from services.credentials import Credentials
 from services.embedded import EmbeddedSuite
-from shared.service import serve as serve_service
+from shared.process import serve as serve_service
 from shared.telemetry.logging import configure_logging
 
 app = typer.Typer()

@@ -17,7 +17,8 @@ from shared.auth.grants import SERVICE_GRANTS
 from shared.messaging.handlers import handlers
 from shared.messaging.outbox import Outgoing
 from shared.persistence.unit_of_work import UnitOfWork
-from shared.service import Service, serve
+from shared.process import serve
+from shared.service import Service
 from shared.settings import ServiceSettings, settings_config
 from shared.web.access import open_to_all
 from shared.web.bodies import Body

@@ -23,9 +23,9 @@ def run_service(name: str) -> None:
     control, replica = Path(os.environ["HOMEWARD_FAULTS_CONTROL"]), os.environ["HOMEWARD_FAULTS_REPLICA"]
     spoiling.install(control, replica)
     hooks.install(control, replica)
-    service = importlib.import_module("shared.service")
+    process = importlib.import_module("shared.process")
     settings = importlib.import_module(f"services.{name}.settings").Settings
-    service.serve(importlib.import_module(f"services.{name}.app").create_app, settings)
+    process.serve(importlib.import_module(f"services.{name}.app").create_app, settings)
 
 
 def nursery() -> None:

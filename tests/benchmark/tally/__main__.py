@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from shared.contracts import screening
-from shared.service import Service, serve
+from shared.process import serve
+from shared.service import Service
 from shared.settings import ServiceSettings, settings_config
 from tests.benchmark.tally import HANDLERS, Unit
 
