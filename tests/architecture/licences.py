@@ -24,6 +24,8 @@ ALLOWED = PERMISSIVE | OF_THE_PACKAGE
 
 #: What packages of before the SPDX names say.
 _OLD = {
+    # kubernetes-validate, whose LICENSE says which one.
+    "Apache": "Apache-2.0",
     "Apache 2": "Apache-2.0",
     "Apache 2.0": "Apache-2.0",
     "Apache License 2.0": "Apache-2.0",
