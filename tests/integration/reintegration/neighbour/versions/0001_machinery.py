@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from shared.persistence.schema import create_machinery, drop_machinery
+from shared.persistence.schema import create_machinery, create_origin, drop_machinery
 
 revision = "0001"
 down_revision = None
@@ -11,6 +11,7 @@ down_revision = None
 def upgrade() -> None:
     """Create the machinery's tables."""
     create_machinery(op)
+    create_origin(op)
 
 
 def downgrade() -> None:
