@@ -13,7 +13,7 @@ DEPLOY := .venv-deploy
 KUBECTL := $(BIN)/kubectl
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo up test faults bench lint manifests lock wheel clean
+.PHONY: help demo up test images faults bench lint manifests lock wheel clean
 
 help: ## List what can be made
 	@echo "Homeward: make TARGET [ARGS=...] [PYTHON=python3.12]"
@@ -28,6 +28,10 @@ up: $(READY) ## Run the whole suite in one process, data kept between runs (ARGS
 # By file, for a file's tests may share a server; in their order, as the long files hold few tests and would come last.
 test: $(READY) $(KUBECTL) ## Run every test (ARGS="tests/unit -k family", "-n 0" for one at a time)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+images: $(READY) ## Build the services' images and try them, and the suite of containers (needs Docker)
+	@deploy/build
+	@$(BIN)/python -m pytest tests/deploy -m images $(ARGS)
 
 SEED ?= 1
 # Seconds under fault: from 60 on every kind of fault occurs.
@@ -46,6 +50,7 @@ lint: $(READY) ## Check style, types, boundaries, contracts and dependencies
 	$(BIN)/homeward contracts check
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml services shared examples
 	$(BIN)/python -m tests.architecture.dependencies
+	$(BIN)/hadolint deploy/Dockerfile
 
 manifests: $(READY) $(KUBECTL) $(DEPLOY)/.ready ## Render deploy/k8s and look through it for what is unsafe (checkov)
 	@rendered=$$(mktemp -d) && trap 'rm -rf "$$rendered"' EXIT && set -e && for overlay in dev production; do \
@@ -59,7 +64,9 @@ lock: ## Resolve the dependencies anew into requirements.lock
 	"$$tools/bin/uv" pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate -o "$$tools/requirements.lock" && \
 	if grep -n '://' "$$tools/requirements.lock"; then echo "make: the lock must hold hashes, not addresses" >&2; exit 1; fi && \
-	cp "$$tools/requirements.lock" requirements.lock && echo "requirements.lock: $$(grep -c '==' requirements.lock) packages"
+	cp "$$tools/requirements.lock" requirements.lock && echo "requirements.lock: $$(grep -c '==' requirements.lock) packages" && \
+	"$$tools/bin/uv" pip compile deploy/requirements.in --quiet --constraint requirements.lock --universal \
+	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o deploy/requirements.lock
 
 DIST ?= dist
 # From a copy, with one mode and one time for every file, so that the same sources make the same bytes anywhere.

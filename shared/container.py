@@ -1,0 +1,79 @@
+"""What a service's image runs: ``python -m shared.container [serve | migrate | healthy [PATH] | adopt FILE PLACE]``.
+
+The image names its one service in SERVICE. A setting is taken from the environment, else from the file of its name
+in /run/secrets: ``homeward_travel_database_url`` and so on.
+"""
+
+import asyncio
+import importlib
+import os
+import shutil
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+#: Where containers get their secrets, one file for each.
+SECRETS = Path("/run/secrets")
+
+
+def main(words: list[str]) -> None:
+    """Do what the words say. Whatever fails ends with a line and a code other than 0."""
+    verb, *more = words or ["serve"]
+    verbs: dict[str, Callable[..., None]] = {"serve": serve, "migrate": migrate, "healthy": healthy, "adopt": adopt}
+    if verb not in verbs:
+        sys.exit(f"homeward: {verb} is none of {', '.join(verbs)}")
+    verbs[verb](*more)
+
+
+def serve() -> None:
+    """Run the service, reachable from outside its container."""
+    from shared.service import serve as serve_service
+
+    name = os.environ["SERVICE"]
+    serve_service(importlib.import_module(f"services.{name}.app").create_app, settings(name))
+
+
+def migrate() -> None:
+    """Bring the service's database to the newest schema."""
+    from shared.persistence import migrations
+    from shared.persistence.database import Database
+
+    name = os.environ["SERVICE"]
+    package = importlib.import_module(f"services.{name}")
+    database = Database(settings(name).database_url, name=f"homeward {name} migrate")
+
+    async def upgrade() -> None:
+        await migrations.upgrade(database, Path(str(package.__file__)).parent / "migrations")
+        await database.close()
+
+    asyncio.run(upgrade())
+
+
+def healthy(path: str = "/healthz") -> None:
+    """End with 0 when the service of this container answers there with success."""
+    port = os.environ.get(f"HOMEWARD_{os.environ['SERVICE'].upper()}_PORT", "8000")
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=4).close()  # nosec B310
+    except (OSError, urllib.error.URLError) as error:
+        sys.exit(f"homeward: not healthy: {error}")
+
+
+def adopt(file: str, place: str) -> None:
+    """Copy a file to a volume, unless the volume has one already."""
+    if not Path(place).exists():
+        shutil.copyfile(file, place)
+        Path(place).chmod(0o600)
+
+
+def settings(name: str) -> Any:
+    """The service's settings."""
+    os.environ.setdefault(f"HOMEWARD_{name.upper()}_HOST", "0.0.0.0")  # nosec B104
+    found = importlib.import_module(f"services.{name}.settings").Settings
+    return found(_secrets_dir=SECRETS if SECRETS.is_dir() else None)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
