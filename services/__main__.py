@@ -19,6 +19,7 @@ from services.cli import (
     keys,
     migrate,
     repair,
+    secrets,
     subject,
     up,
 )
@@ -31,7 +32,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for each in (up.app, demo.app, cases.app, repair.app, migrate.app, backup.app):
+for each in (up.app, demo.app, cases.app, repair.app, migrate.app, backup.app, secrets.app):
     app.registered_commands += each.registered_commands
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(events.app, name="events")

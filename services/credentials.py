@@ -48,6 +48,12 @@ def read_passwords(path: Path) -> Passwords:
         raise BadCredentials(path) from None
 
 
+def by_role(passwords: Passwords) -> dict[str, tuple[str, str]]:
+    """By role: name and first password of one account that has it."""
+    entries = sorted(passwords.items(), reverse=True)
+    return {role: (name, each.password) for name, each in entries for role in each.roles}
+
+
 def _entry(key: str, entry: dict[str, Any]) -> tuple[str, FirstPassword]:
     if "roles" in entry:
         return key, FirstPassword(tuple(Role(each) for each in entry["roles"]), str(entry["password"]))
@@ -91,8 +97,7 @@ class Credentials:
     @property
     def by_role(self) -> dict[str, tuple[str, str]]:
         """By role: name and first password of one account that has it."""
-        entries = sorted(self.first.items(), reverse=True)
-        return {role: (name, each.password) for name, each in entries for role in each.roles}
+        return by_role(self.first)
 
     def identify(self, services: Iterable[str]) -> None:
         """Each of these services has a key of its own, and the public halves are where all find them."""

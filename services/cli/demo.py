@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, Self
 
 import httpx
 import typer
@@ -21,6 +21,8 @@ from services.cli.accounting import Account, account, missing_cases
 from services.cli.failure import Failure
 from services.cli.progress import Progress, showing
 from services.cli.result import print_report
+from services.credentials import BadCredentials, Passwords, by_role, read_passwords
+from services.simulator.gateway import Gateway
 from services.simulator.people import read_list
 from services.simulator.play import play
 from services.simulator.report import Report
@@ -42,6 +44,23 @@ class Suite(Protocol):
 
     gateway: httpx.AsyncClient
     credentials: dict[str, tuple[str, str]]
+
+
+class RunningSuite:
+    """A suite that somebody else runs, behind its gateway. Use with ``async with``."""
+
+    def __init__(self, url: str, passwords: Passwords) -> None:
+        self.credentials = by_role(passwords)
+        self.gateway = httpx.AsyncClient(base_url=url, timeout=60)
+
+    async def __aenter__(self) -> Self:
+        figures = await Gateway(self.gateway, self.credentials).get("manager", "/api/figures")
+        if any(figures["stages"].values()):
+            raise Failure("this suite has cases: the demonstration accounts for every one, and wants an empty suite")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.gateway.aclose()
 
 
 @dataclass(frozen=True)
@@ -90,10 +109,19 @@ def demo(
         Path | None, typer.Option(help="Keep the suite's data here; else they are gone afterwards.", show_default=False)
     ] = None,
     port: Annotated[int | None, typer.Option(help="Let the gateway listen here meanwhile.", show_default=False)] = None,
+    url: Annotated[
+        str,
+        typer.Option(help="Play on the suite behind this gateway, which runs as a demonstration.", show_default=False),
+    ] = "",
+    credentials: Annotated[
+        Path | None,
+        typer.Option(help="With --url: the file of passwords that `homeward secrets --demo` made.", show_default=False),
+    ] = None,
 ) -> None:
     """Play a charter of synthetic people through all services on a simulated calendar, and account for everything."""
     configure_logging("homeward", level=logging.WARNING)
     scenario = SCENARIOS[charter]
+    running = _running(url, credentials, ours=bool(data or port or distributed))
     with ExitStack() as stack:
         progress = stack.enter_context(showing(scenario.title, quiet=as_json))
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="homeward-demo-")))
@@ -101,7 +129,8 @@ def demo(
             # A database that does not run as root has to pass through.
             folder.chmod(0o711)
         try:
-            outcome = uvloop.run(_play(scenario, folder, port, distributed, progress))
+            suite = running or _suite(folder, port, distributed, progress)
+            outcome = uvloop.run(_play(scenario, suite, progress))
         except asyncio.CancelledError:
             raise Failure("the demonstration was stopped") from None
     if as_json:
@@ -117,10 +146,10 @@ def first_monday(after: date) -> datetime:
     return datetime.combine(after + timedelta(days=7 - after.weekday()), time(6), UTC)
 
 
-async def _play(scenario: Scenario, data: Path, port: int | None, distributed: bool, progress: Progress) -> Outcome:
+async def _play(scenario: Scenario, starting: AbstractAsyncContextManager[Suite], progress: Progress) -> Outcome:
     begun = stopwatch.monotonic()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _end, asyncio.current_task())
-    async with _suite(data, port, distributed, progress) as suite:
+    async with starting as suite:
         report = await play(scenario, suite.gateway, suite.credentials, progress.step)
         progress.say("stopping")
     references = [each.reference for each in read_list(scenario.list)]
@@ -132,6 +161,18 @@ def _end(playing: asyncio.Task[object] | None) -> None:
     # Like Ctrl-C: the suite stops in order and leaves nothing behind.
     if playing:
         playing.cancel()
+
+
+def _running(url: str, credentials: Path | None, *, ours: bool) -> RunningSuite | None:
+    """The suite that --url names. Raises Failure."""
+    if bool(url) != bool(credentials) or (url and ours):
+        raise Failure("--url and --credentials go together, and without --data, --port and --distributed")
+    if credentials is None:
+        return None
+    try:
+        return RunningSuite(url, read_passwords(credentials))
+    except (OSError, BadCredentials) as error:
+        raise Failure(str(error)) from error
 
 
 def _suite(data: Path, port: int | None, distributed: bool, progress: Progress) -> AbstractAsyncContextManager[Suite]:

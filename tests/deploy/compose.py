@@ -1,0 +1,102 @@
+"""A suite of containers for a test, by docker-compose or Docker's own compose, whichever is there."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from services.servers.server import free_ports
+from tests.deploy.engine import PATIENCE, ROOT, docker
+
+COMMAND = (sys.executable, "-m", "services")
+FOLDER = ROOT / "deploy/compose"
+#: Seconds until a container that was started is healthy again.
+_HEALTHY = 120.0
+
+
+class ComposedSuite:
+    """The suite that deploy/compose describes, as a demonstration. Use with ``async with``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.secrets = folder / "secrets"
+        port, agencies_port = free_ports(2)
+        self.url, self.agencies_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{agencies_port}"
+        self._containers: dict[str, str] = {}
+        self._project = f"homeward-test-{port}"
+        self._environment = os.environ | {
+            "HOMEWARD_SECRETS": str(self.secrets),
+            "HOMEWARD_PORT": f"127.0.0.1:{port}",
+            "HOMEWARD_AGENCIES_PORT": f"127.0.0.1:{agencies_port}",
+        }
+
+    async def __aenter__(self) -> Self:
+        self._make_secrets()
+        try:
+            self.compose("up", "-d")
+            for name in self.names:
+                await self.healthy(name)
+        except BaseException:
+            self._down()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error:
+            print(self.compose("logs", "--tail", "30"))
+        self._down()
+
+    def _make_secrets(self) -> None:
+        subprocess.run([*COMMAND, "secrets", str(self.secrets), "--demo"], cwd=ROOT, check=True, capture_output=True)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The services of the compose file that go on running."""
+        every = self.compose("config", "--services").split()
+        return [each for each in every if each != "accounts" and not each.startswith("migrate-")]
+
+    def compose(self, *words: str) -> str:
+        """What a command of compose prints."""
+        command = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
+        files = [word for name in ("compose", "demo") for word in ("-f", str(FOLDER / f"{name}.yaml"))]
+        done = subprocess.run(
+            [*command, "-p", self._project, *files, *words],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
+        return done.stdout
+
+    def container(self, name: str) -> str:
+        """The container's id, which it keeps until the end."""
+        if name not in self._containers:
+            self._containers[name] = self.compose("ps", "-q", name).strip()
+        return self._containers[name]
+
+    async def healthy(self, name: str) -> None:
+        """Wait until the container's own health check says so."""
+        container = self.container(name)
+        async with asyncio.timeout(_HEALTHY):
+            while (state := json.loads(docker("inspect", container))[0]["State"])["Health"]["Status"] != "healthy":
+                assert state["Status"] == "running", f"{name} has ended"
+                await asyncio.sleep(0.5)
+
+    async def kill(self, name: str) -> None:
+        """Kill a container as a machine that dies would, start it again, and wait until it serves."""
+        container = self.container(name)
+        await asyncio.to_thread(docker, "kill", "--signal", "KILL", container)
+        await asyncio.to_thread(docker, "start", container)
+        await self.healthy(name)
+
+    def _down(self) -> None:
+        self.compose("down", "--volumes", "--timeout", "5")
