@@ -65,5 +65,9 @@ class Unavailable(HomewardError):
     status = 503
 
 
+class Away(Unavailable):
+    """The database can't be reached, or had too much to do: send it again shortly, with the same key."""
+
+
 class Stopping(Unavailable):
     """This process was told to stop before it had an answer: send it again, with the same key."""

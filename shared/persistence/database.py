@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import lru_cache
+from socket import gaierror
 from typing import Any, TypeVar
 
 from sqlalchemy import TextClause, text
@@ -95,7 +96,10 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, DBAPIError):
         state = str(getattr(error.orig, "sqlstate", None) or "")
         return error.connection_invalidated or isinstance(error, InterfaceError) or state.startswith(_TRANSIENT)
-    return isinstance(error, ConnectionError | PoolTimeout | TimeoutError) or getattr(error, "transient", False)
+    # Where servers are found by name, the name of one that has just died is unknown until it is back.
+    return isinstance(error, ConnectionError | gaierror | PoolTimeout | TimeoutError) or getattr(
+        error, "transient", False
+    )
 
 
 async def rows(connection: AsyncConnection, statement: str, **parameters: Any) -> list[Any]:

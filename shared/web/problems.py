@@ -20,7 +20,8 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import HomewardError, Invalid, Refused, Unstorable
+from shared.errors import Away, HomewardError, Invalid, Refused, Unstorable
+from shared.persistence.database import is_transient
 from shared.telemetry.context import trace_id
 
 log = structlog.get_logger()
@@ -111,6 +112,10 @@ def problem_of(error: Exception) -> dict[str, Any]:
             return _of_http(error)
         case DBAPIError() if str(getattr(error.orig, "sqlstate", "")).startswith(_DATA_EXCEPTION):
             return _named(Unstorable(), 422, None)
+        case _ if is_transient(error):
+            # It was tried again, and stayed away for longer than that.
+            log.warning("request not answered", error=type(error).__name__, status=Away.status)
+            return _named(Away(), Away.status, None)
         case _:
             return _unexpected(error)
 

@@ -49,8 +49,6 @@ class ComposedSuite:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error:
-            print(self.compose("logs", "--tail", "30"))
         self._down()
 
     def _make_secrets(self) -> None:
@@ -99,4 +97,6 @@ class ComposedSuite:
         await self.healthy(name)
 
     def _down(self) -> None:
+        # For who looks into a test that has failed.
+        (self.secrets.parent / "containers.log").write_text(self.compose("logs", "--no-color"))
         self.compose("down", "--volumes", "--timeout", "5")

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel
 from structlog.testing import capture_logs
 
 from shared.errors import Forbidden, HomewardError, Unauthenticated, Unavailable
+from shared.persistence.database import Database
 from shared.telemetry import Telemetry
 from shared.web.problems import install_problem_handlers
 
@@ -77,6 +78,12 @@ def application(telemetry: Telemetry | None = None) -> FastAPI:
     @app.get("/raise/{which}")
     async def raises(which: str) -> None:
         raise RAISED[which]
+
+    @app.get("/away")
+    async def away(server: str) -> None:
+        database = Database(f"postgresql+asyncpg://homeward:x@{server}/homeward")
+        async with database.transaction():
+            pass
 
     @app.get("/late")
     async def late() -> StreamingResponse:
@@ -164,6 +171,12 @@ async def test_a_body_that_is_not_json_is_told_so() -> None:
     headers = {"content-type": "application/json"}
     told = await problem("POST", "/cases", content=b'{"given_name": Amina', headers=headers)
     assert told["errors"] == [{"pointer": "#", "detail": "JSON decode error"}]
+
+
+@pytest.mark.parametrize("server", ["127.0.0.1:1", "died-just-now.invalid"], ids=["refuses", "unknown"])
+async def test_who_asks_while_the_database_is_away_is_told_to_come_again(server: str) -> None:
+    told = await problem("GET", "/away", params={"server": server})
+    assert (told["status"], told["type"]) == (503, "/problems/away")
 
 
 async def test_an_unexpected_error_is_logged_and_answered_with_its_trace_alone() -> None:
