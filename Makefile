@@ -13,11 +13,11 @@ DEPLOY := .venv-deploy
 KUBECTL := $(BIN)/kubectl
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo up test images faults bench lint manifests lock wheel clean
+.PHONY: help demo up test images containers faults bench lint manifests lock wheel clean
 
 help: ## List what can be made
 	@echo "Homeward: make TARGET [ARGS=...] [PYTHON=python3.12]"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Fly 133 people from Tripoli to Islamabad and follow them home (ARGS=--json, --distributed)
 	@$(BIN)/homeward demo $(ARGS)
@@ -29,8 +29,10 @@ up: $(READY) ## Run the whole suite in one process, data kept between runs (ARGS
 test: $(READY) $(KUBECTL) ## Run every test (ARGS="tests/unit -k family", "-n 0" for one at a time)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-images: $(READY) ## Build the services' images and try them, and the suite of containers (needs Docker)
+images: $(READY) ## Build the services' images (needs Docker)
 	@deploy/build
+
+containers: images ## Try the images, and play the charter on containers while each is killed once
 	@$(BIN)/python -m pytest tests/deploy -m images $(ARGS)
 
 SEED ?= 1

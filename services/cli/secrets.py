@@ -15,8 +15,9 @@ from shared.auth.keys import public_pem
 
 app = typer.Typer()
 
-#: The administrator of PostgreSQL.
+#: The administrators of PostgreSQL and Grafana.
 _ADMIN = "postgres"
+_GRAFANA = "grafana"
 #: How the containers call the broker: its certificate bears this name.
 _BROKER = "rabbitmq"
 #: Where a container finds what is mounted for it.
@@ -46,16 +47,17 @@ def make_secrets(
 
 
 def _passwords(file: Path) -> dict[str, str]:
-    """By name: a password for the administrator and for each service, the same one at both servers."""
+    """By name: a password for each administrator, and for each service, the same one at both servers."""
     known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-    found = {name: known.get(name) or secrets.token_hex(24) for name in (_ADMIN, *SERVICES)}
+    found = {name: known.get(name) or secrets.token_hex(24) for name in (_ADMIN, _GRAFANA, *SERVICES)}
     file.write_text(json.dumps(found, indent=1))
     return found
 
 
 def _lay_out_servers(mounts: Path, tls: Path, passwords: dict[str, str]) -> None:
     of_services = {name: passwords[name] for name in SERVICES}
-    _lay_out(mounts / "postgres", {"password": passwords[_ADMIN]})
+    for name in (_ADMIN, _GRAFANA):
+        _lay_out(mounts / name, {"password": passwords[name]})
     _lay_out(mounts / "postgres-first", {"10-homeward.sql": roles(of_services)})
     certificates = {each: (tls / each).read_text() for each in ("ca.pem", f"{_BROKER}.pem", f"{_BROKER}.key")}
     _lay_out(mounts / _BROKER, {"definitions.json": definitions(of_services), **certificates})

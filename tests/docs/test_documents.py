@@ -57,7 +57,8 @@ def wrong_command(words: list[str]) -> str | None:
         return f"make has no {unknown}" if unknown else None
     if Path(program).name == "homeward":
         return _wrong_arguments(arguments)
-    return None if program in ("curl", "pip") else f"{program} is not explained"
+    known = program in ("curl", "pip", "docker") or ("/" in program and (ROOT / program).is_file())
+    return None if known else f"{program} is not explained"
 
 
 def _targets() -> set[str]:

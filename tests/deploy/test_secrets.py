@@ -1,0 +1,55 @@
+"""``homeward secrets``: made once, kept, entered by their owner alone, and no more rights than a service needs."""
+
+import importlib
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from services.cli.server_users import FOLLOWED, definitions
+from services.embedded import SERVICES
+from shared.protection.wrapping import first_keys
+from tests.deploy.compose import COMMAND
+from tests.deploy.engine import ROOT
+
+
+def _make(folder: Path) -> dict[str, bytes]:
+    """What is in each file. A password's hash has another salt each time."""
+    subprocess.run([*COMMAND, "secrets", str(folder)], cwd=ROOT, check=True, capture_output=True)
+    files = (each for each in folder.rglob("*") if each.is_file() and each.name != "definitions.json")
+    return {str(each.relative_to(folder)): each.read_bytes() for each in files}
+
+
+def test_secrets_that_are_there_are_kept(tmp_path: Path) -> None:
+    made = _make(tmp_path / "secrets")
+    assert made["mounts/travel/homeward_travel_identity_key"].startswith(b"-----BEGIN PRIVATE KEY-----")
+    assert _make(tmp_path / "secrets") == made
+
+
+def test_nobody_else_can_enter_the_folder_and_a_container_reads_what_is_mounted(tmp_path: Path) -> None:
+    _make(tmp_path / "secrets")
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    mounted = [each for each in (tmp_path / "secrets/mounts").rglob("*") if each.is_file()]
+    assert mounted and {each.stat().st_mode & 0o777 for each in mounted} == {0o444}
+
+
+def test_a_container_has_its_own_keys_alone(tmp_path: Path) -> None:
+    made = _make(tmp_path / "secrets")
+    own = {name: made[f"identities/{name}.key"] for name in SERVICES}
+    for name in SERVICES:
+        held = b"\n".join(content for file, content in made.items() if file.startswith(f"mounts/{name}/"))
+        assert [other for other, key in own.items() if key in held] == [name]
+        assert (made["token.key"] in held) is (name == "gateway")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_may_bind_to_those_whom_it_follows(name: str) -> None:
+    settings = importlib.import_module(f"services.{name}.settings").Settings(
+        database_url="postgresql+asyncpg://nowhere/homeward", amqp_url="amqp://nowhere/", keys=first_keys().text()
+    )
+    service = importlib.import_module(f"services.{name}.app").create_app(settings).state.service
+    assert sorted(service.follows) == sorted(f"/homeward/{each}" for each in FOLLOWED[name])
+    permissions = json.loads(definitions(dict.fromkeys(SERVICES, "x")))["permissions"]
+    (own,) = [each for each in permissions if each["user"] == name]
+    assert own["write"] == rf"^homeward\.{name}$"
