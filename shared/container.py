@@ -30,7 +30,7 @@ def main(words: list[str]) -> None:
 
 def serve() -> None:
     """Run the service, reachable from outside its container."""
-    from shared.service import serve as serve_service
+    from shared.process import serve as serve_service
 
     name = os.environ["SERVICE"]
     serve_service(importlib.import_module(f"services.{name}.app").create_app, settings(name))
@@ -38,12 +38,17 @@ def serve() -> None:
 
 def migrate() -> None:
     """Bring the service's database to the newest schema."""
+    from shared.environment import SettingsUnusable
     from shared.persistence import migrations
     from shared.persistence.database import Database
 
     name = os.environ["SERVICE"]
     package = importlib.import_module(f"services.{name}")
-    database = Database(settings(name).database_url, name=f"homeward {name} migrate")
+    try:
+        url = settings(name).read().database_url
+    except SettingsUnusable as error:
+        sys.exit(f"homeward: {error}")
+    database = Database(url, name=f"homeward {name} migrate")
 
     async def upgrade() -> None:
         await migrations.upgrade(database, Path(str(package.__file__)).parent / "migrations")
@@ -69,10 +74,13 @@ def adopt(file: str, place: str) -> None:
 
 
 def settings(name: str) -> Any:
-    """The service's settings."""
-    os.environ.setdefault(f"HOMEWARD_{name.upper()}_HOST", "0.0.0.0")  # nosec B104
-    found = importlib.import_module(f"services.{name}.settings").Settings
-    return found(_secrets_dir=SECRETS if SECRETS.is_dir() else None)
+    """The class of the service's settings, with each secret's file named in the environment."""
+    prefix = f"HOMEWARD_{name.upper()}_"
+    os.environ.setdefault(f"{prefix}HOST", "0.0.0.0")  # nosec B104
+    for file in sorted(SECRETS.glob(f"{prefix.lower()}*")):
+        if (setting := file.name.upper()) not in os.environ:
+            os.environ.setdefault(f"{setting}_FILE", str(file))
+    return importlib.import_module(f"services.{name}.settings").Settings
 
 
 if __name__ == "__main__":
