@@ -27,6 +27,7 @@ from services.partners.api import (
     webhooks,
 )
 from services.partners.arrivals import Arrivals
+from services.partners.cursors import restored
 from services.partners.expiring import FORGETTING
 from services.partners.handlers import FOLLOWS, HANDLERS
 from services.partners.health.gauges import Gauges
@@ -81,6 +82,7 @@ def create_app(
         name="partners",
         settings=settings,
         unit=Unit,
+        restored=restored,
         handlers=HANDLERS,
         follows=FOLLOWS,
         routers=ROUTERS,

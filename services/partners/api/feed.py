@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.arrivals import Arrivals
+from services.partners.cursors import POSITION, cursor
 from services.partners.delivering import Waiting, delivered, hand_out, in_force, kept_after, owed_after, told_of
 from services.partners.domain.subscription import State, Subscription
 from services.partners.keys import AgencySuspended, agency_of
@@ -18,7 +19,7 @@ from shared.audit.trail import Deed
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.errors import Invalid, NotFound
-from shared.persistence.database import scalar
+from shared.persistence.database import rows
 from shared.web.access import require
 from shared.web.bodies import Position
 from shared.web.commands import Desk, action_of
@@ -63,17 +64,20 @@ async def feed(
     arrivals: Arrivals = request.app.state.arrivals
     async with desk.database.statement() as connection:
         standing = await _standing(connection, subscription, principal)
-        await _acknowledge(connection, subscription, after)
+        had, epoch = await _acknowledge(connection, subscription, after)
     # During a pause the same may come again, and who asks all the time would get it all the time.
-    if wait and (standing.subscription.state is State.PAUSED or arrivals.head(subscription) <= after):
+    if wait and (standing.subscription.state is State.PAUSED or arrivals.head(subscription) <= had):
         arrived = arrivals.next(subscription)
         with suppress(TimeoutError), limits_of(request.scope).waiting(), arrivals.polled(subscription):
             async with asyncio.timeout(wait):
                 await arrived.wait()
-    return await _look(request, principal, subscription, after, limit)
+    events, upto = await _look(request, principal, subscription, had, limit)
+    return Feed(events=events, next=cursor(epoch, upto))
 
 
-async def _look(request: Request, principal: Principal, id: UUID, after: int, limit: int) -> Feed:
+async def _look(
+    request: Request, principal: Principal, id: UUID, after: int, limit: int
+) -> tuple[list[dict[str, Any]], int]:
     """What is there, by a transaction that is over before screening is asked."""
     state = request.app.state
     desk: Desk = state.desk
@@ -86,7 +90,7 @@ async def _look(request: Request, principal: Principal, id: UUID, after: int, li
     base = state.service.settings.public_url.rstrip("/")
     flows = in_force(agreement, subscription, desk.clock.today())
     events = await delivered(waiting, agreement, in_force=flows, names=state.names, base=base)
-    return Feed(events=events, next=upto)
+    return events, upto
 
 
 async def _next(
@@ -113,21 +117,26 @@ async def _standing(connection: AsyncConnection, id: UUID, principal: Principal)
 
 
 #: ``asked_at`` is exact to a minute: who polls all the time need not write all the time. Who has it was told it.
-_ACKNOWLEDGE = """
-    WITH head AS (SELECT FROM subscription_head WHERE subscription_id = :id AND position >= :upto),
+_ACKNOWLEDGE = f"""
+    WITH head AS (SELECT position, epoch, {POSITION} AS upto FROM subscription_head WHERE subscription_id = :id),
+    had AS (SELECT upto FROM head WHERE upto <= position),
     asked AS (
-        UPDATE subscription_head SET asked_at = now(), acknowledged = greatest(acknowledged, :upto),
-            handed = greatest(handed, :upto)
-        WHERE subscription_id = :id AND EXISTS (SELECT FROM head)
-            AND (acknowledged < :upto OR asked_at IS NULL OR asked_at < now() - interval '1 minute')),
+        UPDATE subscription_head SET asked_at = now(), acknowledged = greatest(acknowledged, upto),
+            handed = greatest(handed, upto)
+        FROM had WHERE subscription_id = :id
+            AND (acknowledged < upto OR asked_at IS NULL OR asked_at < now() - interval '1 minute')),
     acknowledged AS (
-        UPDATE delivery SET acknowledged_at = now() WHERE subscription_id = :id AND position <= :upto
-            AND due_on IS NOT NULL AND acknowledged_at IS NULL AND EXISTS (SELECT FROM head))
-    SELECT position FROM subscription_head WHERE subscription_id = :id"""
+        UPDATE delivery SET acknowledged_at = now() FROM had WHERE subscription_id = :id AND position <= upto
+            AND due_on IS NOT NULL AND acknowledged_at IS NULL)
+    SELECT upto, epoch, position FROM head"""
 
 
-async def _acknowledge(connection: AsyncConnection, id: UUID, upto: int) -> None:
-    """Raises AheadOfFeed: whoever asks after what was never there would acknowledge what it hasn't read."""
-    position: int = await scalar(connection, _ACKNOWLEDGE, id=id, upto=upto)
-    if upto > position:
-        raise AheadOfFeed(position=position)
+async def _acknowledge(connection: AsyncConnection, id: UUID, after: int) -> tuple[int, int]:
+    """Up to which position it has everything, and the epoch of the cursors that it is told.
+
+    Raises AheadOfFeed: whoever asks after what was never there would acknowledge what it hasn't read.
+    """
+    [head] = await rows(connection, _ACKNOWLEDGE, id=id, after=after)
+    if head.upto > head.position:
+        raise AheadOfFeed(position=cursor(head.epoch, head.position))
+    return head.upto, head.epoch

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.partners.cursors import cursor
 from services.partners.domain.subscription import Subscription, Way
 from services.partners.health.ways import means_of
 from services.partners.repository import Unit
@@ -23,24 +24,24 @@ class Replayed(BaseModel):
 async def replay(uow: Unit, subscription: Subscription, since: date) -> Replayed:
     """Deliver again all that was kept since the beginning of a day, by the programme's clock."""
     async with uow.across_offices():
-        first, events = await _kept_since(uow.connection, subscription.id, since)
+        epoch, first, events = await _kept_since(uow.connection, subscription.id, since)
     if events:
         again = means_of(subscription.way).replay
         uow.write(lambda connection: again(connection, subscription.id, first))
-    after = first - 1 if subscription.way is Way.FEED else None
+    after = cursor(epoch, first - 1) if subscription.way is Way.FEED else None
     return Replayed(subscription_id=subscription.id, events=events, after=after)
 
 
-async def _kept_since(connection: AsyncConnection, id: UUID, since: date) -> tuple[int, int]:
-    """The position of the first event, and how many there are; the position that comes next when there are none."""
+async def _kept_since(connection: AsyncConnection, id: UUID, since: date) -> tuple[int, int, int]:
+    """The epoch of its cursors, the position of the first event or of the next one, and how many there are."""
     [found] = await rows(
         connection,
         # The first alone would be looked for from the subscription's beginning.
-        """SELECT coalesce(first, position + 1) AS first, events
+        """SELECT epoch, coalesce(first, position + 1) AS first, events
            FROM subscription_head, (SELECT min(position) AS first, count(*) AS events FROM delivery
                WHERE subscription_id = :id AND at >= CAST(:since AS timestamp) AT TIME ZONE 'UTC') AS kept
            WHERE subscription_id = :id""",
         id=id,
         since=since,
     )
-    return found.first, found.events
+    return found.epoch, found.first, found.events

@@ -1,0 +1,31 @@
+"""What agencies ask their feeds after: a position, and how often our database had been set back when it was told.
+
+After a restoration positions are given anew to what is heard again, so an older cursor counts up to where the database
+was restored to, and the rest of the feed comes once more: under the same ids.
+"""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.persistence.database import run
+
+#: More positions than a subscription ever has.
+SPAN = 10**12
+
+
+def cursor(epoch: int, position: int) -> int:
+    """What is told for a position."""
+    return epoch * SPAN + position
+
+
+#: The position that ``:after`` stands for, of a row of ``subscription_head``; one that was never told stays too high.
+POSITION = f"""CASE WHEN CAST(:after AS bigint) / {SPAN} = epoch THEN :after % {SPAN}
+    WHEN :after / {SPAN} < epoch THEN least(:after % {SPAN}, floor) ELSE :after END"""
+
+
+async def restored(connection: AsyncConnection) -> None:
+    """The database was set back: what was told from now on is no more what it was."""
+    await run(
+        connection,
+        """UPDATE subscription_head SET epoch = epoch + 1,
+               floor = CASE WHEN epoch = 0 THEN position ELSE least(floor, position) END""",
+    )
