@@ -56,6 +56,6 @@ async def test_it_lasts_no_longer_than_services_may_believe_it(shown: dict[str, 
 
 
 async def test_a_gateway_without_a_key_passes_nothing_on_and_says_so(suite: Suite) -> None:
-    async with suite.user(Role.MANAGER) as manager, suite.replica(private_key=None) as gateway:
+    async with suite.user(Role.MANAGER) as manager, suite.replica(private_key=None, accounts=None) as gateway:
         answer = await gateway.get("/api/travel/flights", headers=manager.headers)
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/no-signing-key")

@@ -155,6 +155,8 @@ _FIELDS: dict[str, Any] = {
     "currency": "EUR",
     "source": None,
     "type": None,
+    "request_code": "homeward-request.nobody-s",
+    "claim_code": "homeward-claim.nobody-s",
 }
 
 

@@ -8,10 +8,10 @@ import pytest_asyncio
 
 from services.embedded import EmbeddedSuite
 from tests.integration.partners.queues import queue_owner, with_broker
-from tests.integration.partners.world import Airline, airline, by_subject
+from tests.integration.partners.world import AIRLINES, Airline, airline, by_subject
 from tests.support.agency_broker import AgencyBroker
 from tests.support.bench import eventually
-from tests.support.receivers import Call, answer, receiving
+from tests.support.receivers import Call, answer, private_hosts, receiving
 from tests.support.suite import at_rest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -22,8 +22,8 @@ ASKED = "org.homeward.travel.document-requested.v1"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def suite(tmp_path_factory: pytest.TempPathFactory, broker: AgencyBroker) -> AsyncIterator[EmbeddedSuite]:
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", '["127.0.0.1"]')
+    with pytest.MonkeyPatch.context() as environment, private_hosts(AIRLINES) as setting:
+        environment.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", setting)
         async with with_broker(tmp_path_factory.mktemp("pauses"), broker) as running:
             yield running
 
