@@ -56,7 +56,8 @@ _HEAD = """# Licences
 
 Homeward is under [Apache-2.0](decisions/0001-licence.md). With the suite come packages under permissive licences,
 and some under the MPL or the LGPL: these bind who changes the package itself, and it stays a package of its own that
-anybody can replace. A test refuses every other licence, but of hadolint, a program of its own (GPL) that looks at the Dockerfile. Versions are in [requirements.lock](../requirements.lock)."""
+anybody can replace. A test refuses every other licence, but of hadolint, a program of its own (GPL) that looks at the
+Dockerfile. Versions are in [requirements.lock](../requirements.lock)."""
 
 
 def licence(package: Distribution) -> str:
