@@ -55,6 +55,8 @@ def _row(contract: type[Contract], handled: list[str]) -> str:
     name = contract.type.split(".", 3)[-1]
     subject = next((each for begin, each in _SUBJECTS.items() if name.startswith(begin)), "case")
     what = " ".join((contract.__doc__ or "").split()).replace("``", "`")
+    if contract.replaced_by:
+        what += f" Replaced by `{contract.replaced_by.type.split('.', 3)[-1]}`: in logs alone."
     return f"| `{name}` | {what} | {subject} | {', '.join(handled)} | {_fields(contract)} |"
 
 

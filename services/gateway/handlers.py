@@ -60,7 +60,7 @@ def keep(received: Received[Contract], uow: Unit) -> None:
     """The event's row in the timeline: one event, one row."""
     event = received.event
     # A log keeps what a contract had once: what no contract names any more is not shown again after a rebuild.
-    known = type(received.data).model_fields.keys()
+    known = REGISTRY[event.type].model_fields.keys()
     row = {
         "source": event.source,
         "subject": event.subject,
@@ -87,13 +87,13 @@ def _handler(contract: type[Contract]) -> Handler:
     return on(contract, case_changed, cases=_subject)
 
 
-def _is_followed(type: str) -> bool:
-    """``org.homeward.travel.departed.v1`` comes from ``/homeward/travel``."""
-    return f"/homeward/{type.split('.')[2]}" in FOLLOWS
+def _is_followed(contract: type[Contract]) -> bool:
+    """``org.homeward.travel.departed.v1`` comes from ``/homeward/travel``. A replaced type comes with its successor."""
+    return f"/homeward/{contract.type.split('.')[2]}" in FOLLOWS and not contract.replaced_by
 
 
 HANDLERS = handlers(
-    *(_handler(contract) for type, contract in REGISTRY.items() if _is_followed(type)),
+    *(_handler(contract) for contract in REGISTRY.values() if _is_followed(contract)),
     # Any service's, of whatever it tells.
     _handler(restoration.Restored),
     _handler(restoration.Lost),

@@ -10,7 +10,7 @@ from services.partners.domain.figures import cells
 from services.partners.domain.vocabulary import AgeGroup
 from services.partners.kept import Gone
 from services.partners.repository import Unit
-from shared.contracts import screening, travel
+from shared.contracts import screening, travel, versions
 from shared.contracts.envelope import REGISTRY, Contract
 from shared.messaging.handlers import Handler, Handlers, NotYet, Received, handlers, on
 
@@ -88,7 +88,7 @@ _WITH_FLIGHT = {travel.SeatBooked}
 
 def _of_case(contract: type[Contract]) -> Handler:
     before, after = _LEARNT.get(contract), _LEARNT_AFTERWARDS.get(contract)
-    offered, counts = contract.type in offers.CASES, contract in milestones.COUNTED
+    offered, counts = offers.told_as(contract) in offers.CASES, contract in milestones.COUNTED
 
     def hear(received: Received[Any], uow: Unit) -> None:
         case = uow.cases.find(received.subject)
@@ -136,17 +136,17 @@ def _flight(id: UUID, uow: Unit) -> Flight:
 
 def _fact(received: Received[Any]) -> Fact:
     event = received.event
-    correcting = event.type in offers.CORRECTING
-    told = received.data.model_dump()
-    return Fact(event.id, event.source, event.type, received.subject, event.time, told, correcting)
+    told = versions.downcast(event.contract)
+    correcting = told.type in offers.CORRECTING
+    return Fact(event.id, event.source, told.type, received.subject, event.time, told.model_dump(), correcting)
 
 
 _HEARD: set[type[Contract]] = {
     *(*_LEARNT, *_LEARNT_AFTERWARDS, *milestones.COUNTED),
-    *(REGISTRY[type] for type in offers.HEARD),
+    *(versions.newest(REGISTRY[type]) for type in offers.HEARD),
 }
 HANDLERS: Handlers = handlers(
     *(_of_case(contract) for contract in sorted(_HEARD, key=lambda each: each.type)),
-    *(_of_flight(REGISTRY[type]) for type in sorted(offers.FLIGHTS)),
+    *(_of_flight(versions.newest(REGISTRY[type])) for type in sorted(offers.FLIGHTS)),
 )
 FOLLOWS = tuple(f"/homeward/{name}" for name in ("screening", "travel", "reintegration", "monitoring"))

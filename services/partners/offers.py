@@ -2,12 +2,14 @@
 
 Not here: holds, duplicates, households, fitness, care and assessments, whose occurrence alone tells of protection or
 health; erasures and withdrawals, of which agencies hear by tombstones; and what only the programme's own work needs.
+
+An agency's agreement names a type as it was published at first, and so it is told, whatever has replaced it among us.
 """
 
 from collections.abc import Mapping
 
 from services.partners.domain import figures
-from shared.contracts import monitoring, reintegration, screening, travel
+from shared.contracts import monitoring, reintegration, screening, travel, versions
 from shared.contracts.envelope import Contract
 
 Members = frozenset[str]
@@ -17,11 +19,20 @@ REFERRAL_MADE = "org.homeward.partners.referral-made.v1"
 REFERRAL_WITHDRAWN = "org.homeward.partners.referral-withdrawn.v1"
 
 
+def told_as(contract: type[Contract]) -> str:
+    """The type by which agencies know it."""
+    return versions.first(contract).type
+
+
 def _of(contract: type[Contract], *members: str) -> tuple[str, Members]:
-    unknown = set(members) - contract.model_fields.keys()
+    *newer, first = versions.lineage(contract)
+    unknown = set(members) - first.model_fields.keys()
     if unknown:
-        raise TypeError(f"{contract.type} has no {', '.join(sorted(unknown))}")
-    return contract.type, frozenset(members)
+        raise TypeError(f"{first.type} has no {', '.join(sorted(unknown))}")
+    for each in newer:
+        if "downcast" not in vars(each):
+            raise TypeError(f"{each.type} does not say what agencies are told that have agreed on {first.type}")
+    return first.type, frozenset(members)
 
 
 #: Of cases, as other services tell of them.
@@ -57,7 +68,7 @@ HEARD: Mapping[str, Members] = dict(
     )
 )
 #: These put right what was told: nothing to who was told nothing of the case.
-CORRECTING = frozenset({screening.IdentityCorrected.type})
+CORRECTING = frozenset({told_as(screening.IdentityCorrected)})
 #: Of cases, as this service tells of them: to the agency alone to whom somebody is referred.
 REFERRALS: dict[str, Members] = {
     REFERRAL_MADE: frozenset({"referral_id", "services", "requested_on"}),

@@ -103,7 +103,7 @@ class Rehearsal:
         if handler is None:
             return
         try:
-            handler.function(receive(event), self)
+            handler.function(receive(event, handler.contract), self)
         except NotYet:
             self._early.append(event)
 
@@ -146,7 +146,7 @@ def flights_of(events: Iterable[Event]) -> set[UUID]:
     for event in events:
         handler = HANDLERS.get(event.type)
         if handler and (flights := handler.touches.get("flights")):
-            found.update(flights(receive(event)))
+            found.update(flights(receive(event, handler.contract)))
     return found
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from services.partners import offers
 from services.partners.domain.agreement import Terms
 from services.partners.domain.vocabulary import AgencyKind, PersonField, Precision, Scope
-from services.partners.offers import OFFERED, REFERRALS
+from services.partners.offers import OFFERED, REFERRALS, told_as
 from shared.contracts import reintegration, screening, travel
 from shared.contracts.envelope import Contract
 
@@ -13,12 +13,12 @@ _NAMES = frozenset({PersonField.GIVEN_NAME, PersonField.FAMILY_NAME})
 _BORN = _NAMES | {PersonField.DATE_OF_BIRTH}
 _PAPERS = _BORN | {PersonField.DOCUMENT_NUMBERS}
 #: Who was told a name hears that it is another.
-_CORRECTED = {screening.IdentityCorrected.type: frozenset[str]()}
+_CORRECTED = {told_as(screening.IdentityCorrected): frozenset[str]()}
 _FLYING = (travel.FlightScheduled, travel.FlightRescheduled, travel.FlightCancelled)
 
 
 def _all_of(*contracts: type[Contract]) -> dict[str, frozenset[str]]:
-    return {contract.type: OFFERED[contract.type] for contract in contracts}
+    return {told_as(contract): OFFERED[told_as(contract)] for contract in contracts}
 
 
 #: By ``facts`` of who needs what: an embassy hears nothing of health or asylum, an airline nothing of reasons.
@@ -41,7 +41,7 @@ TEMPLATES: Mapping[AgencyKind, Terms] = {
         )
         | _CORRECTED
         # That somebody is escorted tells of health, or of a child alone.
-        | {travel.SeatBooked.type: frozenset({"flight_id", "provisional"})},
+        | {told_as(travel.SeatBooked): frozenset({"flight_id", "provisional"})},
         Scope.OWN_REFERRALS,
         person=_PAPERS | {PersonField.NATIONALITY},
         precision=Precision.DAY,

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 import orjson
@@ -24,16 +24,43 @@ class Part(BaseModel):
 
 
 class Contract(Part):
-    """The data of one event type; declaring a subclass registers it."""
+    """The data of one event type; declaring a subclass registers it.
+
+    One that ``replaces`` an older type says in ``upcast`` what its data are, told by the older one's.
+    """
 
     type: ClassVar[str]
+    replaces: ClassVar["Kind | None"] = None
+    replaced_by: ClassVar["Kind | None"] = None
 
-    def __init_subclass__(cls, *, type: str, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, type: str, replaces: "Kind | None" = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if type in REGISTRY:
             raise TypeError(f"{type} is declared twice")
-        cls.type = type
+        cls.type, cls.replaces, cls.replaced_by = type, replaces, None
+        if replaces:
+            cls._succeed(replaces)
         REGISTRY[type] = cls
+
+    @classmethod
+    def _succeed(cls, older: "Kind") -> None:
+        if older.replaced_by:
+            raise TypeError(f"{older.type} is replaced twice")
+        if "upcast" not in vars(cls):
+            raise TypeError(f"{cls.type} does not say how {older.type} becomes one")
+        older.replaced_by = cls
+
+    @classmethod
+    def upcast(cls, older: Any) -> Self:
+        """These data, told by those of the type that this one replaces. Pure."""
+        raise NotImplementedError
+
+    def downcast(self) -> "Contract":
+        """The data of the type that this one replaces, for agencies that have agreed on it. Pure."""
+        raise NotImplementedError
+
+
+Kind = type[Contract]
 
 
 @dataclass(kw_only=True)
@@ -69,7 +96,7 @@ class Event:
 
     @cached_property
     def contract(self) -> Contract:
-        """The data, checked. Raises KeyError when the type is unknown, ValidationError when the data don't fit it."""
+        """The data as they were recorded. Raises KeyError for an unknown type, ValidationError when they don't fit."""
         return REGISTRY[self.type].model_validate_json(self.data)
 
     @cached_property

@@ -67,7 +67,8 @@ def check(
         if written.get(name) != schema_of(contract)
     ]
     found += breaking_changes(written if published is None else published)
-    return [*found, *_bad_examples(read_folder(examples))]
+    given = read_folder(examples)
+    return [*found, *_bad_examples(given), *_bad_successions(given)]
 
 
 def breaking_changes(published: Mapping[str, Schema]) -> Iterator[str]:
@@ -120,7 +121,12 @@ def _compare_values(old: Any, new: Any, at: str) -> Iterator[str]:
     if isinstance(old, dict) and isinstance(new, dict) and "items" in old and "items" in new:
         yield from _compare(old["items"], new["items"], f"{at[:-1]}[].")
         old, new = ({key: value for key, value in each.items() if key != "items"} for each in (old, new))
-    if old != new:
+    if old == new:
+        return
+    if isinstance(old, dict) and isinstance(new, dict) and set(old.get("enum", ())) < set(new.get("enum", ())):
+        words = ", ".join(str(each) for each in new["enum"] if each not in old["enum"])
+        yield f"{at[:-1]} may be {words} now, which a build that knows the old words alone takes for an error"
+    else:
         yield f"{at[:-1]} is another kind of value: {json.dumps(old)} became {json.dumps(new)}"
 
 
@@ -151,6 +157,20 @@ def _bad_examples(examples: Mapping[str, Any]) -> Iterator[str]:
         else:
             yield from (f"{name}: example: {problem}" for problem in _faults(contract, examples[name]))
     yield from (f"{name}: an example of a type that is not known" for name in sorted(examples.keys() - known.keys()))
+
+
+def _bad_successions(examples: Mapping[str, Any]) -> Iterator[str]:
+    """An older type's example must become the newer one's data, and where it can come back, come back the same."""
+    for name, contract in types().items():
+        if contract.replaces and contract.replaces.type in examples:
+            older = contract.replaces.model_validate(examples[contract.replaces.type].get("data"))
+            try:
+                newer = contract.upcast(older)
+            except (ValidationError, LookupError, TypeError, ValueError) as error:
+                yield f"{name}: the example of {older.type} does not become one: {type(error).__name__}"
+            else:
+                if "downcast" in vars(contract) and newer.downcast() != older:
+                    yield f"{name}: agencies that have agreed on {older.type} would be told another"
 
 
 def _faults(contract: type[Contract], example: Any) -> Iterator[str]:

@@ -80,8 +80,11 @@ class Consumer:
         *,
         policy: RetryPolicy = RetryPolicy(),
         system: str = "homeward_inprocess",
+        known: Collection[str] = REGISTRY,
     ) -> None:
         self.queue = queue
+        #: The types of its build: an event of another one waits for a build that knows it.
+        self.known = known
         self.database = database
         self.handlers = handlers
         self.telemetry = telemetry
@@ -141,7 +144,8 @@ class Consumer:
 
     def _readable(self, event: Event) -> Received[Any] | None:
         with suppress(BadData):
-            return receive(event) if event.type in self.handlers else None
+            handler = self.handlers.get(event.type)
+            return receive(event, handler.contract) if handler else None
         return None
 
     def _touches(self, received: Received[Any]) -> dict[str, list[UUID]]:
@@ -191,7 +195,7 @@ class Consumer:
         held: Collection[tuple[inbox.Key, int]],
     ) -> tuple[Plan, list[Logged]]:
         subjects = await inbox.lock(connection, map(key_of, events))
-        plan = inbox.plan(subjects, events, REGISTRY.__contains__, wake=wake, held=held)
+        plan = inbox.plan(subjects, events, self.known.__contains__, wake=wake, held=held)
         unit = self._unit(connection)
         received = self._received(plan.runnable)
         await unit.load(**_together(map(self._touches, received)))
@@ -203,9 +207,9 @@ class Consumer:
     def _received(self, events: Sequence[Event]) -> list[Received[Any]]:
         received, failures = [], []
         for event in events:
-            if event.type in self.handlers:
+            if handler := self.handlers.get(event.type):
                 try:
-                    received.append(receive(event))
+                    received.append(receive(event, handler.contract))
                 except BadData as error:
                     failures.append(Failure(event, error))
         if failures:
@@ -250,7 +254,7 @@ class Consumer:
             row = subject.parked.get(event.sequence)
             # Another replica has handled it meanwhile, or has noted the failure, or a person has decided.
             decided = row is not None and row.state is State.SKIPPED
-            known = REGISTRY.__contains__
+            known = self.known.__contains__
             if event.sequence > subject.sequence and not decided and (row is None or inbox.may_run(row, known)):
                 await self._note(connection, event, failure.cause)
 
@@ -338,7 +342,7 @@ class Consumer:
     async def retry_parked(self, *, limit: int = 200) -> int:
         """Try what is parked right behind its position and is due; how many positions advanced."""
         async with self.database.transaction() as connection:
-            found = await inbox.ready(connection, list(REGISTRY), limit)
+            found = await inbox.ready(connection, list(self.known), limit)
         alone = [await self._handle_alone(event) for event, state in found if state is State.ATTEMPTING]
         return sum(alone) + await self.handle([event for event, state in found if state is not State.ATTEMPTING])
 

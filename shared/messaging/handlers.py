@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from shared.contracts.envelope import Contract, Event
+from shared.contracts.versions import lineage, upcast
 
 C = TypeVar("C", bound=Contract)
 U = TypeVar("U")
@@ -59,17 +60,21 @@ def on(
 
 
 def handlers(*each: Handler) -> Handlers:
-    """The table of a service's handlers, by event type."""
-    table = {handler.contract.type: handler for handler in each}
-    if len(table) != len(each):
+    """The table of a service's handlers, by event type: each also handles the types that its own has replaced."""
+    table = {older.type: handler for handler in each for older in lineage(handler.contract)}
+    if len(table) != sum(1 for handler in each for _ in lineage(handler.contract)):
         raise TypeError("two handlers for one event type")
+    for newer in (handler.contract.replaced_by for handler in each):
+        # It would pass over whatever is recorded from now on.
+        if newer:
+            raise TypeError(f"{newer.type} is what must be handled now")
     return table
 
 
-def receive(event: Event) -> Received[Contract]:
-    """The event with its data checked against the type's contract."""
+def receive(event: Event, contract: type[C]) -> Received[C]:
+    """The event with its data checked against its type's contract, and told as the handler's contract does."""
     try:
-        return Received(event, event.contract, event.subject_id)
+        return Received(event, upcast(event.contract, contract), event.subject_id)
     except ValidationError as error:
         # Where and what, never the value: it may be personal.
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in error.errors())

@@ -89,7 +89,7 @@ class Learner:
             # What isn't handled yet teaches when it is.
             past = event.source not in followed or event.sequence <= handled.get((event.source, event.subject), 0)
             if past and (handler := learning.handlers.get(event.type)):
-                handler.function(receive(event), unit)
+                handler.function(receive(event, handler.contract), unit)
         await unit.flush()
         await run(connection, f"UPDATE {learning.store.table} SET unlearnt = false WHERE id = ANY(:ids)", ids=ids)
         return unit.logged

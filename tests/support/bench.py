@@ -6,6 +6,7 @@ The consumer keeps a tally per subject: the sequences that took effect, in the o
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Collection as Collected
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -14,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from shared.clock import ProgrammeClock
-from shared.contracts.envelope import Contract, Event
+from shared.contracts.envelope import REGISTRY, Contract, Event
 from shared.contracts.screening import CaseDeclined, ConsentWithdrawn, DeclarationSigned
 from shared.contracts.travel import ExitVisaRequested
 from shared.ids import new_id
@@ -35,6 +36,8 @@ from shared.telemetry import Telemetry
 PRODUCER, CONSUMER = "/homeward/screening", "/homeward/travel"
 #: Data that makes the handler fail, and data that makes it wait for another source.
 POISON, EARLY = date(1999, 1, 1), date(1999, 1, 2)
+#: What the consumer handles.
+ORDINARY: tuple[type[Contract], ...] = (DeclarationSigned, ConsentWithdrawn)
 
 
 @dataclass
@@ -68,7 +71,7 @@ class Behaviour:
     failing: Callable[[Received[Any]], None] | None = None
 
 
-def tallying(behaviour: Behaviour) -> Handlers:
+def tallying(behaviour: Behaviour, contracts: Sequence[type[Contract]] = ORDINARY) -> Handlers:
     """Handlers that note what they see, and publish an event of their own."""
 
     def note(received: Received[Any], unit: Unit) -> None:
@@ -86,8 +89,7 @@ def tallying(behaviour: Behaviour) -> Handlers:
         tally.seen.append(received.event.sequence)
         unit.record(Outgoing(received.subject, ExitVisaRequested(authority="test")))
 
-    subject = {"cases": lambda received: [received.subject]}
-    return handlers(on(DeclarationSigned, note, **subject), on(ConsentWithdrawn, note, **subject))
+    return handlers(*(on(each, note, cases=lambda received: [received.subject]) for each in contracts))
 
 
 class Bench:
@@ -111,9 +113,12 @@ class Bench:
 
     def replica(self, **policy: Any) -> Consumer:
         """A further consumer on the same database."""
+        return self.replica_of(tallying(self.behaviour), REGISTRY, **policy)
+
+    def replica_of(self, handlers: Handlers, known: Collected[str], **policy: Any) -> Consumer:
+        """A further consumer, of a build that knows these types."""
         chosen = RetryPolicy(**({"attempts": 3, "delay": 0.02, "not_yet": 0.02} | policy))
-        handlers = tallying(self.behaviour)
-        return Consumer(self.queue, self.databases[1], self.unit, handlers, self.telemetry, policy=chosen)
+        return Consumer(self.queue, self.databases[1], self.unit, handlers, self.telemetry, policy=chosen, known=known)
 
     def reconciler(self, consumer: Consumer | None = None) -> Reconciler:
         """Compares the consumer with the producer's log, without grace."""

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from services.gateway.handlers import HANDLERS
 from services.gateway.sentences import _SENTENCES, sentence
-from shared.contracts.envelope import Contract, encode_data
+from shared.contracts.envelope import REGISTRY, Contract, encode_data
 from shared.contracts.reintegration import PlanApproved
 from shared.contracts.screening import FitnessRecorded
 from tests.unit.gateway.events import any_of
@@ -22,7 +22,7 @@ def test_no_event_is_without_a_sentence() -> None:
 @pytest.mark.parametrize("type", sorted(HANDLERS))
 def test_the_sentence_can_be_told_from_the_data_as_it_is_stored(type: str) -> None:
     @settings(max_examples=5, deadline=None)
-    @given(any_of(HANDLERS[type].contract))
+    @given(any_of(REGISTRY[type]))
     def tell(data: Contract) -> None:
         told = sentence(type, orjson.loads(encode_data(data)))
         assert told.endswith(".")
