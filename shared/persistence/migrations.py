@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import structlog
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.runtime.environment import EnvironmentContext
@@ -9,6 +10,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from shared.persistence.database import Database
+
+log = structlog.get_logger()
 
 #: The key of the advisory lock under which one replica migrates and the others wait.
 _MIGRATING = 0x6D696772
@@ -37,6 +40,11 @@ def _migrate(connection: Connection, folder: Path, revision: str, forward: bool)
     config = Config()
     config.set_main_option("script_location", str(folder))
     script = ScriptDirectory.from_config(config)
+    at = MigrationContext.configure(connection).get_current_revision()
+    if forward and at and at not in {each.revision for each in script.walk_revisions()}:
+        # In a rollout the newer build was here first, and has left what this one needs.
+        log.warning("the database is of a newer build", revision=at)
+        return
     steps = script._upgrade_revs if forward else script._downgrade_revs
     with EnvironmentContext(config, script, fn=lambda at, _: steps(revision, at)) as environment:
         environment.configure(connection=connection, transaction_per_migration=False)
