@@ -7,8 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners import ledger
 from services.partners.domain.answer import KEPT
+from services.partners.kept import TOMBSTONE
 from services.partners.registry import Standing, registry_of
-from services.partners.repository import Unit
+from services.partners.repository import ACKNOWLEDGED_WITHIN, Unit
 from shared.persistence.database import rows, run
 from shared.scheduler import Scheduled
 
@@ -70,18 +71,20 @@ def _before(standing: Standing, now: datetime) -> datetime | None:
 
 #: A subject is gone as a whole, so that whoever begins at the beginning finds no hole; and never a subscription's last
 #: event, or who is before it would look for it for ever.
-_ERASED = """
+_ERASED = f"""
     SELECT delivery.id FROM delivery JOIN subscription_head AS head USING (subscription_id)
     JOIN subscription ON subscription.id = subscription_id JOIN agreement ON agreement.id = agreement_id
-    WHERE case_id IS NULL AND due_on IS NOT NULL AND acknowledged_at IS NOT NULL
-        AND due_on + CAST(agreement.state ->> 'retention_days' AS integer) < :today
+    WHERE case_id IS NULL AND type = '{TOMBSTONE}' AND (due_on IS NULL OR acknowledged_at IS NOT NULL)
+        AND coalesce(due_on, CAST(delivery.at AS date) + {ACKNOWLEDGED_WITHIN.days})
+            + CAST(agreement.state ->> 'retention_days' AS integer) < :today
         AND delivery.position <= head.acknowledged AND delivery.position < head.position
         AND NOT EXISTS (SELECT FROM delivery AS other WHERE other.subscription_id = delivery.subscription_id
-                        AND other.subject = delivery.subject AND other.due_on IS NOT NULL
-                        AND (other.acknowledged_at IS NULL OR other.position > delivery.position))
+                        AND other.subject = delivery.subject AND other.type = '{TOMBSTONE}'
+                        AND (other.due_on IS NOT NULL AND other.acknowledged_at IS NULL
+                             OR other.position > delivery.position))
         AND NOT EXISTS (SELECT FROM webhook_stuck AS stuck WHERE stuck.subscription_id = delivery.subscription_id
                         AND stuck.subject = delivery.subject)
-    ORDER BY due_on LIMIT :limit"""
+    ORDER BY delivery.at LIMIT :limit"""
 
 
 async def erased(connection: AsyncConnection, now: datetime, limit: int) -> list[UUID]:
@@ -95,11 +98,12 @@ async def clear(uow: Unit, id: UUID) -> None:
         uow.connection,
         """WITH gone AS (
                DELETE FROM delivery USING delivery AS tombstone
-               WHERE tombstone.id = :id AND tombstone.case_id IS NULL AND tombstone.due_on IS NOT NULL
+               WHERE tombstone.id = :id AND tombstone.case_id IS NULL AND tombstone.type = :type
                    AND delivery.subscription_id = tombstone.subscription_id AND delivery.subject = tombstone.subject
                RETURNING delivery.id)
            DELETE FROM escalation USING gone WHERE escalation.tombstone = gone.id""",
         id=id,
+        type=TOMBSTONE,
     )
 
 

@@ -32,7 +32,7 @@ _TOLD = f"""
     FROM delivery JOIN subscription_head AS head USING (subscription_id)
         JOIN subscription ON subscription.id = subscription_id JOIN agency ON agency.id = agency_id
         LEFT JOIN data_key ON owner = case_id
-    WHERE case_id = :id AND NOT untold ORDER BY at, agency.name, delivery.position"""
+    WHERE case_id = :id ORDER BY at, agency.name, delivery.position"""
 
 
 async def withhold(

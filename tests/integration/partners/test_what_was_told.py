@@ -125,7 +125,7 @@ async def test_what_happens_just_before_a_withdrawal_is_emptied_with_it(programm
         await unit.flush()
     found = [(row.type.split(".")[-2], row.data, bool(row.disclosed)) for row in await kept(programme, embassy)]
     gone = {"reason": "consent_withdrawn"}
-    assert found == [("withheld", {}, True), ("withheld", {}, False), ("tombstone", gone, False)]
+    assert found == [("withheld", {}, True), ("withheld", {}, True), ("tombstone", gone, False)]
 
 
 async def test_what_an_agency_may_keep_no_longer_is_not_told_again_and_still_known(programme: World) -> None:

@@ -163,7 +163,7 @@ async def test_keys_are_rotated_while_people_are_registered_and_the_old_one_can_
 ) -> None:
     path, keys = tmp_path / "keys.json", first_keys("first")
     write_keys(path, keys)
-    async with Programme(postgres_url, key_file=path) as programme:
+    async with Programme(postgres_url, key_file=path, keys="") as programme:
         admin = programme.user(Role.ADMIN)
         cases = [await programme.register() for _ in range(5)]
         write_keys(path, keys.with_new("second"))

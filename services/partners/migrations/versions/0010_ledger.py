@@ -14,8 +14,8 @@ _STATEMENTS = (
     "ALTER TABLE subscription_head ADD COLUMN expired bigint NOT NULL DEFAULT 0",
     "CREATE INDEX delivery_at ON delivery (subscription_id, at) INCLUDE (position)",
     # Of those who were erased.
-    """CREATE INDEX delivery_erased ON delivery (due_on)
-        WHERE case_id IS NULL AND due_on IS NOT NULL AND acknowledged_at IS NOT NULL""",
+    """CREATE INDEX delivery_erased ON delivery (at)
+        WHERE case_id IS NULL AND type = 'org.homeward.partners.tombstone.v1'""",
 )
 
 
