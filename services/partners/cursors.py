@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.persistence.database import run
 
-#: More positions than a subscription ever has.
-SPAN = 10**12
+#: More positions than a subscription ever has; and few enough that a cursor is exact where numbers are floating.
+SPAN = 10**9
 
 
 def cursor(epoch: int, position: int) -> int:
@@ -23,9 +23,14 @@ POSITION = f"""CASE WHEN CAST(:after AS bigint) / {SPAN} = epoch THEN :after % {
 
 
 async def restored(connection: AsyncConnection) -> None:
-    """The database was set back: what was told from now on is no more what it was."""
+    """The database was set back: what was told from now on is no more what it was.
+
+    By the clock, for the backup knows nothing of a restoration that came after it. What was handed out since is not
+    known either, so all that comes counts as told: its tombstones are due.
+    """
     await run(
         connection,
-        """UPDATE subscription_head SET epoch = epoch + 1,
-               floor = CASE WHEN epoch = 0 THEN position ELSE least(floor, position) END""",
+        f"""UPDATE subscription_head SET handed = {SPAN},
+                epoch = greatest(epoch + 1, extract(epoch FROM now() - '2026-01-01 00:00Z'::timestamptz) / 60)::int,
+                floor = CASE WHEN epoch = 0 THEN position ELSE least(floor, position) END""",
     )

@@ -31,7 +31,7 @@ LEASES = Leases(
                                             AND due_on IS NOT NULL AND acknowledged_at IS NULL)))
     AND EXISTS (SELECT FROM subscription_head AS head
                 WHERE head.subscription_id = amqp.subscription_id AND head.position > published)
-    OR EXISTS (SELECT FROM subscription WHERE id = subscription_id AND state_name = 'paused')
+    OR EXISTS (SELECT FROM subscription WHERE id = subscription_id AND state_name = 'paused' AND {UNSUSPENDED})
     AND EXISTS (SELECT FROM delivery WHERE delivery.subscription_id = amqp.subscription_id
                 AND due_on IS NOT NULL AND acknowledged_at IS NULL AND position > greatest(published, buried)))""",
 )
