@@ -25,12 +25,14 @@ from shared.persistence.database import Database, rows, run, scalar
 
 log = structlog.get_logger()
 
-#: Which database this is, on which history of which server: a copy, a dump and a recovery each have another.
+#: Which database this is, on which history of which server. A dump that is loaded into the same database, and a copy of
+#: a stopped server's files, have the same.
 _ORIGIN = """
     SELECT format('%s/%s/%s', (SELECT system_identifier FROM pg_control_system()), oid,
                   ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int)
     FROM pg_database WHERE datname = current_database()"""
-#: Whole reports in a row that add nothing, and seconds between them: what a follower still had in hand is in them.
+#: Whole reports in a row that add nothing, and seconds between them: what a follower's process still had in hand is in
+#: them. What another process of it has in hand is not known.
 _PASSES, _BETWEEN = 2, 1.0
 #: Seconds between looks whether everybody has reported.
 _LOOKING = 0.2

@@ -1,4 +1,4 @@
-"""Dumps of the embedded database server's databases, and databases made from dumps: whole or not at all."""
+"""Dumps of the embedded database server's databases, and databases made from dumps beside those that are there."""
 
 import asyncio
 import hashlib
@@ -83,7 +83,7 @@ class Databases:
         return Backup(folder, now, dumps)
 
     async def restore(self, backup: Backup, names: Iterable[str], say: Say) -> None:
-        """Make each anew beside the one that is there; when all could be made they take their places."""
+        """Make each anew beside the one that is there; when all could be made they take their places, one by one."""
         made = []
         try:
             for name in names:
