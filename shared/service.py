@@ -21,13 +21,13 @@ from shared.audit.heads import Heads
 from shared.audit.policies import PolicyHistory
 from shared.audit.trail import Trail
 from shared.auth.grants import followers
-from shared.auth.keys import read_key_set, read_private_key, read_public_key
+from shared.auth.keys import read_key_set, read_public_key
 from shared.auth.oidc import Provider
-from shared.auth.services import Identity, callers
+from shared.auth.services import callers
 from shared.auth.tokens import ISSUER, Operators, Verifier
 from shared.clock import ProgrammeClock
 from shared.health import Health
-from shared.messaging.bus import Bus, TakesOver, exchange_of
+from shared.messaging.bus import Bus, exchange_of
 from shared.messaging.comparison import Comparer
 from shared.messaging.consumer import Consumer
 from shared.messaging.deadletters import DeadLetters
@@ -37,7 +37,7 @@ from shared.messaging.outbox import Log, Logged, Outgoing
 from shared.messaging.producer_log import HttpProducerLog
 from shared.messaging.rabbitmq import RabbitBus
 from shared.messaging.rebuild import NO_PROJECTION, Projection, Rebuild
-from shared.messaging.reconciler import LONG, Reconciler
+from shared.messaging.reconciler import Reconciler
 from shared.messaging.relay import Relay
 from shared.messaging.restoration import Also, Restoration, report
 from shared.messaging.unreadable import Unreadables
@@ -51,15 +51,15 @@ from shared.protection.register import Register
 from shared.protection.vault import Vault, equip
 from shared.protection.wrapping import KeysUnusable, LocalWrapping
 from shared.scheduler import Scheduled, Scheduler
+from shared.serving import end_this_process
 from shared.settings import ServiceSettings
 from shared.telemetry import RunningAs, Telemetry, running_as
-from shared.web import audit, internal, keys, repair
-from shared.web.clients import Connect, ServiceAuth, connect_over_http
+from shared.web import audit, internal, keys, repair, restoring
+from shared.web.clients import Connect, ServiceAuth, connect_over_http, identity_of
 from shared.web.commands import Desk
 from shared.web.description import describe
 from shared.web.guard import guard
 from shared.web.internal import RealClock
-from shared.web.restoring import Restorations
 
 log = structlog.get_logger()
 
@@ -123,12 +123,13 @@ class Service:
         self.started = False
         self._started_at = monotonic()
         self._leaving: asyncio.Task[None] | None = None
+        #: Ends the process, to be started anew by whoever sees to it.
+        self.end: Callable[[], None] = end_this_process
         self._more_loops: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._when_stopping: list[Callable[[], None]] = []
         self._guards = tuple(guards)
         self._compose(handlers, scheduled, projection)
-        self.restoration = Restoration(self.database, source, followers(name), self.clock, restored)
-        self._restoring: asyncio.Task[None] | None = None
+        self.restoration = Restoration(self.database, source, followers(name), self.clock, lambda: self.end(), restored)
         self.learner = self._learner(learning)
         self.app = self._face(routers)
 
@@ -179,7 +180,7 @@ class Service:
             docs_url=None,
             redoc_url=None,
         )
-        waiting = Middleware(Restorations, under_way=lambda: self.restoration.under_way)
+        waiting = Middleware(restoring.Restorations, under_way=lambda: self.restoration.under_way)
         guard(app, self.settings, (*self._guards, waiting))
         app.add_middleware(RunningAs, service=self.name)
         app.state.service = self
@@ -191,7 +192,8 @@ class Service:
             app.state.verifier = self._verifier()
         app.state.provider = Provider(self.settings.oidc) if self.settings.oidc else None
         own = [keys.router] if self.vault else []
-        for router in (*routers, *own, audit.router, repair.router, internal.probes, internal.router):
+        own += [audit.router, repair.router, internal.probes, internal.router, restoring.router]
+        for router in (*routers, *own):
             app.include_router(router)
         describe(app)
         return app
@@ -232,7 +234,11 @@ class Service:
     async def start(self) -> None:
         """Migrate, join the bus, start the loops. Raises when the database can't be had."""
         await migrations.upgrade(self.database, self._migrations)
+        # Before anything is recorded, and anybody can ask.
+        set_back = await self.restoration.begin()
         await self.protect()
+        if not set_back:
+            await self.erase_returned()
         await self.read_clock()
         await self.adopt()
         self.started = True
@@ -240,27 +246,36 @@ class Service:
         await self.bus.start()
         if self.source:
             await self.bus.declare(exchange_of(self.source))
-        if await self.restoration.begin():
-            self._restoring = asyncio.create_task(self._restore(), name=f"{self.name} restoring")
+        if set_back:
+            self.reconciler.afresh = True
+            self._tasks = [asyncio.create_task(self._restore(), name="restoring")]
         else:
-            await self._join(self.reconciler.takes_over)
+            await self._join()
 
     async def _restore(self) -> None:
         with running_as(self.name):
-            await self.restoration.run({source: log.report for source, log in self.producers.items()})
-            # What was on its way may be of a time that is undone; the logs have all that counts.
-            await self._join(lambda messages: self.reconciler.takes_over(messages and LONG))
+            while self.restoration.under_way:
+                try:
+                    await self.restoration.run({source: log.report for source, log in self.producers.items()})
+                    await self.erase_returned()
+                    await self._join()
+                    self.restoration.done()
+                except Exception:
+                    # Nobody is served before it is done, so it is tried until it is.
+                    log.exception("restoring failed, and is tried again")
+                    await asyncio.sleep(1)
 
-    async def _join(self, takes_over: TakesOver) -> None:
+    async def _join(self) -> None:
         """Take what others tell, and tell."""
         if self.follows:
             exchanges = [exchange_of(each) for each in self.follows]
-            await self.bus.subscribe(self.queue, exchanges, self.consumer.receive, takes_over)
+            await self.bus.subscribe(self.queue, exchanges, self.consumer.receive, self.reconciler.takes_over)
         loops: list[Coroutine[Any, Any, None]] = [
             self.consumer.run(),
             self.reconciler.run(),
             self.scheduler.run(),
             self.health.watch(),
+            self.restoration.watch(),
             self.heads.run(),
             self.policy.follow(self.adopt),
         ]
@@ -280,10 +295,14 @@ class Service:
         )
 
     async def protect(self) -> None:
-        """Have the keys, seal what was written before it was sealed, erase whom a restored backup has brought back."""
+        """Have the keys, and seal what was written before it was sealed."""
         if self.vault:
             await self.database.retried(self.vault.open)
             await seal_everything(self.database, self.unit)
+
+    async def erase_returned(self) -> None:
+        """Erase whom a restored backup has brought back."""
+        if self.vault:
             await erase_again(
                 self.database, lambda each: self.unit(each, "register of erasures"), self.register.owners()
             )
@@ -318,11 +337,9 @@ class Service:
         self.leave()
         if self._leaving:
             await self._leaving
-        # The one that starts the others first.
-        for tasks in ([self._restoring] if self._restoring else [], self._tasks):
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.relay:
             with suppress(OSError, SQLAlchemyError):
                 await self.relay.give_back()
@@ -379,9 +396,3 @@ def wrapping_of(settings: ServiceSettings) -> LocalWrapping:
     if settings.key_file is None and not settings.keys.get_secret_value():
         raise KeysUnusable(f"set {prefix}KEY_FILE or {prefix}KEYS: personal data are sealed with keys from there")
     return LocalWrapping(path=settings.key_file, text=settings.keys.get_secret_value())
-
-
-def identity_of(name: str, settings: ServiceSettings) -> Identity | None:
-    """As whom the service calls the others, when its settings say so."""
-    key = settings.identity_key.get_secret_value()
-    return Identity(name, read_private_key(key)) if key else None

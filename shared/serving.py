@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from contextlib import nullcontext
-from signal import SIGINT
+from signal import SIGINT, SIGTERM
 from threading import Timer
 from types import FrameType
 from typing import Any
@@ -80,6 +80,11 @@ def limit_the_stop() -> None:
     timer = Timer(LIMIT, _give_up)
     timer.daemon = True
     timer.start()
+
+
+def end_this_process() -> None:
+    """As when it is told to stop; whoever started it starts another."""
+    os.kill(os.getpid(), SIGTERM)
 
 
 def _give_up() -> None:

@@ -74,13 +74,32 @@ def lost(url: Url = DEFAULT_URL, token: Token = "", data: Data = DEFAULT_DATA) -
     table = Table("Service", "Subject", "Events", "Noticed", box=None)
     with connected(url, token, data, "admin") as gateway:
         for producer in Producer:
-            for each in gateway.get(route(producer, "/restoration/lost"))["lost"]:
+            for each in _gone(gateway, producer):
                 first, last = each["lost_from"], each["lost_upto"]
                 numbers = str(first) if first == last else f"{first} to {last}"
                 table.add_row(producer, each["subject"], numbers, each["recorded_at"][:16].replace("T", " "))
     if table.row_count:
         Console().print(table)
     typer.echo(f"{table.row_count} subjects have lost events" if table.row_count else "nothing is lost")
+
+
+@app.command()
+def without(
+    follower: Annotated[Service, typer.Argument(help="Who will not report.")],
+    service: Annotated[Producer, typer.Argument(help="Whose database was set back.")],
+    reason: Annotated[str, typer.Option(help="Why, for the audit.")],
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Have a service whose database was set back go on without a follower that will never report.
+
+    Numbers that only this follower has handled are not found to be lost: it will take what comes under them for
+    something that it has had. So it is for a follower whose database is lost.
+    """
+    with connected(url, token, data, "admin") as gateway:
+        gateway.post(route(service, "/restoration/without"), {"follower": follower, "reason": reason})
+    typer.echo(f"{service} doesn't wait for {follower}")
 
 
 @app.command()
@@ -104,6 +123,13 @@ def replay(
         for each in service or list(Service):
             table.add_row(each, str(_compared(gateway, each)))
     Console(highlight=False).print(table)
+
+
+def _gone(gateway: Connection, producer: Producer) -> Iterator[dict[str, Any]]:
+    page: dict[str, Any] = {"next": {}}
+    while page["next"] is not None:
+        page = gateway.get(route(producer, "/restoration/lost"), **page["next"])
+        yield from page["lost"]
 
 
 def _compared(gateway: Connection, service: Service) -> int:

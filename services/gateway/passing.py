@@ -27,7 +27,7 @@ INTERNAL: dict[str, dict[str, Permission]] = {
     "dead-letters": {"GET": Permission.REPAIR_READ, "POST": Permission.REPAIR_DECIDE},
     "unreadable": {"GET": Permission.REPAIR_READ, "POST": Permission.REPAIR_DECIDE},
     "keys": {"GET": Permission.KEYS_READ, "POST": Permission.KEYS_WRAP},
-    "restoration": {"GET": Permission.EVENTS_VERIFY},
+    "restoration": {"GET": Permission.EVENTS_VERIFY, "POST": Permission.REPAIR_DECIDE},
     "replay": {"GET": Permission.REPAIR_READ, "POST": Permission.REPAIR_DECIDE},
 }
 #: Agencies claim their access at their own port, where their addresses are counted.

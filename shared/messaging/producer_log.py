@@ -1,6 +1,7 @@
 """Another service's log, read over its internal HTTP API."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -63,19 +64,28 @@ class HttpProducerLog:
         """The highest position."""
         return int((await self._ask("GET", "/events/last"))["position"])
 
-    async def report(self, positions: Sequence[tuple[str, int]], *, whole: bool) -> None:
-        """Say how far we are: the log's database was set back."""
-        await self._ask("POST", "/restoration/positions", json={"positions": list(positions), "whole": whole})
+    async def report(self, positions: Sequence[tuple[str, int]], *, whole: bool) -> bool:
+        """Say how far we are; whether that was waited for, because the log's database was set back."""
+        said = {"positions": list(positions), "whole": whole}
+        return bool((await self._ask("POST", "/restoration/positions", json=said))["waiting"])
 
     async def _ask(self, method: str, path: str, **request: Any) -> Any:
         try:
             answer = await self._client.request(method, path, **request)
-            if answer.status_code == 503 and _RESTORING in answer.text:
+            if answer.status_code == 503 and _type(answer) == _RESTORING:
                 raise BeingRestored(f"set back, and waits for reports: {path}")
             answer.raise_for_status()
         except httpx.HTTPError as error:
             raise Unreachable(f"{type(error).__name__} at {path}") from error
         return answer.json()
+
+
+def _type(answer: httpx.Response) -> Any:
+    """The type of the problem that is answered; None when it isn't one."""
+    with suppress(ValueError):
+        if isinstance(problem := answer.json(), dict):
+            return problem.get("type")
+    return None
 
 
 def _heads(answer: Any) -> list[Head]:

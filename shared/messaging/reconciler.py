@@ -98,6 +98,8 @@ class Reconciler:
         self._on_the_bus = on_the_bus
         #: Tells a producer that was set back how far we are.
         self._report, self._being_restored = report, False
+        #: What waits in the queue may be of a time that is undone, the producers' too; the logs have all that counts.
+        self.afresh = False
         self._cursors: dict[str, int] = {}
         self._again = asyncio.Event()
 
@@ -112,16 +114,20 @@ class Reconciler:
         They give many events of one case at a time, where the queue has them mixed; and what is published from now on
         doesn't wait behind them. Not while a log can't be read: then the queue is all there is.
         """
-        if messages < LONG:
+        if not self.afresh and (messages < LONG or not await self._readable()):
             return False
+        self.afresh = False
+        self._cursors.clear()
+        self._again.set()
+        log.info("what waits in a queue is caught up from the logs", queue=self.consumer.queue, messages=messages)
+        return True
+
+    async def _readable(self) -> bool:
         try:
             async with asyncio.timeout(5):
                 await asyncio.gather(*(producer.last_position() for producer in self.producers.values()))
         except (Unreachable, TimeoutError):
             return False
-        self._cursors.clear()
-        self._again.set()
-        log.info("a long queue is caught up from the logs", queue=self.consumer.queue, messages=messages)
         return True
 
     async def run(self, *, interval: float = 5.0, full: float = 600.0) -> None:
@@ -171,6 +177,8 @@ class Reconciler:
             await work
         except BeingRestored:
             self._being_restored = True
+            # What it says from then on is to be compared as a whole.
+            self._cursors.pop(what, None)
             if await self._on_the_bus() == 0:
                 await self._guarded(what, self._report(what))
         except Unreachable as error:
@@ -269,6 +277,7 @@ class Reconciler:
         """A log that ends before what we handled was restored to an earlier moment: stop these subjects, alarm."""
         suspects = {each.subject: each for each in ours if _contradiction(each, heads.get(each.subject))}
         subjects = list(suspects)
+        before = False
         for start in range(0, len(subjects), PAGE):
             wanted = subjects[start : start + PAGE]
             # Asked again: our position may have moved since the first answer, but no head is behind a position now.
@@ -276,6 +285,10 @@ class Reconciler:
             for subject in wanted:
                 if reason := _contradiction(suspects[subject], again.get(subject)):
                     await self._diverge((source, subject), reason)
+                    before = before or _ends_before(suspects[subject], again.get(subject))
+        if before:
+            # It hasn't noticed, or it would have answered that it waits to be told.
+            await self._report(source)
 
     async def _diverge(self, key: Key, reason: str) -> None:
         async with self.consumer.database.transaction() as connection:
@@ -347,10 +360,14 @@ def _sliced(missing: Sequence[Missing]) -> Iterator[list[Missing]]:
         yield piece
 
 
+def _ends_before(ours: Head, head: Head | None) -> bool:
+    return head is None or head.sequence < ours.sequence
+
+
 def _contradiction(ours: Head, head: Head | None) -> str | None:
     """What is wrong with a log whose subject ends at ``head``, when we have handled ``ours``; None when nothing is."""
-    if head is None or head.sequence < ours.sequence:
+    if _ends_before(ours, head):
         return f"the log ends at {head.sequence if head else 0}, we have handled {ours.sequence}"
-    if head.sequence == ours.sequence and head.hash != ours.hash:
+    if head and head.sequence == ours.sequence and head.hash != ours.hash:
         return f"event {ours.sequence} is not the one that was handled"
     return None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator
 
 import httpx
 
+from shared.auth.keys import read_private_key
 from shared.auth.services import Identity
 from shared.settings import ServiceSettings
 from shared.telemetry import Telemetry
@@ -36,3 +37,9 @@ class ServiceAuth(httpx.Auth):
         if "authorization" not in request.headers:
             request.headers["Authorization"] = f"Bearer {self._identity.token_for(self._callee)}"
         yield request
+
+
+def identity_of(name: str, settings: ServiceSettings) -> Identity | None:
+    """As whom the service calls the others, when its settings say so."""
+    key = settings.identity_key.get_secret_value()
+    return Identity(name, read_private_key(key)) if key else None

@@ -58,13 +58,6 @@ class Followers(Body):
     wanted: list[tuple[Name, Position]] = Field(max_length=5000)
 
 
-class Reached(Body):
-    """A page of what a follower has: pairs of a subject and the highest number; ``whole``: it is the last page."""
-
-    positions: list[tuple[Name, Position]] = Field(max_length=5000)
-    whole: bool
-
-
 class HeadsWanted(Body):
     """A page of heads: after a subject, of all subjects or of these."""
 
@@ -145,21 +138,6 @@ async def verified(
     page = await verification.verify(log, (subject, sequence), limit=limit)
     total = {} if subject else {"total": await verification.total(log)}
     return {**asdict(page), "next": page.next and {"subject": page.next[0], "sequence": page.next[1]}, **total}
-
-
-@router.post("/restoration/positions")
-async def reached(request: Request, follower: Following, body: Reached) -> dict[str, bool]:
-    """How far a follower is, told while this service waits for it; at any other time it changes nothing."""
-    restoration = request.app.state.service.restoration
-    if restoration.under_way:
-        await restoration.take(follower.id.removeprefix("service:"), body.positions, whole=body.whole)
-    return {"waiting": restoration.under_way}
-
-
-@router.get("/restoration/lost")
-async def lost(request: Request, _: Verifying, limit: Limit = 1000) -> dict[str, list[dict[str, Any]]]:
-    """Which numbers of which subjects are lost, because the database was set back, and must be entered again."""
-    return {"lost": [asdict(each) for each in await request.app.state.service.restoration.lost(limit)]}
 
 
 @router.get("/positions")

@@ -74,7 +74,7 @@ NO_CASE: Mapping[str, Sequence[str]] = {
     ],
     "ids, states and hashes, for those who run the suite": [
         *("GET /events", "GET /events/about/{name}", "GET /events/settled", "GET /events/ranges", "GET /events/last"),
-        *("GET /restoration/lost", "POST /restoration/positions"),
+        *("GET /restoration/lost", "POST /restoration/positions", "POST /restoration/without"),
         *("POST /events/heads", "POST /events/subjects", "POST /events/oldest", "GET /events/verification"),
         *("GET /positions", "GET /rest", "GET /health", "GET /clock", "POST /clock", "GET /keys", "POST /keys/wrap"),
         *("GET /dead-letters", "GET /dead-letters/groups", "GET /dead-letters/{source}/{subject}/{sequence}"),

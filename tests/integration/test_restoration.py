@@ -6,16 +6,21 @@ from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg  # type: ignore[import-untyped]
 import httpx
 import pytest
 
 from services.embedded import SERVICES, EmbeddedSuite
+from shared.messaging import restoration
+from shared.persistence.database import run
 from shared.persistence.embedded import EmbeddedPostgres
 from tests.integration.partners.answerers import ROLES, Agency, World
 from tests.support.suite import OMAR, embedded, sign_in
+
+WITHDRAWAL = {"place": "office", "reason": "stays"}
+ERASURE = {"ground": "requested", "reason": "was asked for"}
 
 #: By subject: the first and the last number that are lost.
 Lost = dict[str, tuple[int, int]]
@@ -178,6 +183,72 @@ async def test_a_service_that_was_set_back_does_nothing_until_every_follower_has
             assert "restored" not in (await client.get("/readyz")).json()["checks"]
 
 
+async def test_who_was_erased_after_the_backup_is_erased_again_above_what_is_lost(tmp_path: Path) -> None:
+    tmp_path.chmod(0o711)
+    async with embedded(tmp_path / "data") as suite:
+        world = await _world(suite)
+        case_id = await world.person()
+        await world.rests()
+        then = (await _heads(suite, "screening"))[case_id]
+        await _homeward(tmp_path, "backup", str(tmp_path / "backup"))
+        await world.does("caseworker", f"screening/cases/{case_id}/consent/withdrawal", WITHDRAWAL)
+        await world.does("caseworker", f"screening/cases/{case_id}/erasure", ERASURE)
+        await world.does("protection", f"screening/cases/{case_id}/erasure/approval", {})
+        await world.rests()
+        last = (await _heads(suite, "screening"))[case_id]
+    await _homeward(tmp_path, "restore", str(tmp_path / "backup"), "screening")
+    async with embedded(tmp_path / "data") as suite:
+        world = await _world(suite)
+        assert await _lost(world, "screening") == {case_id: (then + 1, last)}
+        kept = await _positions(suite.apps["screening"], "SELECT wrapped FROM data_key WHERE owner = $1", UUID(case_id))
+        assert kept == {(None,)}
+        await world.rests()
+        assert (await _heads(suite, "screening"))[case_id] > last + 1
+        assert await _uneven(suite) == []
+
+
+async def test_a_service_that_was_set_back_unseen_is_told_so_by_who_follows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o711)
+    async with embedded(tmp_path / "data") as suite:
+        journey = Journey(await _world(suite))
+        await journey.begins()
+        then = (await _heads(suite, "travel"))[journey.case_id]
+        await _homeward(tmp_path, "backup", str(tmp_path / "backup"))
+        await journey.arrives()
+        last = (await _heads(suite, "travel"))[journey.case_id]
+    await _homeward(tmp_path, "restore", str(tmp_path / "backup"), "travel")
+    # As if it were a copy of a stopped server's files.
+    await _execute(tmp_path, f"UPDATE log_origin SET origin = ({restoration._HERE})", database="travel")
+    ended = asyncio.Event()
+    monkeypatch.setattr("shared.service.end_this_process", ended.set)
+    async with embedded(tmp_path / "data") as suite:
+        assert not suite.apps["travel"].state.service.restoration.under_way
+        await asyncio.wait_for(ended.wait(), 60)
+    async with embedded(tmp_path / "data") as suite:
+        journey.world = await _world(suite)
+        assert await _lost(journey.world, "travel") == {journey.case_id: (then + 1, last)}
+        await journey.arrives()
+        assert await _uneven(suite) == []
+
+
+async def test_what_is_lost_is_told_page_by_page(tmp_path: Path) -> None:
+    tmp_path.chmod(0o711)
+    async with embedded(tmp_path / "data") as suite:
+        wanted = [f"subject {number:04}" for number in range(1001)]
+        lost = ", ".join(f"('{each}', 1, 2)" for each in wanted)
+        async with suite.apps["travel"].state.service.database.transaction() as connection:
+            await run(connection, f"INSERT INTO log_lost (subject, lost_from, lost_upto) VALUES {lost}")
+        admin = await sign_in(suite, "admin")
+        found: list[str] = []
+        page: dict[str, Any] = {"next": {}}
+        while page["next"] is not None:
+            page = (await admin.get("/api/travel/restoration/lost", **page["next"])).json()
+            found += [each["subject"] for each in page["lost"]]
+        assert found == wanted
+
+
 async def _world(suite: EmbeddedSuite) -> World:
     roles = (*ROLES, "finance", "reintegration", "monitoring")
     return World(suite, {role: await sign_in(suite, role) for role in roles})
@@ -203,7 +274,7 @@ async def _uneven(suite: EmbeddedSuite) -> list[Any]:
     return found
 
 
-async def _positions(app: Any, statement: str, *arguments: str) -> set[tuple[Any, ...]]:
+async def _positions(app: Any, statement: str, *arguments: object) -> set[tuple[Any, ...]]:
     async with app.state.service.database.transaction() as connection:
         raw = (await connection.get_raw_connection()).driver_connection
         return {tuple(row) for row in await raw.fetch(statement, *arguments)}
@@ -234,9 +305,9 @@ async def _homeward(folder: Path, command: str, *arguments: str) -> str:
     return said.decode()
 
 
-async def _execute(folder: Path, *statements: str) -> None:
+async def _execute(folder: Path, *statements: str, database: str = "postgres") -> None:
     async with EmbeddedPostgres(folder / "data" / "postgres") as postgres:
-        connection = await asyncpg.connect(postgres.url("postgres").replace("+asyncpg", ""))
+        connection = await asyncpg.connect(postgres.url(database).replace("+asyncpg", ""))
         try:
             for statement in statements:
                 await connection.execute(statement)

@@ -34,6 +34,7 @@ INTERNAL: Routes = {
         "POST /dead-letters/skip",
         "POST /unreadable/{id}/dismiss",
         "POST /replay",
+        "POST /restoration/without",
     ],
     # A service's description is no secret: the gateway merges it into its own, which is open.
     None: ["GET /healthz", "GET /readyz", "GET /openapi.json"],
