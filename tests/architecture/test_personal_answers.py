@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from shared.auth.permissions import GRANTED, Permission
 from shared.auth.purposes import purposes_of
 from shared.protection.wrapping import first_keys
-from shared.web import audit, internal, keys, repair
+from shared.web import audit, internal, keys, repair, restoring
 from shared.web.commands import Command, PersonalReading, Reading, command, personal, reading
 from tests.architecture.disclosures import EVERYWHERE_PERSONAL, NO_CASE, PERSONAL
 from tests.architecture.personal import ANYTHING, reads, unaudited
@@ -20,7 +20,7 @@ from tests.architecture.tree import SERVICES
 #: What every service has: it holds ids, codes, hashes and figures.
 _RUNNING = {
     f"{method} {route.path}"
-    for router in (audit.router, internal.probes, internal.router, keys.router, repair.router)
+    for router in (audit.router, internal.probes, internal.router, keys.router, repair.router, restoring.router)
     for route in iter_route_contexts(router.routes)
     for method in route.methods or ()
 } | {"GET /openapi.json", "HEAD /openapi.json"}

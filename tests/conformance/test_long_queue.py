@@ -86,6 +86,20 @@ async def _complete(found: Reconciler) -> bool:
     return found.complete
 
 
+async def test_a_queue_of_one_that_was_set_back_is_left_to_the_logs_once(bench: Bench, log: Watched) -> None:
+    subjects = await _waiting(bench)
+    # It need not be readable now: what is in the queue may be undone.
+    log.reachable = False
+    found = _reconciler(bench, log)
+    found.afresh = True
+    await bench.join(takes_over=found.takes_over)
+    log.reachable = True
+    bench.background(found.run(interval=0.05))
+    await bench.all_seen(subjects, 3)
+    assert (log.fetched, bench.behaviour.calls) == (30, 30)
+    assert not await found.takes_over(1)
+
+
 async def test_a_long_queue_stays_when_the_log_can_t_be_read(
     bench: Bench, log: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
