@@ -14,6 +14,7 @@ import httpx
 from fastapi import FastAPI
 
 from services.credentials import Credentials
+from services.registers import Registers
 from shared.auth.keys import public_pem
 from shared.messaging.inprocess import InProcessBus
 from shared.persistence.embedded import EmbeddedPostgres
@@ -48,6 +49,7 @@ class EmbeddedSuite:
         self.data, self.simulated, self.progress = data, simulated, progress
         ports = zip(_PUBLIC, (port, agencies_port), strict=True)
         self._ports = {name: number for name, number in ports if number is not None}
+        self.registers = Registers(data / "erasures")
         self.apps: dict[str, FastAPI] = {}
         self.credentials: dict[str, tuple[str, str]] = {}
         self.url, self.agencies_url = self._url("gateway"), self._url("partners")
@@ -76,6 +78,8 @@ class EmbeddedSuite:
         self.accounts.identify(SERVICES)
         self.credentials = self.accounts.by_role
         self.bus = InProcessBus()
+        self.registers.begin()
+        await postgres.forget_replacements(SERVICES)
         for name in SERVICES:
             await postgres.ensure_database(name)
             self.apps[name] = self._create(name, postgres.url(name))
@@ -109,7 +113,7 @@ class EmbeddedSuite:
             "audit_key": self.accounts.audit_key(name),
             "audit_export": self.accounts.audit_export,
         }
-        values |= {"key_file": self.accounts.keys_file, "erasures": self.data / "erasures" / f"{name}.jsonl"}
+        values |= {"key_file": self.accounts.keys_file, "erasures": self.registers.of(name)}
         if name == "partners":
             values["public_url"] = self.agencies_url
         if name in _PUBLIC:

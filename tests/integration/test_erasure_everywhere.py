@@ -1,6 +1,8 @@
 """Who is erased in screening is erased in every service."""
 
+import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
@@ -12,7 +14,7 @@ from services.embedded import EmbeddedSuite
 from shared.persistence.database import rows
 from shared.protection.register import Register
 from tests.integration.screening.programme import DECLARATION
-from tests.support.suite import REGISTRATION, at_rest, embedded, sign_in
+from tests.support.suite import REGISTRATION, Operator, at_rest, embedded, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -42,13 +44,7 @@ async def test_every_service_destroys_what_it_holds_of_the_person(suite: Embedde
     issued = await movements.post(f"{papers}/issue", {"number": "ZZ314159", "issued_on": "2026-01-05"})
     assert issued.is_success, issued.text
     assert await _sealed(suite, case_id)
-    withdrawal = {"place": "office", "reason": "stays"}
-    await officer.post(f"/api/screening/cases/{case_id}/consent/withdrawal", withdrawal)
-    request = {"ground": "requested", "reason": "was asked for"}
-    asked = await officer.post(f"/api/screening/cases/{case_id}/erasure", request)
-    assert asked.is_success, asked.text
-    approved = await protection.post(f"/api/screening/cases/{case_id}/erasure/approval", {})
-    assert approved.is_success, approved.text
+    await _erase(officer, protection, case_id)
     await at_rest(admin)
     assert not await _sealed(suite, case_id)
     for name in ("travel", "reintegration", "monitoring"):
@@ -59,6 +55,16 @@ async def test_every_service_destroys_what_it_holds_of_the_person(suite: Embedde
     assert (again.status_code, again.json()["type"]) == (409, "/problems/no-consent-to-transfer")
     refused = await movements.post(f"{visa}/issue", {"reference": "ZZ314160", "issued_on": "2026-01-05"})
     assert (refused.status_code, refused.json()["type"]) == (410, "/problems/erased")
+
+
+async def _erase(officer: Operator, protection: Operator, case_id: str) -> None:
+    withdrawal = {"place": "office", "reason": "stays"}
+    await officer.post(f"/api/screening/cases/{case_id}/consent/withdrawal", withdrawal)
+    request = {"ground": "requested", "reason": "was asked for"}
+    asked = await officer.post(f"/api/screening/cases/{case_id}/erasure", request)
+    assert asked.is_success, asked.text
+    approved = await protection.post(f"/api/screening/cases/{case_id}/erasure/approval", {})
+    assert approved.is_success, approved.text
 
 
 async def _sealed(suite: EmbeddedSuite, case_id: str) -> bool:
@@ -95,3 +101,40 @@ async def test_whose_erasure_broke_off_after_it_was_registered_is_erased_everywh
         assert (await officer.get(f"/api/cases/{case_id}")).json()["erased_on"] == "2026-01-05"
     owners = [json.loads(line)["owner"] for line in register.read_text().splitlines()]
     assert sorted(owners) == sorted([registered["person_id"], case_id])
+
+
+async def test_whom_a_restored_backup_brings_back_is_erased_again_before_anybody_is_served(tmp_path: Path) -> None:
+    tmp_path.chmod(0o711)
+    data, backup = tmp_path / "data", str(tmp_path / "backup")
+    async with embedded(data) as suite:
+        officer, protection, admin = [await sign_in(suite, role) for role in ("caseworker", "protection", "admin")]
+        case_id = (await officer.post("/api/screening/cases", REGISTRATION)).json()["case_id"]
+        await at_rest(admin)
+        await _homeward("backup", backup, data)
+        await _erase(officer, protection, case_id)
+        await at_rest(admin)
+    await _homeward("restore", backup, data)
+    looking: list[asyncio.Task[bool]] = []
+
+    def progress(step: str) -> None:
+        # Screening may answer now, and nobody else is there yet.
+        if step == "starting travel":
+            looking.append(asyncio.create_task(_destroyed(suite, "screening", case_id)))
+
+    suite = embedded(data, progress=progress)
+    async with suite:
+        assert [await each for each in looking] == [True]
+        for name in ("screening", "travel", "reintegration", "monitoring"):
+            assert await _destroyed(suite, name, case_id), name
+        officer, admin = await sign_in(suite, "caseworker"), await sign_in(suite, "admin")
+        assert (await officer.get(f"/api/screening/cases/{case_id}")).status_code == 410
+        await at_rest(admin)
+        assert (await officer.get(f"/api/cases/{case_id}")).json()["erased_on"] == "2026-01-05"
+
+
+async def _homeward(command: str, folder: str, data: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services", command, folder, "--data", str(data), stderr=asyncio.subprocess.PIPE
+    )
+    _, wrong = await process.communicate()
+    assert process.returncode == 0, wrong.decode()

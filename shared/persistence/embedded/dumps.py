@@ -4,16 +4,18 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import rmtree
 from tempfile import mkdtemp
-from typing import Self
+from typing import Any, Self
 
 import asyncpg  # type: ignore[import-untyped]
 
+from shared.persistence.embedded import replacements
 from shared.persistence.embedded.directory import used_by
 from shared.persistence.embedded.errors import EmbeddedPostgresError
 from shared.persistence.embedded.programs import MAJOR_VERSION, account_for, wheel_programs
@@ -24,7 +26,7 @@ Say = Callable[[str], None]
 
 
 class DumpFailed(EmbeddedPostgresError):
-    """A program of PostgreSQL has ended with an error."""
+    """PostgreSQL, or a program of it, has ended with an error."""
 
 
 class NotABackup(EmbeddedPostgresError):
@@ -39,13 +41,15 @@ class Backup:
     made_at: datetime
     #: By database: SHA-256 of its dump.
     dumps: dict[str, str]
+    #: What was to be kept with them.
+    noted: Mapping[str, Any]
 
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Raises NotABackup; every dump is compared with what it was."""
         try:
             said = json.loads((folder / _MANIFEST).read_text())
-            found = cls(folder, datetime.fromisoformat(said["made_at"]), dict(said["dumps"]))
+            found = cls(folder, datetime.fromisoformat(said["made_at"]), dict(said["dumps"]), said.get("noted", {}))
         except (OSError, ValueError, KeyError, TypeError):
             raise NotABackup(f"{folder} holds no backup: name a folder that `homeward backup` has made") from None
         for name, digest in found.dumps.items():
@@ -64,53 +68,62 @@ class Databases:
     def __init__(self, socket: Path, programs: Path) -> None:
         self._socket, self._programs = socket, programs
 
-    async def back_up(self, names: Iterable[str], folder: Path, say: Say) -> Backup:
-        """Dump each, one after the other; the folder is there when all are."""
+    async def back_up(self, names: Iterable[str], folder: Path, say: Say, noted: Mapping[str, Any]) -> Backup:
+        """Dump each, one after the other; the folder is there when all are. ``noted`` is kept with them."""
         if folder.exists():  # noqa: ASYNC240  nothing else runs
             raise NotABackup(f"{folder} is there already: name a folder that isn't")
         folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        now, dumps = datetime.now(UTC), {}
-        for name in names:
-            say(f"dumping {name}")
-            path = unfinished / f"{name}.dump"
-            await self._run("pg_dump", "--format=custom", f"--file={path}", name)
-            path.chmod(0o600)
-            dumps[name] = _digest(path)
-        said = {"made_at": now.isoformat(timespec="seconds"), "postgresql": MAJOR_VERSION, "dumps": dumps}
-        (unfinished / _MANIFEST).write_text(json.dumps(said, indent=2) + "\n")
-        unfinished.rename(folder)  # noqa: ASYNC240  at once
-        return Backup(folder, now, dumps)
-
-    async def restore(self, backup: Backup, names: Iterable[str], say: Say) -> None:
-        """Make each anew beside the one that is there; when all could be made they take their places, one by one."""
-        made = []
         try:
+            now, dumps = datetime.now(UTC), {}
             for name in names:
-                say(f"restoring {name}")
-                await self._execute(f'DROP DATABASE IF EXISTS "{name}_restored"', f'CREATE DATABASE "{name}_restored"')
-                made.append(name)
-                await self._run("pg_restore", "--exit-on-error", f"--dbname={name}_restored", str(backup.dump(name)))
-        except EmbeddedPostgresError:
-            await self._execute(*(f'DROP DATABASE "{name}_restored"' for name in made))
+                say(f"dumping {name}")
+                dumps[name] = await self._dump(name, unfinished / f"{name}.dump")
+            said = {"made_at": now.isoformat(timespec="seconds"), "postgresql": MAJOR_VERSION, "dumps": dumps}
+            (unfinished / _MANIFEST).write_text(json.dumps({**said, "noted": noted}, indent=2) + "\n")
+            unfinished.rename(folder)  # noqa: ASYNC240  at once
+        except BaseException:
+            # However it was ended: half a backup is of no use, and people's data lie in it.
+            rmtree(unfinished)
             raise
-        for name in made:
-            await self._execute(
-                f'DROP DATABASE IF EXISTS "{name}"', f'ALTER DATABASE "{name}_restored" RENAME TO "{name}"'
-            )
+        return Backup(folder, now, dumps, noted)
+
+    async def _dump(self, name: str, path: Path) -> str:
+        """Its digest, of what can be read back."""
+        await self._run("pg_dump", "--format=custom", f"--file={path}", name)
+        path.chmod(0o600)  # noqa: ASYNC240  nothing else runs
+        return _digest(path)
+
+    async def restore(self, backup: Backup, names: Sequence[str], say: Say) -> None:
+        """Make each anew beside the one that is there; when all could be made they take their places in one moment."""
+        async with self._connected() as connection:
+            await replacements.clear(connection, names)
+            try:
+                for name in names:
+                    say(f"restoring {name}")
+                    made = await replacements.begin(connection, name)
+                    await self._run("pg_restore", "--exit-on-error", f"--dbname={made}", str(backup.dump(name)))
+                say("putting them in their places")
+                await replacements.put_in_place(connection, names)
+            finally:
+                # Whatever is left when this process is killed, the next one removes.
+                await replacements.clear(connection, names)
 
     async def prepare(self, role: str) -> None:
         """Have the role to which dumps grant."""
-        await self._execute(
-            f"""DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
-                    CREATE ROLE {role} NOLOGIN; END IF; END $$"""
-        )
+        async with self._connected() as connection:
+            await connection.execute(
+                f"""DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
+                        CREATE ROLE {role} NOLOGIN; END IF; END $$"""
+            )
 
-    async def _execute(self, *statements: str) -> None:
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
         connection = await asyncpg.connect(host=str(self._socket), port=PORT, user="postgres", database="postgres")
         try:
-            for statement in statements:
-                await connection.execute(statement)
+            yield connection
+        except asyncpg.PostgresError as error:
+            raise DumpFailed(f"PostgreSQL refused: {error.args[0]}") from error
         finally:
             await connection.close()
 
@@ -119,7 +132,12 @@ class Databases:
         process = await asyncio.create_subprocess_exec(
             str(self._programs / program), *arguments, env=os.environ | where, stderr=asyncio.subprocess.PIPE
         )
-        _, said = await process.communicate()
+        try:
+            _, said = await process.communicate()
+        except BaseException:
+            process.kill()
+            await process.wait()
+            raise
         if process.returncode:
             last = said.decode(errors="replace").strip().splitlines()
             raise DumpFailed(f"{program} failed: {last[-1] if last else process.returncode}")

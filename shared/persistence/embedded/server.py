@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ from typing import Self
 import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import URL
 
+from shared.persistence.embedded import replacements
 from shared.persistence.embedded.directory import SHUTDOWN, DirectoryLock, check_version, end_left_over, marker
 from shared.persistence.embedded.errors import StartFailed
 from shared.persistence.embedded.programs import Programs, account_for, hand_over, wheel_programs
@@ -97,6 +98,14 @@ class EmbeddedPostgres:
             if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
                 with suppress(asyncpg.DuplicateDatabaseError):
                     await connection.execute('CREATE DATABASE "{}"'.format(name.replace('"', '""')))
+        finally:
+            await connection.close()
+
+    async def forget_replacements(self, names: Iterable[str]) -> None:
+        """Drop what a restoration that was killed has left beside these databases."""
+        connection = await self._connect()
+        try:
+            await replacements.clear(connection, names)
         finally:
             await connection.close()
 
