@@ -7,12 +7,12 @@ in /run/secrets: ``homeward_travel_database_url`` and so on.
 import asyncio
 import importlib
 import os
-import shutil
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 #: Where containers get their secrets, one file for each.
@@ -51,10 +51,15 @@ def migrate() -> None:
     database = Database(url, name=f"homeward {name} migrate")
 
     async def upgrade() -> None:
-        await migrations.upgrade(database, Path(str(package.__file__)).parent / "migrations")
-        await database.close()
+        try:
+            await migrations.upgrade(database, Path(str(package.__file__)).parent / "migrations")
+        finally:
+            await database.close()
 
-    asyncio.run(upgrade())
+    try:
+        asyncio.run(upgrade())
+    except migrations.NotOurDatabase as error:
+        sys.exit(f"homeward: {error}")
 
 
 def healthy(path: str = "/healthz") -> None:
@@ -67,10 +72,21 @@ def healthy(path: str = "/healthz") -> None:
 
 
 def adopt(file: str, place: str) -> None:
-    """Copy a file to a volume, unless the volume has one already."""
-    if not Path(place).exists():
-        shutil.copyfile(file, place)
-        Path(place).chmod(0o600)
+    """Copy a file to a volume, unless the volume has one already; what is there is whole, whenever this ends."""
+    if Path(place).exists():
+        return
+    try:
+        with NamedTemporaryFile(dir=Path(place).parent, prefix=".adopted-", delete=False) as copy:
+            try:
+                copy.write(Path(file).read_bytes())
+                copy.flush()
+                os.fsync(copy.fileno())
+                Path(copy.name).replace(place)
+            except BaseException:
+                Path(copy.name).unlink()
+                raise
+    except OSError as error:
+        sys.exit(f"homeward: {file} can't be adopted: {error}")
 
 
 def settings(name: str) -> Any:

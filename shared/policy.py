@@ -20,7 +20,7 @@ class Policy:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = programme_file(path)
-        self.content = self._seen = read_programme(self._path)
+        self.content = self._seen = self._found = read_programme(self._path)
         self.current = parse_programme(self.content, self._path)
 
     @property
@@ -36,9 +36,15 @@ class Policy:
                 await adopt()
 
     def _look_again(self) -> bool:
-        """Whether there is another one in force. What can't be used is told once, and changes nothing."""
+        """Whether there is another one in force. What can't be used is told once, and changes nothing.
+
+        A file may be met half-written, and its first half may be sound: it counts when two looks in a row have found
+        the same.
+        """
         try:
-            if (found := read_programme(self._path)) == self._seen:
+            found, before = read_programme(self._path), self._found
+            self._found = found
+            if found == self._seen or found != before:
                 return False
             self._seen = found
             self.current = parse_programme(found, self._path)
