@@ -1,7 +1,7 @@
 """How a service is: whether it is ready, what should alarm somebody, what is under way, and what it has handled."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,8 @@ RECONCILING = 30.0
 UNHANDLED = 120.0
 #: Seconds for which events that a relay left behind are told of: another has them within moments.
 LATELY = 600.0
+#: Without these requests are answered: the log keeps what is to be published, and others' logs what isn't heard.
+WITHOUT = frozenset({"broker", "consumer", "relay"})
 #: Seconds between two measurements for the gauges.
 MEASURING = 5.0
 
@@ -66,6 +68,8 @@ class Signals:
     unreadable: int
     #: Whether the bus has our consumer: 1 or 0; 1 also for who follows nobody.
     consumers: int
+    #: Whether the bus takes what is published: 1 or 0.
+    accepting: int
 
     def alarms(self) -> Iterator[str]:
         """What somebody should look at; the runbook has a paragraph for each."""
@@ -86,6 +90,8 @@ class Signals:
                 yield f"{count} {what}"
         if not self.consumers:
             yield "the bus has no consumer of this service"
+        if not self.accepting:
+            yield "the broker takes nothing from this service"
 
 
 #: Each signal's gauge: its name, its unit, and whether it is about what we publish.
@@ -100,6 +106,7 @@ GAUGES = {
     "diverged": ("homeward.inbox.diverged", "{subject}", False),
     "unreadable": ("homeward.inbox.unreadable", "{element}", False),
     "consumers": ("homeward.bus.consumers", "{consumer}", False),
+    "accepting": ("homeward.bus.accepting", "{connection}", False),
 }
 
 
@@ -110,6 +117,7 @@ class Health:
         self._service = service
         #: The last measurement; None while there is none.
         self.signals: Signals | None = None
+        self._joined = False
         for each in fields(Signals):
             self._observe(each.name)
 
@@ -147,8 +155,12 @@ class Health:
             dead=found.dead,
             diverged=found.diverged,
             unreadable=found.unreadable,
-            consumers=int(not self._service.follows or self._service.bus.consuming(self._service.queue)),
+            consumers=int(self._consuming()),
+            accepting=int(await self._service.bus.accepting()),
         )
+
+    def _consuming(self) -> bool:
+        return not self._service.follows or self._service.bus.consuming(self._service.queue)
 
     def _unseen(self) -> float:
         """Seconds since every producer's log was last seen to hold nothing that has not come."""
@@ -156,27 +168,31 @@ class Health:
         seen = [producer.even_at for producer in self._service.producers.values()]
         return max((now - at if at else self._service.seconds_up for at in seen), default=0.0)
 
-    async def checks(self) -> dict[str, dict[str, Any]]:
-        """Each check: whether it is ok, and the figure or the error behind it."""
-        return (await self._checked())[0]
+    async def readiness(self) -> dict[str, Any]:
+        """Whether it should get requests; and each check, whether it is ok, and the figure or the error behind it."""
+        checks, _ = await self._checked()
+        return {"ready": _ready(checks), "checks": checks}
 
     async def report(self) -> dict[str, Any]:
         """Checks, signals, and what should alarm somebody."""
         checks, signals = await self._checked()
         alarms = list(signals.alarms()) if signals else ["the database can't be reached"]
-        ready = all(check["ok"] for check in checks.values())
-        return {"ready": ready, "alarms": alarms, "checks": checks, "signals": signals and asdict(signals)}
+        return {"ready": _ready(checks), "alarms": alarms, "checks": checks, "signals": signals and asdict(signals)}
 
     async def _checked(self) -> tuple[dict[str, dict[str, Any]], Signals | None]:
         service = self._service
+        broker = await service.bus.accepting()
+        # A rollout with a wrong password for the broker must end at its first replica.
+        self._joined = self._joined or (broker and self._consuming())
         found: dict[str, dict[str, Any]] = {
-            "broker": {"ok": await service.bus.accepting()},
+            "broker": {"ok": broker},
+            "joined": {"ok": self._joined},
             "loops": {"ok": not service.ended, "ended": service.ended},
         }
         if (restoration := service.restoration).under_way:
             found["restored"] = {"ok": False, "waiting_for": restoration.waiting_for}
         if service.follows:
-            found["consumer"] = {"ok": service.bus.consuming(service.queue)}
+            found["consumer"] = {"ok": self._consuming()}
             # Two services that follow each other must not wait for each other for ever.
             complete = service.reconciler.complete
             found["reconciled"] = {"ok": complete or service.seconds_up > RECONCILING, "complete": complete}
@@ -233,3 +249,7 @@ class Health:
             )
         last = f"{found[-1].source} {found[-1].subject}" if len(found) == limit else None
         return {"positions": [row._asdict() for row in found], "next": last}
+
+
+def _ready(checks: Mapping[str, Mapping[str, Any]]) -> bool:
+    return all(check["ok"] for name, check in checks.items() if name not in WITHOUT)

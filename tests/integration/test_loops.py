@@ -27,7 +27,7 @@ async def service(request: pytest.FixtureRequest, postgres_url: str) -> AsyncIte
 
 async def test_a_service_that_runs_has_all_its_loops(service: Service) -> None:
     await eventually(lambda: _measured(service))
-    assert (await service.health.checks())["loops"] == {"ok": True, "ended": []}
+    assert (await service.health.readiness())["checks"]["loops"] == {"ok": True, "ended": []}
 
 
 async def test_a_loop_that_has_ended_is_named(service: Service) -> None:
@@ -35,7 +35,7 @@ async def test_a_loop_that_has_ended_is_named(service: Service) -> None:
         if task.get_name() == "Relay.run":
             task.cancel()
     await eventually(lambda: _ended(service))
-    assert (await service.health.checks())["loops"] == {"ok": False, "ended": ["Relay.run"]}
+    assert (await service.health.readiness())["checks"]["loops"] == {"ok": False, "ended": ["Relay.run"]}
     assert not (await service.health.report())["ready"]
 
 

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 QUIET = Signals(
     unpublished=0, oldest_unpublished=0, expired_leases=0, reclaimed=0, oldest_unhandled=4, parked=3, dead=0,
-    diverged=0, unreadable=0, consumers=1,
+    diverged=0, unreadable=0, consumers=1, accepting=1,
 )  # fmt: skip
 
 
@@ -104,6 +104,7 @@ async def test_a_service_that_is_down_is_told(suite: Suite, admin: httpx.AsyncCl
         ("diverged", 1, "1 diverged subjects"),
         ("unreadable", 4, "4 unreadable elements"),
         ("consumers", 0, "the bus has no consumer of this service"),
+        ("accepting", 0, "the broker takes nothing from this service"),
     ],
 )
 async def test_each_signal_alarms_by_itself(signal: str, value: float, alarm: str) -> None:
@@ -134,7 +135,7 @@ async def test_every_signal_is_a_gauge_that_is_read_without_asking_the_database(
     # It publishes nothing, so it has no gauge of what it publishes; and nothing consumes yet.
     assert found.keys() == {
         "homeward.inbox.oldest_age", "homeward.inbox.parked", "homeward.inbox.dead_letters", "homeward.inbox.diverged",
-        "homeward.inbox.unreadable", "homeward.bus.consumers",
+        "homeward.inbox.unreadable", "homeward.bus.consumers", "homeward.bus.accepting",
     }  # fmt: skip
     assert (found["homeward.inbox.dead_letters"], found["homeward.bus.consumers"]) == (0, 0)
 

@@ -20,6 +20,7 @@ from shared.auth.services import Identity
 from shared.auth.tokens import Signer
 from shared.contracts.envelope import REGISTRY, Contract
 from shared.ids import new_id
+from shared.messaging.bus import Bus
 from shared.messaging.handlers import handlers
 from shared.messaging.inprocess import InProcessBus
 from shared.messaging.outbox import Outgoing
@@ -46,10 +47,11 @@ class Stage:
         neighbours: Iterable[str],
         postgres_url: str,
         start: datetime,
+        bus: Bus | None = None,
         **own: Any,
     ) -> None:
         self.name, self._start_at, self._postgres_url = name, start, postgres_url
-        self._key, self._bus, self._stack = generate_key(), InProcessBus(), AsyncExitStack()
+        self._key, self._bus, self._stack = generate_key(), bus or InProcessBus(), AsyncExitStack()
         self._identities = {each: generate_key() for each in (name, *neighbours)}
         self.apps: dict[str, FastAPI] = {each: self._neighbour(each) for each in neighbours}
         self.apps[name] = create_app(settings(**(self._settings(name) | own)), bus=self._bus, connect=self.wire)
