@@ -6,13 +6,11 @@ positions. A failing event is set aside with what follows it in its subject; the
 
 import asyncio
 import hashlib
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, count
-from pathlib import Path
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -25,7 +23,7 @@ from shared.errors import HomewardError
 from shared.messaging import attempts, inbox, lanes
 from shared.messaging.bus import Message
 from shared.messaging.codec import Unreadable, encode, unpack
-from shared.messaging.handlers import BadData, Handlers, NotYet, Received, receive
+from shared.messaging.handlers import BadData, Handlers, NotYet, Received, receive, where
 from shared.messaging.inbox import Plan, State, key_of
 from shared.messaging.outbox import Logged
 from shared.persistence.database import Database, is_transient, run
@@ -371,12 +369,9 @@ def describe(error: Exception) -> str:
 
     The text of a foreign error may quote values, and these may be personal.
     """
-    name = type(error).__name__
     if isinstance(error, NotYet | BadData | HomewardError) or getattr(error, "rule_broken", False):
-        return f"{name}: {error}"
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "site-packages" not in frame.filename] or frames
-    return f"{name} in {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else name
+        return f"{type(error).__name__}: {error}"
+    return where(error)
 
 
 async def _forever(work: Callable[[], Awaitable[int]]) -> None:

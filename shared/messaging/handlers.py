@@ -1,8 +1,11 @@
 """A service's reactions: which function handles which event, and which aggregates it touches."""
 
+import sysconfig
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -11,6 +14,8 @@ from pydantic import ValidationError
 from shared.contracts.envelope import Contract, Event
 from shared.contracts.versions import lineage, upcast
 
+#: In whose files it says little that an error was raised there.
+_LIBRARIES = ("site-packages", sysconfig.get_path("stdlib"))
 C = TypeVar("C", bound=Contract)
 U = TypeVar("U")
 
@@ -73,11 +78,38 @@ def handlers(*each: Handler) -> Handlers:
 
 def receive(event: Event, contract: type[C]) -> Received[C]:
     """The event with its data checked against its type's contract, and told as the handler's contract does."""
+    return Received(event, _told_as(contract, event), _subject(event))
+
+
+def _told_as(contract: type[C], event: Event) -> C:
     try:
-        return Received(event, upcast(event.contract, contract), event.subject_id)
+        recorded = event.contract
     except ValidationError as error:
-        # Where and what, never the value: it may be personal.
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in error.errors())
-        raise BadData(f"data does not fit {event.type}: {faults}") from None
+        raise BadData(f"data does not fit {event.type}: {_faults(error)}") from None
+    try:
+        return upcast(recorded, contract)
+    except ValidationError as error:
+        raise BadData(f"what became of {event.type} does not fit {contract.type}: {_faults(error)}") from None
+    except ValueError as error:
+        # Only where: the text may quote a value.
+        raise BadData(f"{event.type} can't be told as {contract.type}: {where(error)}") from None
+
+
+def _subject(event: Event) -> UUID:
+    try:
+        return event.subject_id
     except ValueError:
         raise BadData("subject is not a UUID") from None
+
+
+def _faults(error: ValidationError) -> str:
+    """Where and what, never the value: it may be personal."""
+    return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in error.errors())
+
+
+def where(error: Exception) -> str:
+    """The kind of an error, and where it was raised: the text of a foreign one may quote values."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [each for each in frames if not any(part in each.filename for part in _LIBRARIES)] or frames
+    name = type(error).__name__
+    return f"{name} in {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else name

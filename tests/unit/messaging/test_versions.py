@@ -1,5 +1,6 @@
 """A handler is written for the newest type alone and gets the older ones as that tells them."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -59,6 +60,27 @@ def test_older_data_that_do_not_fit_are_bad_data_of_the_older_type() -> None:
     event = replace(_event(BagHeld1(kilograms=2)), data=b'{"kilograms":"many"}')
     with pytest.raises(BadData, match=r"bag-held\.v1: kilograms: int_parsing"):
         receive(event, BagHeld)
+
+
+def test_an_older_event_that_cannot_be_told_as_the_newest_says_so_and_where_and_quotes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(BagHeld, "upcast", lambda older: Cause(f"Amina {older.cause}"))
+    with pytest.raises(BadData) as told:
+        receive(_event(BagHeld2(grams=2000, cause="weight")), BagHeld)
+    said = r"[\w.-]+bag-held\.v2 can't be told as [\w.-]+bag-held\.v3: ValueError in test_versions\.py:\d+"
+    assert re.fullmatch(said, str(told.value)), str(told.value)
+
+
+def test_what_an_older_event_becomes_must_fit_the_newest_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BagHeld, "upcast", lambda older: BagHeld(grams="Amina", cause=older.cause))  # type: ignore[arg-type]
+    with pytest.raises(BadData, match=r"^what became of \S+v2 does not fit \S+v3: grams: int_parsing$"):
+        receive(_event(BagHeld2(grams=2000, cause="weight")), BagHeld)
+
+
+def test_an_event_whose_subject_is_none_of_ours_is_bad_data() -> None:
+    with pytest.raises(BadData, match=r"^subject is not a UUID$"):
+        receive(replace(_event(BagHeld1(kilograms=2)), subject="a bag"), BagHeld)
 
 
 def test_a_service_that_handles_a_replaced_type_does_not_start() -> None:
