@@ -27,7 +27,7 @@ GATES = {
 }
 
 _AGE_GROUPS = {AgeGroup.ADULT: "Adult", AgeGroup.CHILD: "Child", AgeGroup.INFANT: "Infant"}
-_WAYS = {"feed": "asks the feed", "webhook": "is called", "amqp": "has a queue"}
+_WAYS = {"feed": "by feed", "webhook": "by webhook", "amqp": "by queue (AMQP)"}
 #: Of what concerns a subscription: whether somebody must act at once, or should look, or knows already.
 _LEVELS = {
     "tombstones_overdue": "act",
