@@ -64,6 +64,9 @@ def _case_id(gateway: Connection, case: str) -> str:
 
 
 def _print_figures(console: Console, figures: dict[str, Any]) -> None:
+    if not any(figures.values()):
+        console.print("no cases yet")
+        return
     for title, counts in figures.items():
         table = Table(title=title.capitalize(), title_justify="left", box=None, show_header=False)
         table.add_column(min_width=20)

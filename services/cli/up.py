@@ -2,7 +2,9 @@
 
 import asyncio
 import importlib
+import logging
 import signal
+import sys
 from functools import partial
 from typing import Annotated
 
@@ -29,7 +31,8 @@ def up(
     ] = None,
 ) -> None:
     """Run the whole suite in one process until it is told to stop; its data are kept between runs."""
-    configure_logging("homeward")
+    # Who sits before it reads what to do, and what is wrong; that services look for one another is for a file of logs.
+    configure_logging("homeward", level=logging.WARNING if sys.stderr.isatty() else logging.INFO)
     uvloop.run(_up(data, port, agencies_port or port + 1))
 
 

@@ -169,6 +169,11 @@ def test_status_shows_the_figures(gateway: dict[str, httpx.Response]) -> None:
     assert "LY-PK" in shown
 
 
+def test_a_suite_without_cases_says_so(gateway: dict[str, httpx.Response]) -> None:
+    gateway["GET /api/figures"] = httpx.Response(200, json={"stages": {}, "corridors": {}, "offices": {}})
+    assert runner.invoke(app, ["status"]).stdout == "no cases yet\n"
+
+
 def test_a_problem_of_the_gateway_is_told_as_its_sentence(gateway: dict[str, httpx.Response]) -> None:
     gateway["GET /api/cases"] = httpx.Response(200, json={"cases": [], "next": None})
     gateway["GET /api/cases/TRI-9"] = httpx.Response(404, json={"title": "Not found", "detail": "No case TRI-9."})
