@@ -48,6 +48,15 @@ def containers(resources: Iterable[Resource]) -> Iterator[tuple[str, Resource]]:
             yield f"{name}, {container['name']}", container
 
 
+def environment(resources: Iterable[Resource], container: Resource) -> dict[str, str]:
+    """The variables of a container; what comes from elsewhere stands for itself."""
+    maps = {each["metadata"]["name"]: each["data"] for each in of_kind(resources, "ConfigMap")}
+    found: dict[str, str] = {}
+    for each in container.get("envFrom", ()):
+        found |= {each["prefix"] + key: value for key, value in maps[each["configMapRef"]["name"]].items()}
+    return found | {each["name"]: each.get("value", "secret") for each in container.get("env", ())}
+
+
 def services(resources: Iterable[Resource]) -> dict[str, Resource]:
     """The Deployments of our services, by the service's name."""
     found = {each["metadata"]["name"]: each for each in of_kind(resources, "Deployment")}

@@ -3,14 +3,20 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from urllib.parse import urlsplit
 
 from shared.serving import LIMIT
-from tests.deploy.manifests import Resource, containers, name_of, of_kind, services, workloads
+from shared.settings import ServiceSettings
+from tests.architecture.tree import SERVICES
+from tests.deploy.manifests import Resource, containers, environment, name_of, of_kind, services, workloads
 
 Rule = Callable[[Sequence[Resource]], Iterator[str]]
 
 #: Of these an operator makes the pods.
 _OPERATED = ("Cluster", "RabbitmqCluster")
+#: Whom services call; nobody calls the gateway.
+PEERS = sorted({*SERVICES} - {"gateway"})
+_PORT = 8000
 #: What a probe asks, as shared/web/internal.py answers it.
 _PROBES = {"startupProbe": "/healthz", "readinessProbe": "/readyz", "livenessProbe": "/healthz"}
 
@@ -147,6 +153,33 @@ def secrets(resources: Sequence[Resource]) -> Iterator[str]:
                 yield f"{where}: {variable['name']} holds a password"
 
 
+def peers(resources: Sequence[Resource]) -> Iterator[str]:
+    """A service is found by the others also while it isn't ready: one that was set back waits for their reports."""
+    addresses = {each["metadata"]["name"]: each["spec"] for each in of_kind(resources, "Service")}
+    for name, deployment in services(resources).items():
+        told = environment(resources, deployment["spec"]["template"]["spec"]["containers"][0])
+        for other in PEERS:
+            variable = f"{other.upper()}_URL"
+            default = ServiceSettings.model_fields[variable.lower()].default
+            url = urlsplit(told.get(f"HOMEWARD_{name.upper()}_{variable}", default))
+            spec = addresses.get(url.hostname or "", {})
+            # Without an address of its own nothing translates the port.
+            every = spec.get("publishNotReadyAddresses") and spec.get("clusterIP") == "None" and url.port == _PORT
+            if not every or spec["selector"].get("app.kubernetes.io/name") != other:
+                yield f"{name}: {variable} doesn't lead to every replica of {other}"
+
+
+def visitors(resources: Sequence[Resource]) -> Iterator[str]:
+    """Who comes from outside meets replicas that are ready."""
+    addresses = {each["metadata"]["name"]: each["spec"] for each in of_kind(resources, "Service")}
+    for each in of_kind(resources, "HTTPRoute"):
+        for backend in (backend for rule in each["spec"]["rules"] for backend in rule["backendRefs"]):
+            there = addresses.get(backend["name"])
+            if there is None or there.get("publishNotReadyAddresses"):
+                yield f"{name_of(each)}: {backend['name']} has replicas that aren't ready"
+
+
 RULES: dict[str, Rule] = {
-    each.__name__: each for each in (limits, restricted, accounts, pins, wildcards, probes, survival, secrets)
+    each.__name__: each
+    for each in (limits, restricted, accounts, pins, wildcards, probes, survival, secrets, peers, visitors)
 }

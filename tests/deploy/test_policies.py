@@ -27,6 +27,11 @@ def _container(resource: Resource) -> Resource:
     return container
 
 
+def _backend(route: Resource) -> Resource:
+    backend: Resource = route["spec"]["rules"][0]["backendRefs"][0]
+    return backend
+
+
 #: Rule, kind and name of a resource of production, what is done to it, and a word of what is told then.
 HOLES: list[tuple[str, str, str, Plant, str]] = [
     ("limits", "Deployment", "travel", lambda it: _container(it)["resources"]["limits"].pop("memory"), "memory"),
@@ -82,6 +87,16 @@ HOLES: list[tuple[str, str, str, Plant, str]] = [
         lambda it: _container(it)["env"].append({"name": "BROKER_PASSWORD", "value": "sesame"}),
         "is here",
     ),
+    ("peers", "Service", "travel", lambda it: it["spec"].pop("publishNotReadyAddresses"), "every replica of travel"),
+    ("peers", "Service", "travel", lambda it: it["spec"].pop("clusterIP"), "every replica of travel"),
+    (
+        "peers",
+        "ConfigMap",
+        "settings",
+        lambda it: it["data"].update(SCREENING_URL="http://agencies:8000"),
+        "gateway: SCREENING_URL",
+    ),
+    ("visitors", "HTTPRoute", "operators", lambda it: _backend(it).update(name="gateway"), "aren't ready"),
 ]
 
 

@@ -10,20 +10,11 @@ from services.partners.settings import Settings as PartnersSettings
 from shared.auth.permissions import GRANTED
 from shared.auth.roles import Role
 from tests.architecture.tree import ROOT, SERVICES
-from tests.deploy.manifests import OVERLAYS, Resource, of_kind, rendered, services, workloads
+from tests.deploy.manifests import OVERLAYS, environment, of_kind, rendered, services, workloads
 from tests.support.route_permissions import OWN
 
 #: What the database's driver and the composed addresses read.
 _OTHERS = {"DATABASE_USER", "DATABASE_PASSWORD", "BROKER_USER", "BROKER_PASSWORD", "PGSSLROOTCERT"}
-
-
-def environment(overlay: str, container: Resource) -> dict[str, str]:
-    """The variables of a container; a secret's value stands for itself."""
-    maps = {each["metadata"]["name"]: each["data"] for each in of_kind(rendered(overlay), "ConfigMap")}
-    found: dict[str, str] = {}
-    for each in container.get("envFrom", ()):
-        found |= {each["prefix"] + key: value for key, value in maps[each["configMapRef"]["name"]].items()}
-    return found | {each["name"]: each.get("value", "secret") for each in container.get("env", ())}
 
 
 def _settings(name: str) -> Any:
@@ -34,7 +25,7 @@ def _settings(name: str) -> Any:
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_understands_all_that_it_is_told(name: str, overlay: str, monkeypatch: pytest.MonkeyPatch) -> None:
     [container] = services(rendered(overlay))[name]["spec"]["template"]["spec"]["containers"]
-    told = environment(overlay, container)
+    told = environment(rendered(overlay), container)
     prefix = f"HOMEWARD_{name.upper()}_"
     members = {each.removeprefix(prefix).partition("__")[0].lower() for each in told.keys() - _OTHERS}
     assert members <= _settings(name).model_fields.keys()
@@ -53,7 +44,7 @@ def test_every_file_that_a_service_is_told_of_is_mounted(overlay: str) -> None:
     for name, _, spec in workloads(rendered(overlay)):
         for container in spec["containers"]:
             mounts = tuple(each["mountPath"] + "/" for each in container.get("volumeMounts", ()))
-            told = environment(overlay, container).values()
+            told = environment(rendered(overlay), container).values()
             for path in (each for each in told if each.startswith("/")):
                 assert path.startswith(mounts), f"{name}: {path}"
 
@@ -68,7 +59,7 @@ def test_migrations_run_with_the_image_of_the_rollout(overlay: str) -> None:
         assert migrating["image"] == serving["image"]
         assert migrating["args"] == ["migrate"]
         variable = f"HOMEWARD_{name.upper()}_DATABASE_URL"
-        assert environment(overlay, migrating)[variable] == environment(overlay, serving)[variable]
+        assert environment(rendered(overlay), migrating)[variable] == environment(rendered(overlay), serving)[variable]
 
 
 def test_agencies_reach_what_their_keys_open_and_nothing_else() -> None:
@@ -82,18 +73,20 @@ def test_agencies_reach_what_their_keys_open_and_nothing_else() -> None:
     ]
     [rule] = agencies["spec"]["rules"]
     assert {each["path"]["value"] for each in rule["matches"]} == first
-    assert [each["name"] for each in rule["backendRefs"]] == ["partners"]
+    assert [each["name"] for each in rule["backendRefs"]] == ["agencies"]
+    [there] = [each for each in of_kind(rendered("production"), "Service") if each["metadata"]["name"] == "agencies"]
+    assert there["spec"]["selector"]["app.kubernetes.io/name"] == "partners"
 
 
 def test_agencies_are_told_the_name_under_which_they_come() -> None:
     [gateway] = of_kind(rendered("production"), "Gateway")
     names = {each["name"]: each["hostname"] for each in gateway["spec"]["listeners"]}
     [partners] = services(rendered("production"))["partners"]["spec"]["template"]["spec"]["containers"]
-    told = environment("production", partners)["HOMEWARD_PARTNERS_PUBLIC_URL"]
+    told = environment(rendered("production"), partners)["HOMEWARD_PARTNERS_PUBLIC_URL"]
     assert told == f"https://{names['agencies']}"
     assert told != PartnersSettings.model_fields["public_url"].default
     [console] = services(rendered("production"))["gateway"]["spec"]["template"]["spec"]["containers"]
-    url = environment("production", console)["HOMEWARD_GATEWAY_OIDC_CLIENT__CONSOLE_URL"]
+    url = environment(rendered("production"), console)["HOMEWARD_GATEWAY_OIDC_CLIENT__CONSOLE_URL"]
     assert url == f"https://{names['operators']}"
 
 
