@@ -1,8 +1,10 @@
 """Settings as they stand in the environment: each under its name, or in a file that ``NAME_FILE`` names."""
 
+import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from urllib.parse import quote
 
 from pydantic import ValidationError
 
@@ -16,8 +18,17 @@ class SettingsUnusable(Exception):
     """Settings that are unknown, unreadable, or contradict one another; a line for each, and never a value."""
 
 
-def with_files(variables: Mapping[str, str | None], prefix: str, known: Collection[str]) -> dict[str, str | None]:
-    """The variables, in small letters, with what the files hold that they name. Raises SettingsUnusable."""
+class NotAPath(ValueError):
+    """A file that should hold a path holds something else: the key itself, perhaps."""
+
+
+def with_files(
+    variables: Mapping[str, str | None], prefix: str, known: Collection[str], paths: Collection[str]
+) -> dict[str, str | None]:
+    """The variables, in small letters, with what the files hold that they name. Raises SettingsUnusable.
+
+    ``paths``: settings that are paths themselves, such as the place of a key that is mounted.
+    """
     found, faults = dict(variables), []
     for name in sorted(each for each in variables if each.startswith(prefix)):
         setting = name.removeprefix(prefix)
@@ -29,13 +40,21 @@ def with_files(variables: Mapping[str, str | None], prefix: str, known: Collecti
             faults.append(f"{name.upper()} and {target.upper()} are both set: one of them")
         else:
             try:
-                found[target] = Path(variables[name] or "").read_text("utf-8").rstrip("\n")
+                found[target] = _content(variables[name] or "", a_path=setting.removesuffix(FILE) in paths)
                 del found[name]
-            except (OSError, UnicodeDecodeError) as error:
-                faults.append(f"{name.upper()}: {variables[name]}: {getattr(error, 'strerror', None) or 'not UTF-8'}")
+            except (OSError, ValueError) as error:
+                # Neither the file's name, which may be a secret in the wrong place, nor what the file holds.
+                faults.append(f"{name.upper()} names no file that can be used: {_why(error)}")
     if faults:
         raise SettingsUnusable("\n".join(faults))
     return found
+
+
+def signed_in(url: str, user: str, password: str) -> str:
+    """The address, or addresses with commas between them, of a server with a user's name in it. Raises ValueError."""
+    if "@" in url or not (user and password):
+        raise ValueError("a user and a password are given together, and for an address that has none")
+    return re.sub("(?<=://)", f"{quote(user, safe='')}:{quote(password, safe='')}@", url)
 
 
 def faults_of(error: ValidationError, prefix: str) -> SettingsUnusable:
@@ -45,6 +64,23 @@ def faults_of(error: ValidationError, prefix: str) -> SettingsUnusable:
         for each in error.errors(include_input=False, include_url=False)
     ]
     return SettingsUnusable("\n".join(lines))
+
+
+def _content(file: str, *, a_path: bool) -> str:
+    content = Path(file).read_text("utf-8").rstrip("\n")
+    if a_path and not (content.startswith("/") and "\n" not in content and Path(content).parent.is_dir()):
+        raise NotAPath
+    return content
+
+
+def _why(error: OSError | ValueError) -> str:
+    match error:
+        case OSError():
+            return error.strerror or "it can't be read"
+        case NotAPath():
+            return "it holds no absolute path, and the setting is one"
+        case _:
+            return "it isn't UTF-8"
 
 
 def _named(setting: str, known: Collection[str]) -> bool:

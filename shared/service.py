@@ -199,8 +199,9 @@ class Service:
         return app
 
     def _verifier(self) -> Verifier:
-        services = read_key_set(self.settings.service_keys) if self.settings.service_keys else {}
-        operators = {ISSUER: Operators(read_public_key(self.settings.public_key), self.name)}
+        given = self.settings
+        services = given.read_as("service_keys", read_key_set) if given.service_keys else {}
+        operators = {ISSUER: Operators(given.read_as("public_key", read_public_key), self.name)}
         return Verifier(callers(services, self.name) | operators)
 
     @property

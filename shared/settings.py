@@ -1,10 +1,21 @@
 """Settings that every service has. Each reads them from the environment under its own prefix."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -12,10 +23,15 @@ from pydantic_settings import (
     SettingsConfigDict,
     SettingsError,
 )
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from shared.auth.discovery import SecureUrl
+from shared.auth.keys import KeyUnusable
 from shared.auth.roles import Role
-from shared.environment import SettingsUnusable, faults_of, with_files
+from shared.environment import SettingsUnusable, faults_of, signed_in, with_files
+
+T = TypeVar("T")
 
 #: Signatures that are checked with a public key.
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA"]
@@ -69,8 +85,16 @@ class ServiceSettings(BaseSettings):
 
     #: SQLAlchemy address of the service's own database: ``postgresql+asyncpg://user:password@host/homeward_travel``.
     database_url: str = Field(default="", repr=False)
+    #: Who signs in there, where the address names nobody …
+    database_user: str = ""
+    #: … and the password.
+    database_password: str = Field(default="", repr=False)
     #: Address of the broker, ``amqp://user:password@host/``; of several nodes of a cluster with commas between them.
     amqp_url: str = Field(default="", repr=False)
+    #: Who signs in there, where the address names nobody …
+    amqp_user: str = ""
+    #: … and the password.
+    amqp_password: str = Field(default="", repr=False)
     #: The programme's policy; the file beside the services when empty. A sound change is taken over within seconds, a
     #: file with a fault changes nothing and is told in the log.
     programme: Path | None = None
@@ -152,8 +176,36 @@ class ServiceSettings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What is given to the class, then the environment and the files that it names."""
         if cls.prefix() and isinstance(env_settings, EnvSettingsSource):
-            env_settings.env_vars = with_files(env_settings.env_vars, cls.prefix().lower(), cls.model_fields)
+            paths = {name for name, field in cls.model_fields.items() if Path in get_args(field.annotation)}
+            env_settings.env_vars = with_files(env_settings.env_vars, cls.prefix().lower(), cls.model_fields, paths)
         return init_settings, env_settings
+
+    @model_validator(mode="before")
+    @classmethod
+    def _signed_in(cls, given: dict[str, Any]) -> dict[str, Any]:
+        found = dict(given)
+        for server in ("database", "amqp"):
+            user, password = (str(given.get(f"{server}_{each}", "")) for each in ("user", "password"))
+            if user or password:
+                found[f"{server}_url"] = signed_in(str(given.get(f"{server}_url", "")), user, password)
+        return found
+
+    @field_validator("database_url")
+    @classmethod
+    def _of_a_database(cls, value: str) -> str:
+        try:
+            if value:
+                make_url(value)
+        except (ArgumentError, ValueError):
+            raise ValueError("this is no address of a database") from None
+        return value
+
+    @field_validator(*(f"{name}_url" for name in ("screening", "travel", "reintegration", "monitoring", "partners")))
+    @classmethod
+    def _of_a_service(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[^\s/]+/?\S*", value):
+            raise ValueError("this is no http:// or https:// address")
+        return value
 
     @model_validator(mode="after")
     def _contradict_nothing(self) -> Self:
@@ -164,6 +216,14 @@ class ServiceSettings(BaseSettings):
         if self.clock_start and self.environment == "production":
             raise ValueError("clock_start is for a demonstration or a test: in production the time is the real one")
         return self
+
+    def read_as(self, setting: str, read: Callable[[str], T]) -> T:
+        """What a key's setting holds. Raises SettingsUnusable."""
+        value = getattr(self, setting)
+        try:
+            return read(value.get_secret_value() if isinstance(value, SecretStr) else value)
+        except KeyUnusable as error:
+            raise SettingsUnusable(f"{self.prefix()}{setting.upper()}: {error}") from None
 
     @property
     def over_tls(self) -> bool:

@@ -26,7 +26,7 @@ A service reads its settings from the environment, each under the service's pref
 `HOMEWARD_TRAVEL_DATABASE_URL_FILE=secrets/travel-database`. A secret that is given so is not in the environment, which
 crash reports and others on the machine may show. Tables and lists are given as JSON, or a table member by member:
 `HOMEWARD_TRAVEL_OIDC__ISSUER`. A service with a setting that it doesn't know, can't read or that contradicts another
-says which, in one line for each and without its value, and ends with a code other than 0."""
+says which, in one line for each, without its value or what a file holds, and ends with a code other than 0."""
 
 _COLUMNS = ("| setting | type | default | meaning |", "|---|---|---|---|")
 

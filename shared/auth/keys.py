@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import orjson
+from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 _PEM_START = "-----BEGIN"
@@ -37,19 +38,23 @@ def public_pem(key: OKPKey) -> str:
     return key.as_pem(private=False).decode("ascii")
 
 
+class KeyUnusable(ValueError):
+    """Given as a key, and none of its kind. What was given is not told: it may be a secret in the wrong place."""
+
+
 def read_public_key(value: str) -> OKPKey:
-    """The public key from PEM text or from the file at that path."""
-    key = OKPKey.import_key(_text(value, _PEM_START))
+    """The public key from PEM text or from the file at that path. Raises KeyUnusable."""
+    key = _key(value)
     if key.is_private:
-        raise ValueError("this is a private key: give services the public half only")
+        raise KeyUnusable("this is a private key: give services the public half only")
     return key
 
 
 def read_private_key(value: str) -> OKPKey:
-    """The private key from PEM text or from the file at that path."""
-    key = OKPKey.import_key(_text(value, _PEM_START))
+    """The private key from PEM text or from the file at that path. Raises KeyUnusable."""
+    key = _key(value)
     if not key.is_private:
-        raise ValueError("this is a public key: a service signs with its private key")
+        raise KeyUnusable("this is a public key: a service signs with its private key")
     return key
 
 
@@ -59,11 +64,21 @@ def key_set(keys: Mapping[str, OKPKey]) -> str:
 
 
 def read_key_set(value: str) -> dict[str, OKPKey]:
-    """By service: its public key, from a JWK set or from the file at that path."""
-    keys = [OKPKey.import_key(each) for each in orjson.loads(_text(value, "{"))["keys"]]
+    """By service: its public key, from a JWK set or from the file at that path. Raises KeyUnusable."""
+    try:
+        keys = [OKPKey.import_key(each) for each in orjson.loads(_text(value, "{"))["keys"]]
+    except (OSError, ValueError, LookupError, TypeError, JoseError):
+        raise KeyUnusable("this is neither a JWK set nor the path of one") from None
     if any(key.is_private or key.curve_name != "Ed25519" or not key.kid for key in keys):
-        raise ValueError("services' keys are public Ed25519 keys with their services' names as kid")
+        raise KeyUnusable("services' keys are public Ed25519 keys with their services' names as kid")
     return {str(key.kid): key for key in keys}
+
+
+def _key(value: str) -> OKPKey:
+    try:
+        return OKPKey.import_key(_text(value, _PEM_START))
+    except (OSError, ValueError, JoseError):
+        raise KeyUnusable("this is neither an Ed25519 key as PEM nor the path of one") from None
 
 
 def _text(value: str, start: str) -> str:

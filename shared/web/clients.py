@@ -41,5 +41,5 @@ class ServiceAuth(httpx.Auth):
 
 def identity_of(name: str, settings: ServiceSettings) -> Identity | None:
     """As whom the service calls the others, when its settings say so."""
-    key = settings.identity_key.get_secret_value()
-    return Identity(name, read_private_key(key)) if key else None
+    given = settings.identity_key.get_secret_value()
+    return Identity(name, settings.read_as("identity_key", read_private_key)) if given else None

@@ -141,16 +141,19 @@ def survival(resources: Sequence[Resource]) -> Iterator[str]:
 
 
 def secrets(resources: Sequence[Resource]) -> Iterator[str]:
-    """No secret is in a manifest."""
+    """No secret is in a manifest, nor in an environment."""
     for each in of_kind(resources, "Secret"):
         yield f"{name_of(each)}: its content is here"
     for where, container in containers(resources):
         for variable in container.get("env", ()):
-            secret = re.search(r"PASSWORD|SECRET|TOKEN|_KEYS?$", variable["name"])
+            secret = re.search(r"(PASSWORD|SECRET|TOKEN|_KEYS?)$", variable["name"])
             if secret and "value" in variable:
                 yield f"{where}: {variable['name']} is here"
             if "://" in variable.get("value", "") and re.search(r"://\w+:\w+@", variable["value"]):
                 yield f"{where}: {variable['name']} holds a password"
+        for each in (*container.get("env", ()), *container.get("envFrom", ())):
+            if each.keys() & {"secretRef"} or each.get("valueFrom", {}).keys() & {"secretKeyRef"}:
+                yield f"{where}: a Secret is in its environment"
 
 
 def peers(resources: Sequence[Resource]) -> Iterator[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.architecture.tree import SERVICES
 from tests.deploy.composed import on_the_broker
-from tests.deploy.manifests import OVERLAYS, Resource, of_kind, rendered, services
+from tests.deploy.manifests import OVERLAYS, Resource, environment, of_kind, rendered, services
 
 #: Connections of a process: ten, and ten more while a projection is rebuilt.
 _CONNECTIONS = 20
@@ -63,9 +63,9 @@ def test_only_tls_is_spoken(overlay: str) -> None:
     [broker] = [each["spec"] for each in of_kind(rendered(overlay), "RabbitmqCluster")]
     assert broker["tls"] == {"secretName": "broker-tls", "disableNonTLSListeners": True}
     for name, deployment in services(rendered(overlay)).items():
-        environment = {each["name"]: each for each in deployment["spec"]["template"]["spec"]["containers"][0]["env"]}
-        assert environment[f"HOMEWARD_{name.upper()}_AMQP_URL"]["value"].startswith("amqps://")
-        assert environment[f"HOMEWARD_{name.upper()}_DATABASE_URL"]["value"].endswith("?ssl=verify-full")
+        told = environment(rendered(overlay), deployment["spec"]["template"]["spec"]["containers"][0])
+        assert told[f"HOMEWARD_{name.upper()}_AMQP_URL"].startswith("amqps://")
+        assert told[f"HOMEWARD_{name.upper()}_DATABASE_URL"].endswith("?ssl=verify-full")
     for cluster in of_kind(rendered(overlay), "Cluster"):
         assert cluster["spec"]["postgresql"]["pg_hba"][0] == "hostnossl all all all reject"
 

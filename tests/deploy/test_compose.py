@@ -39,6 +39,8 @@ def test_what_is_in_the_containers_is_what_the_compose_file_says(suite: Composed
         assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"], name
         # Secrets come from files.
         assert not [each for each in container["Config"]["Env"] if "_URL=postgres" in each or "_URL=amqp" in each]
+    for name in ("postgres", "rabbitmq"):
+        assert "PASSWORD" not in docker("exec", "-u", name, suite.container(name), "cat", "/proc/1/environ")
 
 
 def test_the_broker_speaks_nothing_but_tls(suite: ComposedSuite) -> None:

@@ -87,6 +87,22 @@ HOLES: list[tuple[str, str, str, Plant, str]] = [
         lambda it: _container(it)["env"].append({"name": "BROKER_PASSWORD", "value": "sesame"}),
         "is here",
     ),
+    (
+        "secrets",
+        "Job",
+        "travel-migration",
+        lambda it: _container(it)["env"].append(
+            {"name": "PGPASSWORD", "valueFrom": {"secretKeyRef": {"name": "travel-db-app", "key": "password"}}}
+        ),
+        "in its environment",
+    ),
+    (
+        "secrets",
+        "Deployment",
+        "gateway",
+        lambda it: _container(it)["envFrom"].append({"secretRef": {"name": "gateway-sign-in"}}),
+        "in its environment",
+    ),
     ("peers", "Service", "travel", lambda it: it["spec"].pop("publishNotReadyAddresses"), "every replica of travel"),
     ("peers", "Service", "travel", lambda it: it["spec"].pop("clusterIP"), "every replica of travel"),
     (

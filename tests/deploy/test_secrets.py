@@ -2,16 +2,21 @@
 
 import importlib
 import json
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from services.cli.server_users import FOLLOWED, definitions
 from services.embedded import SERVICES
 from shared.protection.wrapping import first_keys
 from tests.deploy.compose import COMMAND
 from tests.deploy.engine import ROOT
+
+#: What a variable is called that holds a secret, and not the file of one.
+SECRET = re.compile(r"(PASSWORD|SECRET|TOKEN|IDENTITY_KEY|KEYS|DATABASE_URL|AMQP_URL)$")
 
 
 def _make(folder: Path) -> dict[str, bytes]:
@@ -41,6 +46,17 @@ def test_a_container_has_its_own_keys_alone(tmp_path: Path) -> None:
         held = b"\n".join(content for file, content in made.items() if file.startswith(f"mounts/{name}/"))
         assert [other for other, key in own.items() if key in held] == [name]
         assert (made["token.key"] in held) is (name == "gateway")
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "deploy/compose").glob("*.yaml")), ids=lambda each: each.stem)
+def test_no_secret_is_in_a_containers_environment(file: Path) -> None:
+    told = {
+        variable: value
+        for each in yaml.safe_load(file.read_text())["services"].values()
+        for variable, value in each.get("environment", {}).items()
+    }
+    assert {each for each in told if SECRET.search(each)} == set()
+    assert not [each for each in told.values() if "@" in str(each)]
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -2,33 +2,57 @@
 
 import importlib
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import make_url
+from yarl import URL
 
 from services.partners.settings import Settings as PartnersSettings
 from shared.auth.permissions import GRANTED
 from shared.auth.roles import Role
 from tests.architecture.tree import ROOT, SERVICES
-from tests.deploy.manifests import OVERLAYS, environment, of_kind, rendered, services, workloads
+from tests.deploy.manifests import OVERLAYS, Resource, environment, of_kind, rendered, services, workloads
 from tests.support.route_permissions import OWN
 
-#: What the database's driver and the composed addresses read.
-_OTHERS = {"DATABASE_USER", "DATABASE_PASSWORD", "BROKER_USER", "BROKER_PASSWORD", "PGSSLROOTCERT"}
+#: What the database's driver reads.
+_OTHERS = {"PGSSLROOTCERT"}
 
 
 def _settings(name: str) -> Any:
     return importlib.import_module(f"services.{name}.settings").Settings
 
 
+def _mounted(path: str, container: Resource, spec: Resource) -> bool:
+    """Whether a volume has the file; of one that doesn't list its files, whether it is there."""
+    volumes = {each["name"]: each for each in spec["volumes"]}
+    for mount in container["volumeMounts"]:
+        folder, _, file = path.rpartition("/")
+        if folder == mount["mountPath"] or path.startswith(mount["mountPath"] + "/"):
+            volume = volumes[mount["name"]]
+            secrets = [each["secret"] for each in volume.get("projected", {}).get("sources", ())]
+            secrets += [volume["secret"]] if "secret" in volume else []
+            items = [each["path"] for secret in secrets for each in secret.get("items", ())]
+            return not items or file in items
+    return False
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_understands_all_that_it_is_told(name: str, overlay: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_understands_all_that_it_is_told(
+    name: str, overlay: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     [container] = services(rendered(overlay))[name]["spec"]["template"]["spec"]["containers"]
     told = environment(rendered(overlay), container)
     prefix = f"HOMEWARD_{name.upper()}_"
-    members = {each.removeprefix(prefix).partition("__")[0].lower() for each in told.keys() - _OTHERS}
-    assert members <= _settings(name).model_fields.keys()
+    known = _settings(name).model_fields.keys()
+    (tmp_path / "held").write_text("held-by-a-secret\n")
+    for variable in told.keys() - _OTHERS:
+        setting = variable.removeprefix(prefix).partition("__")[0].lower()
+        if variable.endswith("_FILE") and setting != "key_file":
+            told[variable] = str(tmp_path / "held")
+        assert setting in known or setting.removesuffix("_file") in known, variable
     for each in [each for each in os.environ if each.startswith("HOMEWARD_")]:
         monkeypatch.delenv(each)
     for variable, value in told.items():
@@ -37,16 +61,17 @@ def test_a_service_understands_all_that_it_is_told(name: str, overlay: str, monk
     assert settings.environment == ("production" if overlay == "production" else "demo")
     for needed in ("database_url", "amqp_url", "public_key", "identity_key", "service_keys", "key_file", "erasures"):
         assert getattr(settings, needed), needed
+    database, broker = make_url(settings.database_url), URL(settings.amqp_url)
+    assert (database.password, broker.password) == ("held-by-a-secret", "held-by-a-secret")
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_file_that_a_service_is_told_of_is_mounted(overlay: str) -> None:
     for name, _, spec in workloads(rendered(overlay)):
         for container in spec["containers"]:
-            mounts = tuple(each["mountPath"] + "/" for each in container.get("volumeMounts", ()))
             told = environment(rendered(overlay), container).values()
             for path in (each for each in told if each.startswith("/")):
-                assert path.startswith(mounts), f"{name}: {path}"
+                assert _mounted(path, container, spec), f"{name}: {path}"
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
+from yarl import URL
 
 from services.gateway.settings import Settings as GatewaySettings
 from services.partners.settings import Settings as PartnersSettings
+from services.travel.app import create_app
 from services.travel.settings import Settings
 from shared.auth.keys import generate_key, key_set, public_pem
 from shared.environment import SettingsUnusable
+from shared.process import serve
 from shared.protection.wrapping import first_keys
 from shared.settings import ServiceSettings
 
@@ -75,9 +79,11 @@ def test_what_should_be_json_and_is_none_is_told_without_it(monkeypatch: pytest.
             {"AMQP_URL": "amqp://a/", "AMQP_URL_FILE": "b"},
             "AMQP_URL_FILE and HOMEWARD_TRAVEL_AMQP_URL are both",
         ),
-        (Settings, {"AMQP_URL_FILE": "/nowhere/amqp"}, "AMQP_URL_FILE: /nowhere/amqp: No such file"),
+        (Settings, {"AMQP_URL_FILE": "/nowhere/amqp"}, "AMQP_URL_FILE names no file that can be used: No such file"),
+        (Settings, {"AMQP_URL": "amqp://a@b/", "AMQP_USER": "c", "AMQP_PASSWORD": "d"}, "an address that has none"),
+        (Settings, {"DATABASE_URL": "postgresql://b/", "DATABASE_PASSWORD": "d"}, "are given together"),
     ],
-    ids=["keys", "clock", "heads", "accounts", "value and file", "no file"],
+    ids=["keys", "clock", "heads", "accounts", "value and file", "no file", "two users", "no user"],
 )
 def test_what_contradicts_is_refused(
     kind: type[ServiceSettings], variables: dict[str, str], fault: str, monkeypatch: pytest.MonkeyPatch
@@ -95,6 +101,72 @@ def test_a_setting_and_a_member_of_one_may_stand_in_files(monkeypatch: pytest.Mo
     assert settings.database_url == PASSWORD_URL
     assert settings.oidc is not None
     assert settings.oidc.issuer == "https://provider.example.org"
+
+
+def test_an_address_gets_its_user_and_password_from_files_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in {"user": "travel", "password": "a/b@c:d%\n"}.items():
+        (tmp_path / name).write_text(value)
+        for server in ("DATABASE", "AMQP"):
+            monkeypatch.setenv(f"{PREFIX}{server}_{name.upper()}_FILE", str(tmp_path / name))
+    monkeypatch.setenv(f"{PREFIX}DATABASE_URL", "postgresql+asyncpg://travel-db-rw:5432/homeward?ssl=verify-full")
+    monkeypatch.setenv(f"{PREFIX}AMQP_URL", "amqps://one:5671/,amqps://two:5671/")
+    settings = Settings.read()
+    database = make_url(settings.database_url)
+    assert (database.username, database.password, database.host) == ("travel", "a/b@c:d%", "travel-db-rw")
+    for url, host in zip(settings.amqp_url.split(","), ("one", "two"), strict=True):
+        broker = URL(url)
+        assert (broker.user, broker.password, broker.host) == ("travel", "a/b@c:d%", host)
+    assert "a/b@c:d%" not in repr(settings) and "%2F" not in repr(settings)
+
+
+#: What may stand in a file, or in the place of its name, by mistake.
+MISTAKES = {
+    "a word": SECRET,
+    "another key": f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----\n",
+    "JSON": f'{{"issuer": "{SECRET}"}}',
+    "bytes": f"\xff{SECRET}",
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize(
+    "setting",
+    ["DATABASE_URL", "PUBLIC_KEY", "IDENTITY_KEY", "SERVICE_KEYS", "KEY_FILE", "KEYS", "PROGRAMME", "OIDC", "PORT"],
+)
+def test_a_file_with_something_else_in_it_is_one_line_that_does_not_tell_it(
+    setting: str, mistake: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text(MISTAKES[mistake], "latin-1")
+    assert SECRET not in _refusal(monkeypatch, setting, str(tmp_path / "file"))
+
+
+@pytest.mark.parametrize("file", [SECRET, f"/nowhere/{SECRET}", "."])
+def test_a_secret_in_the_place_of_a_files_name_is_not_told(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "names no file that can be used" in _refusal(monkeypatch, "DATABASE_URL", file)
+
+
+def _refusal(monkeypatch: pytest.MonkeyPatch, setting: str, file: str) -> str:
+    """The one line with which the service doesn't start when this setting's file is that one."""
+    key = generate_key()
+    given = {
+        "DATABASE_URL": "postgresql+asyncpg://travel:travel@127.0.0.1:9/homeward",
+        "AMQP_URL": "amqp://travel:travel@127.0.0.1:9/",
+        "IDENTITY_KEY": key.as_pem(private=True).decode(),
+        "PUBLIC_KEY": public_pem(key),
+        "SERVICE_KEYS": key_set({}),
+    }
+    given |= {} if setting in ("KEYS", "KEY_FILE") else {"KEYS": first_keys().text()}
+    for name, value in (given | {f"{setting}_FILE": file}).items():
+        if name != setting:
+            monkeypatch.setenv(f"{PREFIX}{name}", value)
+    with pytest.raises(SystemExit) as ended:
+        serve(create_app, Settings)
+    told = str(ended.value)
+    assert "\n" not in told and setting in told
+    assert SECRET not in told
+    return told
 
 
 def test_no_secret_is_shown_by_what_shows_settings(monkeypatch: pytest.MonkeyPatch) -> None:
