@@ -54,6 +54,21 @@ def unguarded(resources: Sequence[Resource]) -> set[str]:
     }
 
 
+def leaving(resources: Sequence[Resource]) -> set[tuple[str, str, int]]:
+    """Pod, network and port: where addresses are let out to, and not names of pods."""
+    policies = [each["spec"] for each in of_kind(resources, "NetworkPolicy")]
+    return {
+        (name, peer["ipBlock"]["cidr"], port["port"])
+        for name, labels in pods(resources).items()
+        for policy in policies
+        if selects(policy["podSelector"], labels)
+        for rule in policy.get("egress", ())
+        for peer in rule["to"]
+        for port in rule["ports"]
+        if "ipBlock" in peer
+    }
+
+
 def selects(selector: Resource, labels: Mapping[str, str]) -> bool:
     """Whether a label selector fits."""
     return selector.get("matchLabels", {}).items() <= labels.items() and all(

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 from shared.serving import LIMIT
@@ -182,7 +183,18 @@ def visitors(resources: Sequence[Resource]) -> Iterator[str]:
                 yield f"{name_of(each)}: {backend['name']} has replicas that aren't ready"
 
 
+def outside(resources: Sequence[Resource]) -> Iterator[str]:
+    """Who leaves the namespace names where to, and no more than a network; webhooks alone go anywhere."""
+    for each in of_kind(resources, "NetworkPolicy"):
+        for rule in each["spec"].get("egress", ()):
+            if not rule.get("to") or not rule.get("ports"):
+                yield f"{name_of(each)}: lets out to whatever there is"
+            blocks = [peer["ipBlock"]["cidr"] for peer in rule.get("to", ()) if "ipBlock" in peer]
+            if each["metadata"]["name"] != "webhooks" and any(ip_network(block).prefixlen < 8 for block in blocks):
+                yield f"{name_of(each)}: lets out to half the world"
+
+
 RULES: dict[str, Rule] = {
     each.__name__: each
-    for each in (limits, restricted, accounts, pins, wildcards, probes, survival, secrets, peers, visitors)
+    for each in (limits, restricted, accounts, pins, wildcards, probes, survival, secrets, peers, visitors, outside)
 }

@@ -9,7 +9,7 @@ from shared.auth.grants import SERVICE_GRANTS
 from tests.architecture.tree import SERVICES
 from tests.deploy.composed import on_the_broker
 from tests.deploy.manifests import OVERLAYS, of_kind, rendered
-from tests.deploy.network import Edge, edges, pods, unguarded
+from tests.deploy.network import Edge, edges, leaving, pods, unguarded
 from tests.telemetry.test_edges import EDGES
 
 HTTP, AMQP, POSTGRES, OTLP = 8000, 5671, 5432, 4318
@@ -82,6 +82,26 @@ def test_every_pod_is_known() -> None:
         *(f"{name}-{what}" for name in SERVICES for what in ("migration", "db")),
         *("broker", "collector"),
     }
+
+
+#: As overlays/production and components/backups have them until somebody puts in their own.
+_IDENTITY_PROVIDER, _API_SERVER, _OBJECT_STORE = "203.0.113.10/32", "203.0.113.20/32", "203.0.113.30/32"
+
+
+def test_databases_and_broker_reach_the_cluster_s_api_and_backups_their_store() -> None:
+    databases = [f"{name}-db" for name in SERVICES]
+    api = {(name, _API_SERVER, port) for name in (*databases, "broker") for port in (443, 6443)}
+    store = {(name, _OBJECT_STORE, 443) for name in databases}
+    provider = {(name, _IDENTITY_PROVIDER, 443) for name in SERVICES}
+    webhooks = {("partners", everywhere, 443) for everywhere in ("0.0.0.0/0", "2000::/3")}
+    assert leaving(rendered("production")) == api | store | provider | webhooks
+
+
+def test_in_dev_only_private_addresses_are_reached_but_by_webhooks() -> None:
+    private = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"}
+    left = {(name, block) for name, block, _ in leaving(rendered("dev"))}
+    assert {block for name, block in left if name != "partners"} == private
+    assert {name for name, _ in left} == {*(f"{name}-db" for name in SERVICES), "broker", "partners"}
 
 
 def test_webhooks_reach_no_private_address() -> None:

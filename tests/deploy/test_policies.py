@@ -112,6 +112,14 @@ HOLES: list[tuple[str, str, str, Plant, str]] = [
         lambda it: it["data"].update(SCREENING_URL="http://agencies:8000"),
         "gateway: SCREENING_URL",
     ),
+    ("outside", "NetworkPolicy", "travel-db", lambda it: it["spec"]["egress"][0].pop("to"), "whatever there is"),
+    (
+        "outside",
+        "NetworkPolicy",
+        "databases-to-object-store",
+        lambda it: it["spec"]["egress"][0]["to"][0]["ipBlock"].update(cidr="0.0.0.0/0"),
+        "half the world",
+    ),
     ("visitors", "HTTPRoute", "operators", lambda it: _backend(it).update(name="gateway"), "aren't ready"),
 ]
 
