@@ -75,6 +75,21 @@ def test_every_file_that_a_service_is_told_of_is_mounted(overlay: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_change_of_the_programme_reaches_services_that_run(overlay: str) -> None:
+    resources = rendered(overlay)
+    [held] = [each for each in of_kind(resources, "ConfigMap") if each["metadata"]["name"] == "programme"]
+    assert held["data"] == {"programme.toml": (ROOT / "programme.toml").read_text("utf-8")}
+    for name, deployment in services(resources).items():
+        spec = deployment["spec"]["template"]["spec"]
+        [volume] = [each["name"] for each in spec["volumes"] if each.get("configMap", {}).get("name") == "programme"]
+        [mount] = [each for each in spec["containers"][0]["volumeMounts"] if each["name"] == volume]
+        # What is mounted by subPath stays what it was when the pod started.
+        assert mount == {"name": volume, "mountPath": "/etc/homeward/programme", "readOnly": True}
+        told = environment(resources, spec["containers"][0])
+        assert told[f"HOMEWARD_{name.upper()}_PROGRAMME"] == "/etc/homeward/programme/programme.toml"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
 def test_migrations_run_with_the_image_of_the_rollout(overlay: str) -> None:
     resources = rendered(overlay)
     jobs = {each["metadata"]["name"]: each["spec"]["template"]["spec"] for each in of_kind(resources, "Job")}
