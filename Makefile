@@ -55,7 +55,7 @@ lint: $(READY) ## Check style, types, boundaries, contracts and dependencies
 	$(BIN)/hadolint deploy/Dockerfile
 
 manifests: $(READY) $(KUBECTL) $(DEPLOY)/.ready ## Render deploy/k8s and look through it for what is unsafe (checkov)
-	@rendered=$$(mktemp -d) && trap 'rm -rf "$$rendered"' EXIT && set -e && for overlay in dev production; do \
+	@rendered=$$(mktemp -d) && trap 'rm -rf "$$rendered"' EXIT && set -e && for overlay in dev production recovery; do \
 	  $(KUBECTL) kustomize deploy/k8s/overlays/$$overlay > "$$rendered/$$overlay.yaml"; done && \
 	$(DEPLOY)/bin/checkov --config-file tests/deploy/checkov.yaml --directory "$$rendered" && \
 	echo "deploy/k8s: checkov finds nothing that isn't excused in tests/deploy/checkov.yaml"

@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -11,8 +11,19 @@ from tests.architecture.tree import ROOT, SERVICES
 from tests.deploy.kubectl import kubectl
 
 OVERLAYS = ("dev", "production")
+#: Besides, production with a database that was recovered.
+RENDERED = (*OVERLAYS, "recovery")
 
 Resource = dict[str, Any]
+
+
+class _AsTheClusterReads(yaml.SafeLoader):
+    """For which a moment is text."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [each for each in found if each[0] != "tag:yaml.org,2002:timestamp"]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 @cache
@@ -21,7 +32,7 @@ def rendered(overlay: str) -> tuple[Resource, ...]:
     folder = ROOT / "deploy/k8s/overlays" / overlay
     done = subprocess.run([kubectl(), "kustomize", str(folder)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return tuple(yaml.safe_load_all(done.stdout))
+    return tuple(yaml.load_all(done.stdout, _AsTheClusterReads))  # nosec B506
 
 
 def of_kind(resources: Iterable[Resource], *kinds: str) -> list[Resource]:

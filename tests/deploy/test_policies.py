@@ -5,13 +5,13 @@ from copy import deepcopy
 
 import pytest
 
-from tests.deploy.manifests import OVERLAYS, Resource, of_kind, rendered
+from tests.deploy.manifests import RENDERED, Resource, of_kind, rendered
 from tests.deploy.policies import RULES
 
 Plant = Callable[[Resource], object]
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", RENDERED)
 @pytest.mark.parametrize("rule", RULES)
 def test_no_manifest_breaks_the_rule(rule: str, overlay: str) -> None:
     assert list(RULES[rule](rendered(overlay))) == []

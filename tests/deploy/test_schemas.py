@@ -10,7 +10,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 
-from tests.deploy.manifests import OVERLAYS, Resource, name_of, of_kind, rendered
+from tests.deploy.manifests import RENDERED, Resource, name_of, of_kind, rendered
 
 #: The three newest that the validator knows.
 VERSIONS = ("1.35", "1.36", "1.37")
@@ -41,7 +41,7 @@ def faults(resource: Resource) -> Iterator[str]:
 
 def native() -> list[Resource]:
     """What the cluster's own API takes, once where both overlays have the same."""
-    found = {json.dumps(each): each for overlay in OVERLAYS for each in rendered(overlay) if each not in ours(overlay)}
+    found = {json.dumps(each): each for overlay in RENDERED for each in rendered(overlay) if each not in ours(overlay)}
     return list(found.values())
 
 
@@ -55,13 +55,13 @@ def test_these_are_the_newest_versions() -> None:
     assert kubernetes_validate.latest_version().startswith(VERSIONS[-1])
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", RENDERED)
 def test_the_operators_take_every_manifest(overlay: str) -> None:
     assert [fault for each in ours(overlay) for fault in faults(each)] == []
 
 
 def test_every_schema_is_one_and_is_needed() -> None:
-    used = {(each["apiVersion"], each["kind"]) for overlay in OVERLAYS for each in ours(overlay)}
+    used = {(each["apiVersion"], each["kind"]) for overlay in RENDERED for each in ours(overlay)}
     assert schemas().keys() == used
     for schema in schemas().values():
         jsonschema.Draft202012Validator.check_schema(schema)
