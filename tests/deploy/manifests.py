@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -20,10 +20,11 @@ Resource = dict[str, Any]
 class _AsTheClusterReads(yaml.SafeLoader):
     """For which a moment is text."""
 
-    yaml_implicit_resolvers: ClassVar = {
-        first: [each for each in found if each[0] != "tag:yaml.org,2002:timestamp"]
-        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+
+_AsTheClusterReads.yaml_implicit_resolvers = {
+    first: [each for each in found if each[0] != "tag:yaml.org,2002:timestamp"]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 @cache
@@ -32,7 +33,7 @@ def rendered(overlay: str) -> tuple[Resource, ...]:
     folder = ROOT / "deploy/k8s/overlays" / overlay
     done = subprocess.run([kubectl(), "kustomize", str(folder)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return tuple(yaml.load_all(done.stdout, _AsTheClusterReads))  # nosec B506
+    return tuple(yaml.load_all(done.stdout, _AsTheClusterReads))
 
 
 def of_kind(resources: Iterable[Resource], *kinds: str) -> list[Resource]:
