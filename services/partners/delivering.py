@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.partners import handed
 from services.partners.domain.agreement import Agreement
 from services.partners.domain.fact import Case
 from services.partners.domain.redaction import person
@@ -63,8 +64,10 @@ async def owed_after(
     connection: AsyncConnection, subscription: UUID, position: int, limit: int
 ) -> tuple[list[Waiting], int]:
     """What may be delivered during a pause, and up to where everything is had by who has it."""
+    upto = await handed.lock(connection, subscription)
     found = await kept_of(connection, _OWED_AFTER, id=subscription, position=position, limit=limit)
     these = [each.position for each in found]
+    await handed.early(connection, subscription, these, upto)
     last = these[-1] if these else position
     return found, await scalar(connection, _HAD, id=subscription, position=position, these=these, last=last)
 

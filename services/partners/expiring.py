@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners import ledger
 from services.partners.domain.answer import KEPT
-from services.partners.kept import TOMBSTONE
+from services.partners.kept import TOLD_ALWAYS, TOMBSTONE
 from services.partners.registry import Standing, registry_of
 from services.partners.repository import ACKNOWLEDGED_WITHIN, Unit
 from shared.persistence.database import rows, run
@@ -34,14 +34,17 @@ async def empty(uow: Unit, id: UUID) -> None:
 
 
 #: The first that is not emptied says it for all, for they are kept in the order of their times.
-_OLD = """
+_OLD = f"""
     SELECT subscription_id
     FROM unnest(CAST(:ids AS uuid[]), CAST(:befores AS timestamptz[])) AS kept (subscription_id, before)
-    JOIN subscription_head AS head USING (subscription_id),
-    LATERAL (SELECT position, at FROM delivery
-             WHERE delivery.subscription_id = head.subscription_id AND delivery.position > head.expired
-             ORDER BY position LIMIT 1) AS first
-    WHERE before IS NULL OR (first.position <= head.acknowledged AND first.at < before)
+    JOIN subscription_head AS head USING (subscription_id)
+    WHERE EXISTS (
+        SELECT FROM (SELECT * FROM delivery
+                     WHERE delivery.subscription_id = head.subscription_id AND delivery.position > head.expired
+                     ORDER BY position LIMIT 1) AS delivery
+        WHERE before IS NULL OR ({ledger.PASSED} AND delivery.at < before))
+    OR before IS NULL AND EXISTS (
+        SELECT FROM delivery WHERE delivery.subscription_id = head.subscription_id AND {ledger.LEFT_BEHIND})
     ORDER BY subscription_id LIMIT :limit"""
 
 
@@ -50,7 +53,8 @@ async def old(connection: AsyncConnection, now: datetime, limit: int) -> list[UU
     registry = registry_of(connection)
     await registry.refresh(connection)
     befores = {id: _before(standing, now) for id, standing in registry.every.items()}
-    found = await rows(connection, _OLD, ids=list(befores), befores=list(befores.values()), limit=limit)
+    kept = {"ids": list(befores), "befores": list(befores.values()), "always": sorted(TOLD_ALWAYS)}
+    found = await rows(connection, _OLD, **kept, limit=limit)
     return [row.subscription_id for row in found]
 
 
@@ -70,20 +74,20 @@ def _before(standing: Standing, now: datetime) -> datetime | None:
 
 
 #: A subject is gone as a whole, so that whoever begins at the beginning finds no hole; and never a subscription's last
-#: event, or who is before it would look for it for ever.
+#: event, or who is before it would look for it for ever. Where nothing is owed, it is taken or nobody comes for it.
 _ERASED = f"""
     SELECT delivery.id FROM delivery JOIN subscription_head AS head USING (subscription_id)
     JOIN subscription ON subscription.id = subscription_id JOIN agreement ON agreement.id = agreement_id
-    WHERE case_id IS NULL AND type = '{TOMBSTONE}' AND (due_on IS NULL OR acknowledged_at IS NOT NULL)
+    WHERE case_id IS NULL AND type = '{TOMBSTONE}'
+        AND (acknowledged_at IS NOT NULL OR due_on IS NULL AND ({ledger.TAKEN} OR EXISTS (
+            SELECT FROM webhook WHERE webhook.subscription_id = head.subscription_id AND gone_at IS NOT NULL)))
         AND coalesce(due_on, CAST(delivery.at AS date) + {ACKNOWLEDGED_WITHIN.days})
             + CAST(agreement.state ->> 'retention_days' AS integer) < :today
-        AND delivery.position <= head.acknowledged AND delivery.position < head.position
+        AND delivery.position < head.position
         AND NOT EXISTS (SELECT FROM delivery AS other WHERE other.subscription_id = delivery.subscription_id
                         AND other.subject = delivery.subject AND other.type = '{TOMBSTONE}'
                         AND (other.due_on IS NOT NULL AND other.acknowledged_at IS NULL
                              OR other.position > delivery.position))
-        AND NOT EXISTS (SELECT FROM webhook_stuck AS stuck WHERE stuck.subscription_id = delivery.subscription_id
-                        AND stuck.subject = delivery.subject)
     ORDER BY delivery.at LIMIT :limit"""
 
 
@@ -94,6 +98,15 @@ async def erased(connection: AsyncConnection, now: datetime, limit: int) -> list
 
 async def clear(uow: Unit, id: UUID) -> None:
     """Delete it with what it buried."""
+    await run(
+        uow.connection,
+        # First, as the senders do.
+        """DELETE FROM webhook_stuck AS stuck USING delivery AS tombstone
+           WHERE tombstone.id = :id AND tombstone.case_id IS NULL AND tombstone.type = :type
+               AND stuck.subscription_id = tombstone.subscription_id AND stuck.subject = tombstone.subject""",
+        id=id,
+        type=TOMBSTONE,
+    )
     await run(
         uow.connection,
         """WITH gone AS (

@@ -66,16 +66,23 @@ async def keep(connection: AsyncConnection, kept: Iterable[Kept]) -> None:
     )
 
 
-async def _positions(connection: AsyncConnection, subscriptions: list[UUID]) -> Mapping[UUID, Iterator[int]]:
-    counts = Counter(subscriptions)
-    ids = sorted(counts)
-    # Locked in one order, or two replicas would wait for each other.
+async def lock(connection: AsyncConnection, subscriptions: Iterable[UUID]) -> None:
+    """Nothing is kept for these or handed out by others meanwhile.
+
+    In one order, and before any of their events, or two replicas would wait for each other.
+    """
     await rows(
         connection,
         """SELECT 1 FROM subscription_head WHERE subscription_id = ANY(:ids)
            ORDER BY subscription_id FOR NO KEY UPDATE""",
-        ids=ids,
+        ids=sorted(subscriptions),
     )
+
+
+async def _positions(connection: AsyncConnection, subscriptions: list[UUID]) -> Mapping[UUID, Iterator[int]]:
+    counts = Counter(subscriptions)
+    ids = sorted(counts)
+    await lock(connection, ids)
     heads = await rows(
         connection,
         """UPDATE subscription_head AS head SET position = position + new.count

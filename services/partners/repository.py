@@ -16,8 +16,8 @@ from services.partners.domain.redaction import Redacted, stated
 from services.partners.domain.subscription import Subscription
 from services.partners.domain.vocabulary import Precision
 from services.partners.editions import tally
-from services.partners.kept import SOURCE, TEST, Gone, Kept, keep
-from services.partners.ledger import forget, withhold
+from services.partners.kept import SOURCE, TEST, Gone, Kept, keep, lock
+from services.partners.ledger import forget, kept_for, withhold
 from services.partners.registry import Registry, Standing, registry_of
 from services.partners.tables import AGENCIES, AGREEMENTS, ANSWERS, CASES, FLIGHTS, SUBSCRIPTIONS, forget_answers
 from services.partners.telling import Buried, bury, tell
@@ -42,6 +42,7 @@ class Unit(UnitOfWork):
         #: With whether nothing may lead back to the person.
         self._buried: list[tuple[Buried, bool]] = []
         self._writes: list[Write] = []
+        self._forgotten: list[UUID] = []
         self._counted: Counter[Cell] = Counter()
         self._concerned: list[Case] = []
         #: Whether what was agreed upon has changed.
@@ -133,7 +134,7 @@ class Unit(UnitOfWork):
         """Destroy what agencies have answered about somebody who is erased, and what they were told."""
         self.destroy(case_id)
         self.write(lambda connection: forget_answers(connection, case_id))
-        self.write(lambda connection: forget(connection, case_id))
+        self._forgotten.append(case_id)
 
     async def erase(self, owner: UUID) -> None:
         """The same of a case that a restored backup has brought back."""
@@ -162,6 +163,11 @@ class Unit(UnitOfWork):
         if changed := {cell: by for cell, by in self._counted.items() if by}:
             await tally(self.connection, changed)
             self._counted.clear()
+        if self._forgotten:
+            told = await kept_for(self.connection, self._forgotten)
+            await lock(self.connection, told | {each.subscription for each in self._kept})
+            await forget(self.connection, self._forgotten)
+            self._forgotten = []
         if self._kept:
             await keep(self.connection, self._kept)
             await self._withhold()

@@ -30,13 +30,17 @@ _SOON = 0.2
 #: Questions about single queues at once.
 _AT_ONCE = 8
 
+#: During a pause a subject is published when it is its last tombstone's turn: before that nothing of it was.
 _ACKNOWLEDGE = """
     WITH certain AS (
         SELECT FROM amqp WHERE subscription_id = :id AND generation = :generation FOR UPDATE),
     acknowledged AS (
         UPDATE delivery SET acknowledged_at = now()
-        WHERE subscription_id = :id AND position <= greatest(CAST(:taken AS bigint), :buried)
-            AND due_on IS NOT NULL AND acknowledged_at IS NULL AND EXISTS (SELECT FROM certain)),
+        WHERE subscription_id = :id AND due_on IS NOT NULL AND acknowledged_at IS NULL
+            AND (position <= CAST(:taken AS bigint) OR position <= CAST(:buried AS bigint) AND NOT EXISTS (
+                SELECT FROM delivery AS later WHERE later.subscription_id = :id AND later.subject = delivery.subject
+                    AND later.due_on IS NOT NULL AND later.acknowledged_at IS NULL AND later.position > :buried))
+            AND EXISTS (SELECT FROM certain)),
     replayed AS (
         UPDATE amqp SET again_from = NULL WHERE subscription_id = :id AND again_from IS NOT NULL
             AND EXISTS (SELECT FROM certain))

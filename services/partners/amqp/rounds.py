@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.partners import handed
 from services.partners.delivering import OWED, Waiting, hand_out, kept_after, kept_of
 from services.partners.domain.agreement import Agreement
 from services.partners.domain.subscription import State, Subscription
@@ -52,6 +53,11 @@ class Round:
     registry: Registry
 
     @property
+    def reached(self) -> int:
+        """Up to where everything that it may be given was taken before."""
+        return self.buried if self.paused else self.published
+
+    @property
     def stopped(self) -> bool:
         """Whether nothing more may leave, although it was begun: the agency was suspended meanwhile."""
         return self.subscription.agency_id in self.registry.suspended
@@ -77,20 +83,27 @@ async def begin(connection: AsyncConnection, id: UUID, now: datetime) -> Round |
 
 
 async def next_of(connection: AsyncConnection, round: Round, most: int) -> list[Waiting]:
-    """What is published next: during a pause, of one subject all that leads to its tombstone."""
+    """What is published next: during a pause, of one subject what leads to its last tombstone."""
     id = round.subscription.id
     if round.paused:
-        return await kept_of(connection, _BURIED, id=id, published=round.published, buried=round.buried)
+        upto = await handed.lock(connection, id)
+        after = {"published": round.published, "buried": round.buried}
+        found = await kept_of(connection, _BURIED, id=id, most=most, **after)
+        await handed.early(connection, id, [each.position for each in found], upto)
+        return found
     await hand_out(connection, id, round.published, most)
     return await kept_after(connection, id, round.published, most)
 
 
+#: Where ``buried`` is one of that subject's, it is what was published of it last: there was no room for more.
 _BURIED = f"""
     FROM delivery JOIN (
         SELECT * FROM {OWED} AS owed WHERE upto > greatest(CAST(:published AS bigint), :buried) ORDER BY upto LIMIT 1
     ) AS first USING (subject)
     WHERE subscription_id = :id AND delivery.position > :published AND delivery.position <= upto
-    ORDER BY delivery.position"""
+        AND delivery.position > coalesce((SELECT last.position FROM delivery AS last WHERE last.subscription_id = :id
+            AND last.position = :buried AND last.subject = delivery.subject), 0)
+    ORDER BY delivery.position LIMIT :most"""
 
 
 #: Of a queue that was made anew meanwhile, what was confirmed is lost.
@@ -108,7 +121,7 @@ async def settle(connection: AsyncConnection, round: Round, upto: int, cause: st
     failures = round.failures + 1 if cause else 0
     published, buried = (round.published, upto) if round.paused else (upto, round.buried)
     parameters: dict[str, Any] = {"published": published, "buried": buried, "generation": round.generation}
-    parameters["success"] = upto > (round.buried if round.paused else round.published)
+    parameters["success"] = upto > round.reached
     parameters |= {"failures": failures, "cause": cause, "now": now}
     parameters["next_at"] = now + _pause(failures) if cause else None
     if not await run(connection, _SETTLE, id=round.subscription.id, lease=round.id, **parameters):

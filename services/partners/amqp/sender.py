@@ -60,7 +60,7 @@ class AmqpSender(Turns):
     async def _publish(self, round: Round) -> bool:
         """What there is room for; whether all of that was taken."""
         id, started, cause = round.subscription.id, monotonic(), None
-        upto = round.published
+        upto = round.reached
         try:
             waiting = await self._broker.waiting(*self._queue(round))
             left = self._room.left(id, waiting, self._held(id), monotonic())
@@ -92,7 +92,8 @@ class AmqpSender(Turns):
         self._room.gave(round.subscription.id, len(waiting), monotonic())
         told = await asyncio.gather(*(self._give_subject(round, each, until) for each in subjects.values()))
         missing = [position for position, _ in told if position is not None]
-        upto = min(missing) - 1 if missing else waiting[-1].position if waiting else round.published
+        taken = [each.position for each in waiting if not missing or each.position < min(missing)]
+        upto = taken[-1] if taken else round.reached
         return upto, next((cause for _, cause in told if cause), None)
 
     async def _next(self, round: Round, most: int) -> list[Waiting]:

@@ -14,10 +14,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.partners import handed
 from services.partners.delivering import OWED, Waiting, kept_after, kept_of
 from services.partners.domain.agreement import Agreement
 from services.partners.domain.subscription import State, Subscription
-from services.partners.kept import TOLD_ALWAYS
 from services.partners.leases import LeaseLost, Leases
 from services.partners.registry import Registry, registry_of
 from services.partners.suspensions import UNSUSPENDED
@@ -81,9 +81,9 @@ class Round:
     rate: int | None
     stuck: Mapping[UUID, Stuck]
     registry: Registry
-    #: Up to there everything was handed out before, but for what is untold; of that these count as told for now.
+    #: Up to there everything was handed out before, but for what is untold; of the rest these count as told for now.
     handed: int = 0
-    unsure: Sequence[int] = ()
+    early: Sequence[int] = ()
     subjects: dict[UUID, Given] = field(default_factory=dict)
     #: Why nothing more is given in this round.
     halt: Outcome | None = None
@@ -129,9 +129,8 @@ async def begin(connection: AsyncConnection, id: UUID, now: datetime) -> Round |
 
 async def _fill(connection: AsyncConnection, round: Round, now: datetime) -> None:
     id, most = round.subscription.id, _most(round)
-    # Locked before anything is read: who withholds any of it waits for this, or was first and is seen.
-    handed = "SELECT handed FROM subscription_head WHERE subscription_id = :id FOR NO KEY UPDATE"
-    round.handed = await scalar(connection, handed, id=id)
+    # Before anything is read.
+    round.handed = await handed.lock(connection, id)
     stuck = await rows(connection, "SELECT * FROM webhook_stuck WHERE subscription_id = :id", id=id)
     round.stuck = {row.subject: Stuck(row.attempts, row.since) for row in stuck}
     again: list[Waiting] = []
@@ -150,16 +149,12 @@ async def _fill(connection: AsyncConnection, round: Round, now: datetime) -> Non
 async def _hand_out(connection: AsyncConnection, round: Round) -> None:
     """All of it counts as told until it is known what was sent."""
     id, these = round.subscription.id, [each.position for each in round.events]
-    untold = await rows(connection, _TOLD, id=id, these=these, always=list(TOLD_ALWAYS))
-    round.unsure = [row.position for row in untold]
+    round.early = await handed.early(connection, id, these, max(round.handed, round.upto))
     if round.upto > round.handed:
         statement = "UPDATE subscription_head SET handed = :upto WHERE subscription_id = :id"
         await run(connection, statement, id=id, upto=round.upto)
 
 
-_TOLD = """
-    UPDATE delivery SET untold = NULL
-    WHERE subscription_id = :id AND position = ANY(:these) AND untold AND type <> ALL(:always) RETURNING position"""
 _AGAIN = """
     FROM webhook_stuck AS stuck JOIN delivery USING (subscription_id, subject)
     WHERE subscription_id = :id AND NOT held AND next_at <= :now
@@ -187,26 +182,24 @@ async def settle(connection: AsyncConnection, round: Round, now: datetime) -> No
         # Of whom nothing was stuck, everything up to ``upto`` was in this round.
         if subject in round.stuck or given.sent < len(given.events) or round.paused:
             await _settle_subject(connection, round, subject, given, now)
-    sent = [each.position for given in round.subjects.values() for each in given.events[: given.sent]]
-    await run(connection, _ACKNOWLEDGE, id=id, sent=sent, upto=round.upto)
+    sent = [each for given in round.subjects.values() for each in given.events[: given.sent]]
+    late = min((each.position for each in sent if each.subject in round.stuck), default=None)
+    taken = [each.position for each in sent]
+    await run(connection, _ACKNOWLEDGE, id=id, sent=taken, upto=round.upto, late=late)
     told = [each.position for given in round.subjects.values() for each in given.told]
     if round.stuck or len(told) < len(round.events):
-        await run(connection, _UNTOLD, id=id, handed=round.handed, upto=round.upto, unsure=round.unsure, told=told)
+        counted = {"handed": round.handed, "upto": round.upto, "early": round.early}
+        await handed.not_after_all(connection, id, told=told, **counted)
 
 
-#: What was skipped, or found no time or nobody there, was handed to nobody after all.
-_UNTOLD = """
-    UPDATE delivery SET untold = true
-    WHERE subscription_id = :id AND (position > :handed AND position <= :upto OR position = ANY(:unsure))
-        AND position <> ALL(:told) AND untold IS NULL"""
-
-
+#: What was passed over when it was old, for it was stuck, is looked at once more.
 _ACKNOWLEDGE = """
     WITH acknowledged AS (
         UPDATE delivery SET acknowledged_at = now() WHERE subscription_id = :id AND position = ANY(:sent)
             AND due_on IS NOT NULL AND acknowledged_at IS NULL)
     UPDATE subscription_head SET acknowledged = greatest(acknowledged, least(:upto,
-        (SELECT min(position) - 1 FROM webhook_stuck WHERE subscription_id = :id)))
+        (SELECT min(position) - 1 FROM webhook_stuck WHERE subscription_id = :id))),
+        expired = least(expired, CAST(:late AS bigint) - 1)
     WHERE subscription_id = :id"""
 _SETTLE = """
     UPDATE webhook SET looked = :upto, pace = :pace, failures = :failures, next_at = :next_at, cause = :cause,

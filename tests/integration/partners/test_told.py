@@ -1,8 +1,11 @@
 """Who was told something of a person owes that it is destroyed; who was told nothing owes nothing."""
 
+from uuid import UUID
+
 import pytest
 
 from services.embedded import EmbeddedSuite
+from shared.persistence.database import run
 from tests.integration.partners.answerers import World
 from tests.integration.partners.world import airline, go_on
 from tests.support.receivers import answer, receiving
@@ -117,3 +120,25 @@ async def test_a_replay_that_does_not_arrive_makes_nothing_untold(suite: Embedde
         for each in cases:
             await embassy.withdraws(each)
         assert (await embassy.until(position=12))["tombstones_due"] == 6
+
+
+async def test_what_a_process_of_an_older_version_has_given_is_owed_too(suite: EmbeddedSuite) -> None:
+    async with receiving() as receiver:
+        called, asking = await airline(suite, receiver, kind="embassy"), await airline(suite, None, kind="embassy")
+        await called.shake_hands()
+        first = await called.hears_of_somebody()
+        await receiver.got(1)
+        await called.until(waiting=0)
+        assert (await asking.asks(), await asking.asks(after=1))[1] == []
+        async with suite.apps["partners"].state.service.database.transaction() as connection:
+            # As it leaves it: it knows only how far each way is.
+            both = [UUID(each.subscription) for each in (called, asking)]
+            statement = "UPDATE subscription_head SET handed = 0 WHERE subscription_id = ANY(:ids)"
+            assert await run(connection, statement, ids=both) == 2
+        second = await called.hears_of_somebody()
+        await receiver.got(2)
+        await called.until(waiting=0)
+        receiver.reply = lambda _: answer(503, retry_after="3600")
+        for each in (first, second):
+            await called.withdraws(each)
+        assert [(await each.line())["tombstones_due"] for each in (called, asking)] == [2, 1]

@@ -81,6 +81,7 @@ async def test_after_a_withdrawal_the_person_hears_what_whom_was_told_and_after_
     case_id = await programme.person()
     await programme.asks(case_id)
     await programme.refers(case_id, clinic)
+    assert len(await clinic.events()) == 1
     [event] = await takes(embassy)
     [known] = await told(programme, case_id, embassy)
     assert known["data"] and sorted(known["data"]) == known["fields"]
@@ -92,7 +93,7 @@ async def test_after_a_withdrawal_the_person_hears_what_whom_was_told_and_after_
     before, tombstone = await told(programme, case_id, embassy)
     assert before == known | {"data": None}
     assert (tombstone["type"], tombstone["acknowledged"]) == (f"{OURS}.tombstone.v1", False)
-    unread, _ = await told(programme, case_id, clinic)
+    [unread] = await told(programme, case_id, clinic)
     assert (unread["type"], unread["acknowledged"]) == (f"{OURS}.referral-made.v1", False)
     assert "services" in unread["fields"] and unread["agreement_id"] == clinic.agreement
     # That the embassy has taken what is left of it makes nothing of it told.
@@ -109,10 +110,44 @@ async def test_after_a_withdrawal_the_person_hears_what_whom_was_told_and_after_
         assert row.disclosed is None and row.case_id is None
 
 
+async def test_what_was_never_handed_out_is_not_said_to_have_been_told(programme: World) -> None:
+    silent, asking = await agency(programme, "embassy"), await agency(programme, "embassy")
+    case_id = await programme.person()
+    await programme.asks(case_id)
+    await asking.events()
+    assert await told(programme, case_id, silent) == []
+    [known] = await told(programme, case_id, asking)
+    assert (known["type"], known["acknowledged"]) == (ASKED, False)
+    await programme.withdraws(case_id)
+    assert await told(programme, case_id, silent) == []
+    assert await told(programme, case_id, asking) == [known | {"data": None}]
+    assert [row.disclosed for row in await kept(programme, silent)] == [None, None]
+    assert [each["type"] for each in await silent.events()] == [f"{OURS}.withheld.v1", f"{OURS}.tombstone.v1"]
+    assert [each["type"] for each in await told(programme, case_id, silent)] == [f"{OURS}.tombstone.v1"]
+
+
+async def test_what_a_paused_feed_was_given_was_told_though_what_comes_before_it_was_not(programme: World) -> None:
+    clinic = await agency(programme, "health_partner")
+    case_id, other = await programme.person(), await programme.person()
+    referral = await programme.refers(case_id, clinic)
+    await takes(clinic)
+    key = {"Idempotency-Key": f"pause-keeper-{next(_NUMBERS)}"}
+    assert (await clinic.client.post(f"/subscriptions/{clinic.subscription}/pause", headers=key)).is_success
+    await programme.refers(other, clinic)
+    path = f"partners/cases/{case_id}/referrals/{referral}/withdrawal"
+    await programme.does("caseworker", path, {"reason": "no_longer_needed"})
+    after = {"subscription": clinic.subscription, "after": 1}
+    given = [each["type"] for each in (await clinic.client.get("/feed", params=after)).json()["events"]]
+    assert [each["type"] for each in await told(programme, case_id, clinic)][1:] == given
+    assert [each.split(".")[-2] for each in given] == ["referral-withdrawn", "tombstone"]
+    assert await told(programme, other, clinic) == []
+
+
 async def test_what_happens_just_before_a_withdrawal_is_emptied_with_it(programme: World) -> None:
     embassy = await agency(programme, "embassy")
     case_id = await programme.person()
     await programme.asks(case_id)
+    await embassy.events()
     service = programme.suite.apps["partners"].state.service
     async with service.database.transaction() as connection:
         # As when both are heard in one batch.
@@ -125,7 +160,7 @@ async def test_what_happens_just_before_a_withdrawal_is_emptied_with_it(programm
         await unit.flush()
     found = [(row.type.split(".")[-2], row.data, bool(row.disclosed)) for row in await kept(programme, embassy)]
     gone = {"reason": "consent_withdrawn"}
-    assert found == [("withheld", {}, True), ("withheld", {}, True), ("tombstone", gone, False)]
+    assert found == [("withheld", {}, True), ("withheld", {}, False), ("tombstone", gone, False)]
 
 
 async def test_what_an_agency_may_keep_no_longer_is_not_told_again_and_still_known(programme: World) -> None:
@@ -170,17 +205,20 @@ async def test_what_an_agency_may_keep_no_longer_is_not_told_again_and_still_kno
 async def test_what_was_not_taken_before_an_agreement_s_end_is_emptied_and_not_told_of_as_taken(
     programme: World,
 ) -> None:
-    embassy = await agency(programme, "embassy")
+    embassy, silent = await agency(programme, "embassy"), await agency(programme, "embassy")
     case_id = await programme.person()
     await programme.asks(case_id)
-    assert (await kept(programme, embassy))[0].data
-    await programme.does("partner_liaison", f"partners/agreements/{embassy.agreement}/end")
+    assert await embassy.events() and (await kept(programme, embassy))[0].data
+    for each in (embassy, silent):
+        await programme.does("partner_liaison", f"partners/agreements/{each.agreement}/end")
     await go_on(programme.suite, minutes=1)
     [row] = await kept(programme, embassy)
     assert (row.type, row.data) == (f"{OURS}.withheld.v1", {})
     await takes(embassy)
     [known] = await told(programme, case_id, embassy)
     assert (known["type"], known["acknowledged"]) == (ASKED, False)
+    await takes(silent)
+    assert await told(programme, case_id, silent) == []
     shown = await embassy.client.get(f"/subscriptions/{embassy.subscription}/deliveries")
     assert shown.json()["kept_since"] is None
 
