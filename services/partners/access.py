@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners import keys
 from services.partners.domain.access import CLAIMED_WITHIN, AccessRequest, RequestState
+from services.partners.domain.rules import KeyWithoutRequest
 from services.partners.keys import Key, digest_of, principal_of
 from services.partners.suspensions import suspensions
 from shared.audit.trail import Deed
@@ -64,14 +65,7 @@ class Access:
         id, code, now = new_id(), secrets.token_urlsafe(_CODE_BYTES), self.clock.now()
         async with self.desk.database.transaction() as connection:
             await _lock_agency(connection, agency_id)
-            await run(
-                connection,
-                """UPDATE access_request SET ended_by = :by, ended_at = :now
-                   WHERE agency_id = :agency AND claimed_at IS NULL AND ended_at IS NULL""",
-                agency=agency_id,
-                by=doer.principal.id,
-                now=now,
-            )
+            await _end_requests(connection, agency_id, "claimed_at IS NULL", doer.principal.id, now)
             await run(
                 connection,
                 """INSERT INTO access_request (id, agency_id, contact, reason, request_digest, opened_by, opened_at)
@@ -134,6 +128,9 @@ class Access:
             own = await keys.key_of(connection, token)
             if own is None:
                 raise Unauthenticated("This key was ended meanwhile.")
+            # What came of it would end with no request.
+            if own.request is None:
+                raise KeyWithoutRequest
             key_id, key = await keys.make_key(connection, agency_id, own.request)
             await self._write_down(connection, doer, agency_id, key_id)
         return key_id, key
@@ -161,6 +158,15 @@ class Access:
             await keys.end_keys(connection, id)
             await self._write_down(connection, doer, agency_id, id)
 
+    async def end_all(self, doer: Doer, agency_id: UUID) -> None:
+        """Take every request of the agency back, and end every key."""
+        async with self.desk.database.transaction() as connection:
+            await _lock_agency(connection, agency_id)
+            # First: who is claiming one has its key by then, and that ends too.
+            await _end_requests(connection, agency_id, "true", doer.principal.id, self.clock.now())
+            await keys.end_all_keys(connection, agency_id)
+            await self._write_down(connection, doer, agency_id)
+
     async def keys_of(self, agency_id: UUID | None = None) -> list[Key]:
         """The keys of an agency that have not ended, or of all."""
         async with self.desk.database.statement() as connection:
@@ -179,6 +185,17 @@ class Access:
 async def _usable(connection: AsyncConnection, request: AccessRequest, now: datetime) -> bool:
     suspended = await suspensions(connection, [request.agency_id])
     return request.state(now) is RequestState.APPROVED and not suspended
+
+
+async def _end_requests(connection: AsyncConnection, agency_id: UUID, which: str, by: str, now: datetime) -> None:
+    await run(
+        connection,
+        f"""UPDATE access_request SET ended_by = :by, ended_at = :now
+            WHERE agency_id = :agency AND {which} AND ended_at IS NULL""",
+        agency=agency_id,
+        by=by,
+        now=now,
+    )
 
 
 async def _lock_agency(connection: AsyncConnection, id: UUID) -> None:

@@ -35,7 +35,7 @@ class AgencySuspended(Forbidden):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key that has not ended. ``request``: the access request that it came of."""
+    """A key that has not ended. ``request``: the access request that it came of; None if it is older than these."""
 
     id: UUID
     agency_id: UUID
@@ -73,6 +73,12 @@ async def end_keys(connection: AsyncConnection, request: UUID) -> None:
     await run(
         connection, "UPDATE agency_key SET ended_at = now() WHERE request_id = :id AND ended_at IS NULL", id=request
     )
+
+
+async def end_all_keys(connection: AsyncConnection, agency_id: UUID) -> None:
+    """End every key of an agency, also those that are older than access requests."""
+    statement = "UPDATE agency_key SET ended_at = now() WHERE agency_id = :agency AND ended_at IS NULL"
+    await run(connection, statement, agency=agency_id)
 
 
 async def keys(connection: AsyncConnection, agency_id: UUID | None = None) -> list[Key]:

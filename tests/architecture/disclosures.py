@@ -49,7 +49,7 @@ NO_CASE: Mapping[str, Sequence[str]] = {
         *("GET /agencies", "POST /agencies/{agency_id}/keys/{key_id}/end"),
         "POST /agencies/{agency_id}/access-requests",
         "POST /agencies/{agency_id}/access-requests/{request_id}/approval",
-        "POST /agencies/{agency_id}/access-requests/{request_id}/end",
+        *("POST /agencies/{agency_id}/access-requests/{request_id}/end", "POST /agencies/{agency_id}/access/end"),
         *("POST /claims", "GET /access/keys", "POST /access/keys", "POST /access/keys/{key_id}/end"),
         *("GET /agreements", "GET /agreements/offers", "GET /agreements/{agreement_id}", "GET /subscriptions"),
         "GET /agreements/{agreement_id}/signed-copy",

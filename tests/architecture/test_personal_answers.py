@@ -33,7 +33,7 @@ _NEUTRAL = {
         "GET /agreements/{agreement_id}/signed-copy",
         "GET /answers/{own_id}/sent",
         *("GET /agencies", "GET /agreements/offers", "GET /feed", "POST /agencies/{agency_id}/keys/{key_id}/end"),
-        "POST /agencies/{agency_id}/access-requests/{request_id}/end",
+        *("POST /agencies/{agency_id}/access-requests/{request_id}/end", "POST /agencies/{agency_id}/access/end"),
         "POST /access/keys/{key_id}/end",
         *("GET /asyncapi.json", "GET /schemas/{type}.json", "GET /events-guide", "GET /events-guide.css"),
         # What an agency has answered is told to itself; to others, that it came and what was wrong with it.

@@ -221,3 +221,16 @@ async def test_a_caseworker_sees_no_agency(desk: Desk) -> None:
             shown = await page.goto(path)
             assert shown is not None and shown.status == 403
             await expect(page.get_by_role("main")).not_to_contain_text(re.compile("Agency [A-Z][0-9]|consul"))
+
+
+async def test_all_keys_of_an_agency_are_ended_at_once(desk: Desk) -> None:
+    async with await desk.tab("partner_liaison") as page:
+        await page.goto("/agencies")
+        shown = page.locator("details", has_text=f"Agency {desk.asking.carrier}")
+        await shown.locator("summary").click()
+        await shown.get_by_role("button", name="End all keys").click()
+        await expect(page.get_by_role("status")).to_have_text(
+            "Ended: the agency has no key any more, and no code opens anything."
+        )
+        await expect(shown.locator("summary")).to_contain_text("0 keys")
+    assert (await desk.asking.client.get("/deliveries")).status_code == 401

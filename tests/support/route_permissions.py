@@ -139,7 +139,7 @@ OWN: Mapping[str, Routes] = {
             "POST /agencies/{agency_id}/authorities",
             *("POST /agencies", "POST /agencies/{agency_id}/access-requests"),
             "POST /agencies/{agency_id}/access-requests/{request_id}/end",
-            "POST /agencies/{agency_id}/keys/{key_id}/end",
+            *("POST /agencies/{agency_id}/keys/{key_id}/end", "POST /agencies/{agency_id}/access/end"),
             "POST /subscriptions/{subscription_id}/deliveries/retry",
             "POST /subscriptions/{subscription_id}/tombstones/acknowledge",
         ],

@@ -26,6 +26,7 @@ class Deed(StrEnum):
     OPEN = "open"
     APPROVE = "approve"
     END = "end"
+    END_ALL = "end-all"
     SUSPEND = "suspend"
     RESUME = "resume"
 
@@ -34,6 +35,7 @@ _PATHS = {
     Deed.OPEN: "access-requests",
     Deed.APPROVE: "access-requests/{request}/approval",
     Deed.END: "access-requests/{request}/end",
+    Deed.END_ALL: "access/end",
     Deed.SUSPEND: "suspend",
     Deed.RESUME: "resume",
 }
@@ -41,6 +43,7 @@ _DONE = {
     Deed.OPEN: "Opened. Tell the contact this request code; it is not shown again. Now somebody else approves:",
     Deed.APPROVE: "Approved. Tell the contact this claim code, by another way than the first; it is not shown again:",
     Deed.END: "Ended, with every key that came of it.",
+    Deed.END_ALL: "Ended: the agency has no key any more, and no code opens anything.",
     Deed.SUSPEND: "Suspended: nothing leaves to the agency.",
     Deed.RESUME: "Resumed: what was kept leaves now.",
 }

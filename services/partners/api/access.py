@@ -101,6 +101,12 @@ async def end_agency_key(request: Request, agency_id: UUID, key_id: UUID, princi
     await access.end_key(_doer(request, principal), agency_id, key_id)
 
 
+@router.post("/agencies/{agency_id}/access/end", status_code=204, name="end all access")
+async def end_all_access(request: Request, agency_id: UUID, principal: Liaison, access: Keeping) -> None:
+    """Take every request of the agency back, and end every key that it has, whatever it came of."""
+    await access.end_all(_doer(request, principal), agency_id)
+
+
 @router.post("/claims", status_code=201, name="claim access", dependencies=[Depends(open_to_all)])
 async def claim_access(request: Request, body: Claim, access: Keeping) -> KeyMade:
     """Exchange both codes for the agency's key. Whatever is wrong with them, the answer is the same."""

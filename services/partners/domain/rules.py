@@ -175,6 +175,10 @@ class RequestOver(RuleBroken):
     """This access request was claimed or ended: open another."""
 
 
+class KeyWithoutRequest(RuleBroken):
+    """This key is older than access requests, and no other is made with it: ask the partner liaison for new codes."""
+
+
 class TooManyKeys(RuleBroken):
     """An agency has only so many keys: end one that is not needed any more."""
 

@@ -9,8 +9,9 @@ import pytest
 import pytest_asyncio
 
 from services.embedded import EmbeddedSuite
+from services.partners import keys
 from shared.clock import ProgrammeClock
-from shared.persistence.database import rows
+from shared.persistence.database import rows, run
 from tests.support.liaison import Liaison
 from tests.support.suite import Operator, sign_in
 
@@ -245,6 +246,44 @@ async def test_an_unexpected_claim_is_ended_with_all_that_came_of_it(
     assert (await expected.get("/access/keys")).is_success
     view = await shown(keeper.liaison, agency)
     assert (len(view["keys"]), len(view["access_requests"])) == (1, 1)
+
+
+async def test_all_access_of_an_agency_ends_at_once_and_no_code_that_was_told_opens_it_again(
+    suite: EmbeddedSuite, keeper: Liaison, agency: str
+) -> None:
+    clients = [await keeper.access(agency) for _ in range(2)]
+    other, told = await keeper.access(await another_named(keeper, "not meant")), await keeper.codes(agency)
+    await is_older_than_requests(suite, clients[0])
+    path = f"{KEEPERS}/{agency}/access/end"
+    assert (await keeper.manager.post(path, {})).status_code == 403
+    assert (await keeper.liaison.post(path, {})).status_code == 204
+    assert [(await each.get("/access/keys")).status_code for each in (*clients, other)] == [401, 401, 200]
+    assert (await claimed(suite, told)).status_code == 404
+    view = await shown(keeper.liaison, agency)
+    assert view["keys"] == view["access_requests"] == []
+    auditor = await sign_in(suite, "auditor")
+    [entry] = (await auditor.get("/api/audit", action="end all access")).json()["entries"]
+    assert entry["subjects"] == [agency]
+    assert (await keeper.access(agency)).headers["Authorization"]
+
+
+async def is_older_than_requests(suite: EmbeddedSuite, client: httpx.AsyncClient) -> None:
+    """Its key was made before there were any."""
+    digest = keys.digest_of(client.headers["Authorization"].removeprefix("Bearer "))
+    async with suite.apps["partners"].state.service.database.transaction() as connection:
+        assert await run(connection, "UPDATE agency_key SET request_id = NULL WHERE digest = :digest", digest=digest)
+
+
+async def test_with_a_key_that_is_older_than_requests_no_other_is_made(
+    suite: EmbeddedSuite, keeper: Liaison, agency: str
+) -> None:
+    client = await keeper.access(agency)
+    await is_older_than_requests(suite, client)
+    refused = await client.post("/access/keys")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/key-without-request")
+    assert "ask the partner liaison" in refused.json()["detail"]
+    [key] = (await client.get("/access/keys")).json()["keys"]
+    assert key["request_id"] is None
 
 
 async def test_who_looks_after_an_agency_is_told_no_secret_of_it_and_has_nothing_sent_elsewhere(
