@@ -229,8 +229,7 @@ async def test_all_keys_of_an_agency_are_ended_at_once(desk: Desk) -> None:
         shown = page.locator("details", has_text=f"Agency {desk.asking.carrier}")
         await shown.locator("summary").click()
         await shown.get_by_role("button", name="End all keys").click()
-        await expect(page.get_by_role("status")).to_have_text(
-            "Ended: the agency has no key any more, and no code opens anything."
-        )
+        told = page.get_by_role("status").filter(has_text="Ended: the agency has no key any more")
+        await expect(told).to_be_visible()
         await expect(shown.locator("summary")).to_contain_text("0 keys")
     assert (await desk.asking.client.get("/deliveries")).status_code == 401

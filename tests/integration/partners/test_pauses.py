@@ -2,17 +2,19 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
 
 from services.embedded import EmbeddedSuite
+from shared.persistence.database import run, scalar
 from tests.integration.partners.queues import queue_owner, with_broker
 from tests.integration.partners.world import AIRLINES, Airline, airline, by_subject
 from tests.support.agency_broker import AgencyBroker
 from tests.support.bench import eventually
 from tests.support.receivers import Call, answer, private_hosts, receiving
-from tests.support.suite import at_rest
+from tests.support.suite import at_rest, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -165,3 +167,79 @@ async def test_a_paused_queue_is_given_what_must_be_destroyed_and_nothing_else(
         await embassy.until_waiting(0)
         # What went during the pause comes once more, under its id.
         assert sorted(each["type"] for each in consumed.once) == sorted([ASKED, ASKED, WITHHELD, TOMBSTONE])
+
+
+async def erased(agency: Airline, case_id: str) -> None:
+    """Who has withdrawn is erased."""
+    protection = await sign_in(agency.suite, "protection")
+    path, asked = f"/api/screening/cases/{case_id}/erasure", {"ground": "requested", "reason": "was asked"}
+    assert (await agency.operators["caseworker"].post(path, asked)).is_success
+    assert (await protection.post(f"{path}/approval", {})).is_success
+    await at_rest(agency.operators["admin"])
+
+
+async def test_a_tombstone_is_not_taken_before_the_last_one_of_its_subject_was_given(
+    suite: EmbeddedSuite, broker: AgencyBroker
+) -> None:
+    embassy = await queue_owner(suite, broker, kind="embassy")
+    helper, database = await airline(suite, None, kind="embassy"), suite.apps["partners"].state.service.database
+
+    async def publishes(buried: int, hours: int) -> None:
+        """Another process has the queue's turn for so long, and has come so far."""
+        async with database.transaction() as connection:
+            statement = """UPDATE amqp SET leased_by = :id, leased_until = now() + make_interval(hours => :hours),
+                buried = :buried WHERE subscription_id = :id"""
+            await run(connection, statement, id=UUID(embassy.subscription), hours=hours, buried=buried)
+
+    async with embassy.consuming() as consumed:
+        twice, once = [await helper.hears_of_somebody() for _ in range(2)]
+        first, _ = (each["subject"] for each in await consumed.got(2))
+        await embassy.until_waiting(0)
+        await embassy.post("pause")
+        await publishes(0, 1)
+        await helper.withdraws(twice)
+        await helper.withdraws(once)
+        await erased(helper, twice)
+        # It has given what is of the second one, and nothing of the first.
+        await publishes(4, 1)
+
+        async def taken() -> bool:
+            return {each["subject"] for each in (await embassy.deliveries())["tombstones"]} == {first}
+
+        await eventually(taken, seconds=60)
+        assert [each["sequence"] for each in (await embassy.deliveries())["tombstones"]] == [2, 3]
+        await publishes(4, -1)
+        await consumed.got(4)
+
+        async def all_taken() -> bool:
+            return bool((await embassy.deliveries())["tombstones_due"] == 0)
+
+        await eventually(all_taken, seconds=60)
+
+
+async def test_a_paused_queue_is_given_no_more_than_it_has_room_for_and_then_the_rest(
+    suite: EmbeddedSuite, broker: AgencyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embassy = await queue_owner(suite, broker, kind="embassy")
+    helper = await airline(suite, None, kind="embassy")
+    async with embassy.consuming() as consumed:
+        told = await helper.hears_of_somebody()
+        await consumed.got(1)
+        await embassy.until_waiting(0)
+    monkeypatch.setattr("services.partners.amqp.room.WAITING", 1)
+    await embassy.post("pause")
+    await hears(helper, told)
+    await helper.withdraws(told)
+    database = suite.apps["partners"].state.service.database
+
+    async def buried() -> int:
+        async with database.transaction() as connection:
+            statement = "SELECT buried FROM amqp WHERE subscription_id = :id"
+            return int(await scalar(connection, statement, id=UUID(embassy.subscription)))
+
+    assert await eventually(buried, seconds=30) == 2
+    async with embassy.connected() as connection:
+        found = await (await connection.channel()).declare_queue(embassy.queue, passive=True)
+        assert found.declaration_result.message_count == 1
+    async with embassy.consuming() as rest:
+        assert [each["type"] for each in await rest.got(2)] == [WITHHELD, TOMBSTONE]

@@ -136,7 +136,7 @@ async def test_what_a_paused_feed_was_given_was_told_though_what_comes_before_it
     await programme.refers(other, clinic)
     path = f"partners/cases/{case_id}/referrals/{referral}/withdrawal"
     await programme.does("caseworker", path, {"reason": "no_longer_needed"})
-    after = {"subscription": clinic.subscription, "after": 1}
+    after: dict[str, Any] = {"subscription": clinic.subscription, "after": 1}
     given = [each["type"] for each in (await clinic.client.get("/feed", params=after)).json()["events"]]
     assert [each["type"] for each in await told(programme, case_id, clinic)][1:] == given
     assert [each.split(".")[-2] for each in given] == ["referral-withdrawn", "tombstone"]
