@@ -8,7 +8,7 @@ from services.embedded import EmbeddedSuite
 from shared.persistence.database import run
 from tests.integration.partners.answerers import World
 from tests.integration.partners.world import airline, go_on
-from tests.support.receivers import answer, receiving
+from tests.support.receivers import Call, answer, receiving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -123,22 +123,29 @@ async def test_a_replay_that_does_not_arrive_makes_nothing_untold(suite: Embedde
 
 
 async def test_what_a_process_of_an_older_version_has_given_is_owed_too(suite: EmbeddedSuite) -> None:
-    async with receiving() as receiver:
+    refused: set[str] = set()
+
+    def reply(call: Call) -> bytes:
+        return answer(500) if not refused or call.event["subject"] in refused else answer(204)
+
+    async with receiving(reply=reply) as receiver:
         called, asking = await airline(suite, receiver, kind="embassy"), await airline(suite, None, kind="embassy")
         await called.shake_hands()
-        first = await called.hears_of_somebody()
-        await receiver.got(1)
-        await called.until(waiting=0)
-        assert (await asking.asks(), await asking.asks(after=1))[1] == []
+        # Of this one nothing is taken, and of nobody it is known that all up to there is.
+        cases = [await called.hears_of_somebody()]
+        refused.add((await receiver.got(1))[0].event["subject"])
+        cases.append(await called.hears_of_somebody())
+        await called.until(position=2, waiting=1)
+        await asking.asks()
+        assert await asking.asks(after=2) == []
         async with suite.apps["partners"].state.service.database.transaction() as connection:
             # As it leaves it: it knows only how far each way is.
             both = [UUID(each.subscription) for each in (called, asking)]
             statement = "UPDATE subscription_head SET handed = 0 WHERE subscription_id = ANY(:ids)"
             assert await run(connection, statement, ids=both) == 2
-        second = await called.hears_of_somebody()
-        await receiver.got(2)
-        await called.until(waiting=0)
+        cases.append(await called.hears_of_somebody())
+        await called.until(position=3, waiting=1)
         receiver.reply = lambda _: answer(503, retry_after="3600")
-        for each in (first, second):
+        for each in cases:
             await called.withdraws(each)
-        assert [(await each.line())["tombstones_due"] for each in (called, asking)] == [2, 1]
+        assert [(await each.line())["tombstones_due"] for each in (called, asking)] == [3, 2]
