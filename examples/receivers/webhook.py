@@ -1,7 +1,5 @@
 #!/usr/bin/env python3
-"""Receives Homeward's webhooks; needs nothing but Python. Usage: webhook.py PORT FOLDER, with HOMEWARD_SECRET=whsec_…
-Put it behind a server that speaks HTTPS.
-"""
+"""Receives Homeward's webhooks behind a server that speaks HTTPS: webhook.py PORT FOLDER, HOMEWARD_SECRET=whsec_…"""
 
 import base64
 import hmac
@@ -26,16 +24,14 @@ class Receiver(BaseHTTPRequestHandler):
         body = self.rfile.read(max(0, min(int(self.headers["Content-Length"]), 1_000_000)))
         id, sent, given = (self.headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
         mac = b"v1," + base64.b64encode(hmac.digest(secret, f"{id}.{sent}.".encode() + body, "sha256"))
-        # Several while a secret is rotated; an old request is somebody's who has recorded it.
-        signed = any(hmac.compare_digest(mac, each) for each in given.encode().split())
-        if genuine := signed and abs(time.time() - int(sent)) < 300:
+        signed = any(hmac.compare_digest(mac, each) for each in given.encode().split())  # Two while it is rotated.
+        if genuine := signed and abs(time.time() - int(sent)) < 300:  # An old one is somebody's who has recorded it.
             event = json.loads(body)
             subject = Path(sys.argv[2]) / event["subject"]
             if event["type"] == "org.homeward.partners.tombstone.v1":
                 shutil.rmtree(subject, ignore_errors=True)  # It must be destroyed, backups too.
             subject.mkdir(parents=True, exist_ok=True)
-            # An event may come twice, and has the same id then: the file is written again.
-            (subject / f"{event['id']}.json").write_text(json.dumps(event))
+            (subject / f"{event['id']}.json").write_bytes(body)  # One that comes twice is written again.
         self.do_OPTIONS(204 if genuine else 401)  # Only now that it is kept.
 
 

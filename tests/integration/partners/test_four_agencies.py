@@ -195,7 +195,7 @@ async def _onboard(world: World) -> None:
 
 
 async def _play(world: World) -> None:
-    """The journey, act by act; the embassy's receiver is away, the others have their troubles."""
+    """The journey, act by act; the embassy's consumer is away for two of them, the others have their troubles."""
     journey, ngo, slow, donor = world.journey, *(world.receivers[each] for each in ("ngo", "slow", "donor"))
     ngo.reply = lambda _: answer(500, b"the database is away")
     never = asyncio.Event()
@@ -211,12 +211,16 @@ async def _play(world: World) -> None:
     slow.reply = after_a_while
     hostile = _Hostile(world.suite)
     donor.reply = hostile.reply
-    for act in (screen, prepare):
-        await act(journey)
-    await _the_queue_is_bounded(world)
+    async with _owner(world).consuming() as before:
+        for act in (screen, prepare):
+            await act(journey)
+        await world.agencies["embassy"].until_all_is_delivered()
+    left = journey.calendar.now
     for act in (fly, receive):
         await act(journey)
+    await _was_away(world, left)
     async with _owner(world).consuming() as consumed:
+        consumed.messages[:0] = before.messages
         await _refer(world)
         await reintegrate(journey)
         await _a_day_of_500(world)
@@ -236,16 +240,18 @@ def _owner(world: World) -> QueueOwner:
     )
 
 
-async def _the_queue_is_bounded(world: World) -> None:
-    """Nobody consumes, and the broker holds little of what waits."""
+async def _was_away(world: World, since: datetime) -> None:
+    """Nobody has consumed for more than an hour of what came since, and the broker holds little of it."""
     embassy = world.agencies["embassy"]
     shown = await embassy.deliveries()
-    assert shown["waiting"] > 2 * WAITING
+    assert shown["waiting"] > WAITING
+    assert since <= datetime.fromisoformat(shown["oldest_at"]) <= world.journey.calendar.now - timedelta(hours=1)
     vhost, queue = (embassy.made["amqp"][name] for name in ("virtual_host", "queue"))
     async with _owner(world).connected() as connection:
         channel = await connection.channel()
         found = await channel.declare_queue(queue, passive=True)
         assert 0 < found.declaration_result.message_count <= WAITING, vhost
+        assert found.declaration_result.consumer_count == 0
 
 
 async def _refer(world: World) -> None:
