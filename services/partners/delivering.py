@@ -64,7 +64,7 @@ async def owed_after(
     connection: AsyncConnection, subscription: UUID, position: int, limit: int
 ) -> tuple[list[Waiting], int]:
     """What may be delivered during a pause, and up to where everything is had by who has it."""
-    upto = await handed.lock(connection, subscription)
+    upto = (await handed.lock(connection, [subscription]))[subscription]
     found = await kept_of(connection, _OWED_AFTER, id=subscription, position=position, limit=limit)
     these = [each.position for each in found]
     await handed.early(connection, subscription, these, upto)

@@ -5,14 +5,14 @@ Who was told owes that it is destroyed, and the person hears of it.
 that was although it comes later, as during a pause.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.kept import WITHHELD
-from shared.persistence.database import rows, run, scalar
+from shared.persistence.database import rows, run
 
 #: Of ``head``. A process of a version that doesn't know ``handed`` tells how far its way is; of a page of the feed that
 #: is known once the next one is asked for.
@@ -29,10 +29,18 @@ def _by(upto: str) -> str:
 HANDED_OUT = _by(_UPTO)
 
 
-async def lock(connection: AsyncConnection, subscription: UUID) -> int:
-    """Up to where its events were handed out. From now on who withholds any of them waits, or was first and is seen."""
-    upto = f"SELECT {_UPTO} FROM subscription_head AS head WHERE subscription_id = :id FOR NO KEY UPDATE OF head"
-    return int(await scalar(connection, upto, id=subscription))
+async def lock(connection: AsyncConnection, subscriptions: Iterable[UUID]) -> Mapping[UUID, int]:
+    """Up to where each one's events were handed out. Who withholds any of them waits for this transaction, or was first
+    and is seen by what is read from now on.
+    """
+    found = await rows(connection, _LOCK, ids=list(subscriptions))
+    return {row.subscription_id: row.upto for row in found}
+
+
+#: In one order, or two who lock would wait for each other.
+_LOCK = f"""
+    SELECT subscription_id, {_UPTO} AS upto FROM subscription_head AS head WHERE subscription_id = ANY(:ids)
+    ORDER BY subscription_id FOR NO KEY UPDATE OF head"""
 
 
 async def early(connection: AsyncConnection, subscription: UUID, these: Collection[int], upto: int) -> list[int]:

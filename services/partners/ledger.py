@@ -109,7 +109,7 @@ async def expire(connection: AsyncConnection, subscription: UUID, before: dateti
     What is stuck stays for as long as it is, and keeps nothing else.
     """
     key = {"id": subscription}
-    await lock(connection, subscription)
+    await lock(connection, [subscription])
     found = await rows(
         connection,
         f"""SELECT delivery.position, at, {PASSED} AS passed

@@ -86,7 +86,7 @@ async def next_of(connection: AsyncConnection, round: Round, most: int) -> list[
     """What is published next: during a pause, of one subject what leads to its last tombstone."""
     id = round.subscription.id
     if round.paused:
-        upto = await handed.lock(connection, id)
+        upto = (await handed.lock(connection, [id]))[id]
         after = {"published": round.published, "buried": round.buried}
         found = await kept_of(connection, _BURIED, id=id, most=most, **after)
         await handed.early(connection, id, [each.position for each in found], upto)

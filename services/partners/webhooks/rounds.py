@@ -130,7 +130,7 @@ async def begin(connection: AsyncConnection, id: UUID, now: datetime) -> Round |
 async def _fill(connection: AsyncConnection, round: Round, now: datetime) -> None:
     id, most = round.subscription.id, _most(round)
     # Before anything is read.
-    round.handed = await handed.lock(connection, id)
+    round.handed = (await handed.lock(connection, [id]))[id]
     stuck = await rows(connection, "SELECT * FROM webhook_stuck WHERE subscription_id = :id", id=id)
     round.stuck = {row.subject: Stuck(row.attempts, row.since) for row in stuck}
     again: list[Waiting] = []
