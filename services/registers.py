@@ -43,13 +43,9 @@ class Registers:
         if not described:  # by a build that described none
             return
         if described["name"] != self._name():
-            raise RegistersMissing(
-                f"{self.folder} was begun anew, or is another suite's: put the right one back"
-            )
+            raise RegistersMissing(f"{self.folder} was begun anew, or is another suite's: put the right one back")
         if fewer := [each for each, number in held.items() if number < described["erased"].get(each, 0)]:
-            raise RegistersMissing(
-                f"{self.folder} is older than the backup, of {', '.join(fewer)}: put the last back"
-            )
+            raise RegistersMissing(f"{self.folder} is older than the backup, of {', '.join(fewer)}: put the last back")
 
     @property
     def _file(self) -> Path:

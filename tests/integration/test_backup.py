@@ -156,9 +156,7 @@ async def _held_up(place: Path, database: str) -> AsyncIterator[Process]:
 
 async def _waiting(looking: asyncpg.Connection, statement: str) -> None:
     async def there() -> bool:
-        asked = (
-            "SELECT true FROM pg_stat_activity WHERE query ILIKE $1 AND state = 'active'"
-        )
+        asked = "SELECT true FROM pg_stat_activity WHERE query ILIKE $1 AND state = 'active'"
         return bool(await looking.fetchval(asked, statement))
 
     await eventually(there)
