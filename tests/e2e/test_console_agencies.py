@@ -197,6 +197,8 @@ async def test_an_agency_is_suspended_by_one_and_resumed_by_another(desk: Desk) 
         await expect(page.get_by_text("its keys were stolen")).to_be_visible()
         await expect(page.locator("tbody").first).to_contain_text("Suspended since 21 Jan 2026: nothing leaves")
         await expect(page.get_by_role("button", name="Resume")).to_have_count(0)
+        await page.goto(f"/agencies/{desk.asking.subscription}")
+        await expect(page.locator(".title .badge")).to_have_text("Suspended")
     assert (await desk.asking.client.get("/deliveries")).status_code == 403
     async with await desk.tab("manager") as page:
         await page.goto("/agencies")
