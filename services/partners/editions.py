@@ -149,9 +149,11 @@ async def editions(
 
 
 async def _counts(connection: AsyncConnection, upto: date) -> dict[Place, dict[Measure, dict[AgeGroup, int]]]:
-    statement = "SELECT country, month, measure, age_group, count FROM figure WHERE month <= :upto"
+    # What a newer build counts besides is told by that one.
+    statement = """SELECT country, month, measure, age_group, count FROM figure
+                   WHERE month <= :upto AND measure = ANY(:measures)"""
     by_place: dict[Place, dict[Measure, dict[AgeGroup, int]]] = {}
-    for row in await rows(connection, statement, upto=upto):
+    for row in await rows(connection, statement, upto=upto, measures=list(Measure)):
         of_place = by_place.setdefault((row.country, row.month), {})
         of_place.setdefault(Measure(row.measure), {})[AgeGroup(row.age_group)] = row.count
     return by_place

@@ -9,15 +9,18 @@ from uuid import UUID
 
 import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.errors import NotFound, Unstorable
+from shared.errors import NotFound, Unavailable, Unstorable
+from shared.messaging.handlers import NotYet
 from shared.persistence.database import rows, run
 from shared.protection.vault import seal, unseal, vault_of
 
 A = TypeVar("A")
 
+#: What pydantic says of a word that a vocabulary doesn't have: of a StrEnum, and of a Literal.
+_UNKNOWN_WORD = {"enum", "literal_error"}
 #: By owner.
 Ciphers = dict[UUID, AESGCM]
 
@@ -32,6 +35,10 @@ class LostRace(Exception):
     """Another transaction created the same aggregate first: try again."""
 
     transient = True
+
+
+class OfNewerBuild(NotYet, Unavailable):
+    """A newer version of this service has written this, and the one that you have reached can't read it: try again."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +97,13 @@ class Store(Generic[A]):
     sealed: Sealed | None = None
 
     def load(self, state: bytes | str) -> A:
-        """The aggregate that a state holds."""
-        return self._adapter.validate_json(state)
+        """The aggregate that a state holds. Raises OfNewerBuild when all that is wrong with it are unknown words."""
+        try:
+            return self._adapter.validate_json(state)
+        except ValidationError as error:
+            if {fault["type"] for fault in error.errors()} <= _UNKNOWN_WORD:
+                raise OfNewerBuild from None
+            raise
 
     def dump(self, aggregate: A) -> State:
         """The aggregate's state as JSON."""

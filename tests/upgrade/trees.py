@@ -138,6 +138,17 @@ class Welcomed(Contract, type="org.homeward.travel.welcomed.v1"):
             "    return event if isinstance(event, Outgoing) else Outgoing(event.case_id, _of_case(event))\n",
         ),
     ],
+    # A further word in what is stored, which the version before can't read, and waits for this one to.
+    "services/partners/domain/vocabulary.py": [
+        ('    CLOSED = "closed"\n\n\nclass Need', '    CLOSED = "closed"\n    WELCOMED = "welcomed"\n\n\nclass Need'),
+    ],
+    "services/partners/milestones.py": [
+        (
+            "    reintegration.PlanApproved: (Measure.PLANNED, _moment),\n",
+            "    reintegration.PlanApproved: (Measure.PLANNED, _moment),\n"
+            "    travel.Welcomed: (Measure.WELCOMED, _moment),\n",
+        ),
+    ],
     # A member of what is stored, which the version before leaves out when it saves.
     "services/travel/domain/case.py": [
         (
