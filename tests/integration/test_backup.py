@@ -18,7 +18,9 @@ import pytest_asyncio
 from services.embedded import SERVICES
 from shared.persistence.embedded import EmbeddedPostgres
 from shared.persistence.embedded.directory import used_by
+from shared.protection.wrapping import first_keys, write_keys
 from tests.support.bench import eventually
+from tests.support.suite import embedded
 
 pytestmark = pytest.mark.asyncio
 #: What each database says.
@@ -32,7 +34,7 @@ async def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place.chmod(0o711)
     data = place / "data"
     async with EmbeddedPostgres(data / "postgres") as postgres:
-        (data / "keys.json").write_text("{}")
+        write_keys(data / "keys.json", first_keys())
         for name in SERVICES:
             await postgres.ensure_database(name)
             await _execute(postgres.socket_directory, name, f"CREATE TABLE said AS SELECT '{BEFORE}' AS what")
@@ -62,6 +64,15 @@ async def test_a_restoration_that_is_killed_while_they_take_their_places_changes
     assert set(await _said(place)) > set(SERVICES), "what was made is left, as nobody could remove it"
     await _homeward(place, "restore", str(place / "backup"), "travel")
     assert await _said(place, "travel", "screening") == {"travel": BEFORE, "screening": AFTER}
+
+
+async def test_what_a_restoration_that_was_killed_has_left_is_gone_when_the_suite_starts(place: Path) -> None:
+    async with _held_up(place, "travel") as restoring:
+        restoring.kill()
+        await restoring.wait()
+    async with embedded(place / "data"):
+        pass
+    assert await _said(place) == dict.fromkeys(SERVICES, AFTER)
 
 
 async def test_a_restoration_that_fails_while_they_take_their_places_changes_nothing(place: Path) -> None:
@@ -159,7 +170,7 @@ async def _waiting(looking: asyncpg.Connection, statement: str) -> None:
         asked = "SELECT true FROM pg_stat_activity WHERE query ILIKE $1 AND state = 'active'"
         return bool(await looking.fetchval(asked, statement))
 
-    await eventually(there)
+    await eventually(there, seconds=60)
 
 
 async def _said(place: Path, *names: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -114,16 +115,21 @@ async def test_whom_a_restored_backup_brings_back_is_erased_again_before_anybody
         await _erase(officer, protection, case_id)
         await at_rest(admin)
     await _homeward("restore", backup, data)
-    looking: list[asyncio.Task[bool]] = []
+    asking: list[asyncio.Task[httpx.Response]] = []
+
+    async def asks() -> httpx.Response:
+        async with suite._client("screening") as client:
+            return await client.get(f"/cases/{case_id}")
 
     def progress(step: str) -> None:
-        # Screening may answer now, and nobody else is there yet.
+        # The person is there again, and screening waits for the reports of those who aren't there yet.
         if step == "starting travel":
-            looking.append(asyncio.create_task(_destroyed(suite, "screening", case_id)))
+            asking.append(asyncio.create_task(asks()))
 
     suite = embedded(data, progress=progress)
     async with suite:
-        assert [await each for each in looking] == [True]
+        [answer] = [await each for each in asking]
+        assert (answer.status_code, answer.json()["type"]) == (503, "/problems/restoring")
         for name in ("screening", "travel", "reintegration", "monitoring"):
             assert await _destroyed(suite, name, case_id), name
         officer, admin = await sign_in(suite, "caseworker"), await sign_in(suite, "admin")
