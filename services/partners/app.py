@@ -29,6 +29,7 @@ from services.partners.api import (
 from services.partners.arrivals import Arrivals
 from services.partners.cursors import restored
 from services.partners.expiring import FORGETTING
+from services.partners.feeds import Feeds
 from services.partners.handlers import FOLLOWS, HANDLERS
 from services.partners.health.gauges import Gauges
 from services.partners.health.tombstones import ESCALATIONS
@@ -101,6 +102,7 @@ def create_app(
     state.arrivals = Arrivals(service.database)
     service.also_run(state.arrivals.run)
     state.names = Names(lambda: service.client("screening"))
+    state.feeds = Feeds(service.database, state.desk.trail)
     state.provider = AgencyKeys(service.database, state.provider)
     state.access = Access(state.desk)
     state.claims = Buckets(1 / settings.claims_every_seconds, settings.claims_burst)

@@ -17,9 +17,10 @@ def cursor(epoch: int, position: int) -> int:
     return epoch * SPAN + position
 
 
-#: The position that ``:after`` stands for, of a row of ``subscription_head``; one that was never told stays too high.
-POSITION = f"""CASE WHEN CAST(:after AS bigint) / {SPAN} = epoch THEN :after % {SPAN}
-    WHEN :after / {SPAN} < epoch THEN least(:after % {SPAN}, floor) ELSE :after END"""
+#: The position that ``after`` stands for, next to a row of ``subscription_head``; one that was never told stays too
+#: high.
+POSITION = f"""CASE WHEN after / {SPAN} = epoch THEN after % {SPAN}
+    WHEN after / {SPAN} < epoch THEN least(after % {SPAN}, floor) ELSE after END"""
 
 
 async def restored(connection: AsyncConnection) -> None:

@@ -39,12 +39,6 @@ class Waiting:
     about: Case | None = None
 
 
-async def kept_after(connection: AsyncConnection, subscription: UUID, position: int, limit: int) -> list[Waiting]:
-    """The next events of a subscription, in its order."""
-    after = "FROM delivery WHERE subscription_id = :id AND position > :position ORDER BY position LIMIT :limit"
-    return await kept_of(connection, after, id=subscription, position=position, limit=limit)
-
-
 #: By subject, up to where an acknowledgement is owed: what was kept until then tells nothing and may go at any time.
 OWED = """
     (SELECT subject, max(position) AS upto FROM delivery
@@ -72,23 +66,70 @@ async def owed_after(
     return found, await scalar(connection, _HAD, id=subscription, position=position, these=these, last=last)
 
 
-async def hand_out(connection: AsyncConnection, subscription: UUID, position: int, limit: int) -> None:
-    """What comes next counts as told from now on. It is read afterwards: who withholds any of it meanwhile waits for
-    this, or was first and is seen.
-    """
-    await run(connection, _HAND_OUT, id=subscription, position=position, limit=limit)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What comes after a position of a subscription; so many at most."""
+
+    subscription: UUID
+    after: int
+    most: int
 
 
+async def hand_out(connection: AsyncConnection, wanted: Sequence[Wanted]) -> list[list[Waiting]]:
+    """The next events of each, in its order. They count as told from now on."""
+    if not wanted:
+        return []
+    await handed.lock(connection, [each.subscription for each in wanted])
+    found = await kept_after(connection, wanted)
+    told: dict[UUID, int] = {}
+    for each, given in zip(wanted, found, strict=True):
+        if given:
+            told[each.subscription] = max(given[-1].position, told.get(each.subscription, 0))
+    await count_as_told(connection, told)
+    return found
+
+
+async def kept_after(connection: AsyncConnection, wanted: Sequence[Wanted]) -> list[list[Waiting]]:
+    """The next events of each, in its order."""
+    found = await rows(
+        connection,
+        _NEXT,
+        ids=[each.subscription for each in wanted],
+        afters=[each.after for each in wanted],
+        mosts=[each.most for each in wanted],
+    )
+    given: list[list[Waiting]] = [[] for _ in wanted]
+    for row, waiting in zip(found, await _waiting(connection, found), strict=True):
+        given[row.n - 1].append(waiting)
+    return given
+
+
+async def count_as_told(connection: AsyncConnection, upto: Mapping[UUID, int]) -> None:
+    """Of these subscriptions, which are locked, everything up to there."""
+    if upto:
+        await run(connection, _HAND_OUT, ids=list(upto), uptos=list(upto.values()))
+
+
+_NEXT = f"""
+    SELECT n, {_COLUMNS}
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:afters AS bigint[]), CAST(:mosts AS bigint[])) WITH ORDINALITY
+        AS wanted (wanted_id, after, most, n)
+    CROSS JOIN LATERAL (
+        SELECT * FROM delivery WHERE subscription_id = wanted_id AND delivery.position > after
+        ORDER BY delivery.position LIMIT most) AS delivery
+    ORDER BY n, delivery.position"""
 _HAND_OUT = """
-    UPDATE subscription_head SET handed = greatest(handed, coalesce((SELECT max(position) FROM (
-        SELECT position FROM delivery WHERE subscription_id = :id AND position > :position
-        ORDER BY position LIMIT :limit) AS next), 0))
-    WHERE subscription_id = :id AND handed < position"""
+    UPDATE subscription_head AS head SET handed = upto
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:uptos AS bigint[])) AS told (id, upto)
+    WHERE subscription_id = told.id AND handed < upto"""
 
 
 async def kept_of(connection: AsyncConnection, which: str, **parameters: Any) -> list[Waiting]:
     """The events that a statement chooses: all of it that follows the columns' names."""
-    found = await rows(connection, f"SELECT {_COLUMNS} {which}", **parameters)
+    return await _waiting(connection, await rows(connection, f"SELECT {_COLUMNS} {which}", **parameters))
+
+
+async def _waiting(connection: AsyncConnection, found: Sequence[Any]) -> list[Waiting]:
     ids = sorted({row.case_id for row in found if row.case_id})
     cases = {each.id: each for each in await CASES.find(connection, "id = ANY(:ids)", ids=ids)} if ids else {}
     return [Waiting(row.position, row.case_id, row.subject, _envelope(row), cases.get(row.case_id)) for row in found]

@@ -4,11 +4,13 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.domain.rules import TooManyKeys
+from services.partners.together import Together
 from shared.auth.oidc import Provider
 from shared.auth.principal import Principal
 from shared.auth.roles import Role
@@ -24,9 +26,9 @@ _ACTOR = "agency:"
 MOST = 20
 
 _KNOWN = """
-    SELECT agency.id, agency.name, EXISTS (
+    SELECT digest, agency.id, agency.name, EXISTS (
         SELECT FROM agency_suspension WHERE agency_suspension.agency_id = agency.id AND resumed_at IS NULL) AS suspended
-    FROM agency_key JOIN agency ON agency.id = agency_id WHERE digest = :digest AND ended_at IS NULL"""
+    FROM agency_key JOIN agency ON agency.id = agency_id WHERE digest = ANY(:digests) AND ended_at IS NULL"""
 
 
 class AgencySuspended(Forbidden):
@@ -102,12 +104,12 @@ async def key_of(connection: AsyncConnection, token: str) -> Key | None:
     return Key(*found[0]) if found else None
 
 
-@dataclass(frozen=True)
 class AgencyKeys:
     """Knows agencies by their keys; ``inner`` is the operators' identity provider, if there is one."""
 
-    database: Database
-    inner: Provider | None
+    def __init__(self, database: Database, inner: Provider | None) -> None:
+        self.database, self.inner = database, inner
+        self._looking: Together[bytes, Any] = Together("agencies' keys", self._look)
 
     def issued(self, token: str) -> bool:
         """Whether it is for us to say whose token it is."""
@@ -117,13 +119,17 @@ class AgencyKeys:
         """The agency. Raises Unauthenticated, or AgencySuspended."""
         if self.inner is not None and not token.startswith(_PREFIX):
             return await self.inner.verify(token)
-        async with self.database.statement() as connection:
-            found = await rows(connection, _KNOWN, digest=digest_of(token))
-        if not found:
+        found = await self._looking.ask(digest_of(token))
+        if found is None:
             raise Unauthenticated("This key is not known or was ended: ask the programme's partner liaison for access.")
-        if found[0].suspended:
+        if found.suspended:
             raise AgencySuspended
-        return principal_of(found[0].id, found[0].name)
+        return principal_of(found.id, found.name)
+
+    async def _look(self, digests: list[bytes]) -> list[Any]:
+        async with self.database.statement() as connection:
+            found = {row.digest: row for row in await rows(connection, _KNOWN, digests=digests)}
+        return [found.get(each) for each in digests]
 
 
 def principal_of(agency_id: UUID, name: str) -> Principal:

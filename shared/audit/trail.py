@@ -6,7 +6,7 @@ earlier, all of an office would wait for this process to come round to its commi
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -42,6 +42,8 @@ class Deed:
     action: str
     purpose: Purpose | None
     subjects: Subjects
+    #: In which it was done: deeds of several traces may be written down together.
+    trace: str | None = field(default_factory=trace_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,25 @@ class Trail:
 
     async def append(self, connection: AsyncConnection, deed: Deed, *, beside: str = "", **parameters: Any) -> None:
         """Write the deed down. ``beside``: what else is written, in the same statement and with these parameters."""
-        by_office = _by_office(deed)
-        entries = [self._entry(deed, office, subjects) for office, subjects in by_office.items()]
-        statement = f"WITH beside AS ({beside}) {_APPEND}" if beside else _APPEND
-        await run(connection, statement, offices=list(by_office), entries=entries, **parameters)
+        await self._append(
+            connection, [deed], f"WITH beside AS ({beside}) {_APPEND}" if beside else _APPEND, parameters
+        )
+
+    async def append_all(self, connection: AsyncConnection, deeds: Iterable[Deed]) -> None:
+        """Write these down, in one statement."""
+        if each := list(deeds):
+            await self._append(connection, each, _APPEND, {})
+
+    async def _append(
+        self, connection: AsyncConnection, deeds: Iterable[Deed], statement: str, parameters: Mapping[str, Any]
+    ) -> None:
+        entries = [
+            (office, self._entry(deed, office, subjects))
+            for deed in deeds
+            for office, subjects in _by_office(deed).items()
+        ]
+        offices, written = zip(*entries, strict=True)
+        await run(connection, statement, offices=list(offices), entries=list(written), **parameters)
 
     def _entry(self, deed: Deed, office: str, subjects: set[UUID]) -> bytes:
         entry = {
@@ -67,7 +84,7 @@ class Trail:
             "purpose": deed.purpose,
             "service": self.service,
             "subjects": sorted(map(str, subjects)),
-            "trace": trace_id(),
+            "trace": deed.trace,
         }
         return canonical(entry)
 

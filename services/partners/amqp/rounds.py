@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners import handed
-from services.partners.delivering import OWED, Waiting, hand_out, kept_after, kept_of
+from services.partners.delivering import OWED, Waiting, Wanted, hand_out, kept_of
 from services.partners.domain.agreement import Agreement
 from services.partners.domain.subscription import State, Subscription
 from services.partners.leases import LeaseLost, Leases
@@ -91,8 +91,8 @@ async def next_of(connection: AsyncConnection, round: Round, most: int) -> list[
         found = await kept_of(connection, _BURIED, id=id, most=most, **after)
         await handed.early(connection, id, [each.position for each in found], upto)
         return found
-    await hand_out(connection, id, round.published, most)
-    return await kept_after(connection, id, round.published, most)
+    [waiting] = await hand_out(connection, [Wanted(id, round.published, most)])
+    return waiting
 
 
 #: Where ``buried`` is one of that subject's, it is what was published of it last: there was no room for more.

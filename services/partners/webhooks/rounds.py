@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners import handed
-from services.partners.delivering import OWED, Waiting, kept_after, kept_of
+from services.partners.delivering import OWED, Waiting, Wanted, kept_after, kept_of
 from services.partners.domain.agreement import Agreement
 from services.partners.domain.subscription import State, Subscription
 from services.partners.leases import LeaseLost, Leases
@@ -139,7 +139,7 @@ async def _fill(connection: AsyncConnection, round: Round, now: datetime) -> Non
         again = await kept_of(connection, which, id=id, now=now, looked=round.looked, most=most)
     new: list[Waiting] = []
     if len(again) < most and not round.paused:
-        new = await kept_after(connection, id, round.looked, most - len(again))
+        [new] = await kept_after(connection, [Wanted(id, round.looked, most - len(again))])
     for each in [*again, *(each for each in new if each.subject not in round.stuck)]:
         round.subjects.setdefault(each.subject, Given([])).events.append(each)
     round.upto = new[-1].position if new else round.looked
