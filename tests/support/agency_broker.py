@@ -44,7 +44,7 @@ class AgencyBroker(LocalRabbitMQ):
     def _configure(self) -> dict[str, str]:
         environment = super()._configure()
         home = self._home
-        authority, certificate, key = _certificates()
+        authority, certificate, key = certificates()
         self.authority = home.write("ca.pem", authority, mode=0o644)
         tls = {"cacertfile": self.authority}
         tls |= {"certfile": home.write("server.pem", certificate), "keyfile": home.write("server.key", key)}
@@ -58,7 +58,7 @@ class AgencyBroker(LocalRabbitMQ):
         return environment
 
 
-def _certificates() -> tuple[str, str, str]:
+def certificates() -> tuple[str, str, str]:
     """An authority's certificate, and localhost's under it with its key."""
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Homeward's tests")])

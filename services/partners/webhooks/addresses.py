@@ -9,10 +9,11 @@ import socket
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
-import httpcore
+from aiohttp import AddrInfoType
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from shared.errors import Invalid
 
@@ -42,35 +43,29 @@ def place_of(text: str) -> Place:
 class Guards:
     """By agency, by its name: where its webhooks may go. ``private``: places of our own network, ``host:port``."""
 
-    def __init__(
-        self, private: Mapping[str, Iterable[str]] | None = None, inner: httpcore.AsyncNetworkBackend | None = None
-    ) -> None:
+    def __init__(self, private: Mapping[str, Iterable[str]] | None = None) -> None:
         # Others use the loop's own threads.
         threads = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="webhook-resolver")
-        inner = inner or httpcore.AnyIOBackend()
-        self._everybody = Guarded(frozenset(), inner, threads)
+        self._everybody = Guard(frozenset(), threads)
         self._own = {
-            agency: Guarded(frozenset(map(place_of, places)), inner, threads)
-            for agency, places in (private or {}).items()
+            agency: Guard(frozenset(map(place_of, places)), threads) for agency, places in (private or {}).items()
         }
 
-    def of(self, agency: str) -> "Guarded":
+    def of(self, agency: str) -> "Guard":
         """The agency's."""
         return self._own.get(agency, self._everybody)
 
 
-class Guarded(httpcore.AsyncNetworkBackend):
-    """Connections to where webhooks may go. ``private``: places that may be anywhere."""
+class Guard:
+    """Where webhooks may go. ``private``: places that may be anywhere."""
 
-    def __init__(
-        self, private: frozenset[Place], inner: httpcore.AsyncNetworkBackend, threads: ThreadPoolExecutor
-    ) -> None:
-        self._private, self._inner, self._threads = private, inner, threads
+    def __init__(self, private: frozenset[Place], threads: ThreadPoolExecutor) -> None:
+        self._private, self._threads = private, threads
 
-    def check(self, url: str) -> SplitResult:
-        """The URL's parts. Raises AddressRefused."""
+    def check(self, url: str) -> URL:
+        """The URL as it will be called. Raises AddressRefused."""
         try:
-            parts = urlsplit(url)
+            parts, called = urlsplit(url), URL(url, encoded=True)
             place = (parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0))
         except ValueError:
             raise AddressRefused from None
@@ -79,48 +74,70 @@ class Guarded(httpcore.AsyncNetworkBackend):
             raise AddressRefused
         if parts.scheme not in allowed or parts.fragment:
             raise AddressRefused
-        return parts
+        # What two readers of a URL read differently leads somewhere else than it seems.
+        if (called.scheme, *place_called(called)) != (parts.scheme, *place):
+            raise AddressRefused
+        return called
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109  httpcore's own signature
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """A connection to the host, at an address that was looked at."""
-        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+    def admits(self, place: Place, address: str) -> bool:
+        """Whether the place may be reached at this address."""
         try:
-            async with asyncio.timeout(timeout):
-                for address in await self._addresses(host, port):
-                    try:
-                        return await self._inner.connect_tcp(str(address), port, None, local_address, socket_options)
-                    except httpcore.ConnectError as error:
-                        failure = error
-        except TimeoutError as error:
-            raise httpcore.ConnectTimeout from error
-        raise failure
+            return place in self._private or public(ip_address(address))
+        except ValueError:
+            return False
 
-    async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
-        raise AddressRefused
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-    async def _addresses(self, host: str, port: int) -> list[IPv4Address | IPv6Address]:
-        """Raises AddressRefused if any of them leads inward: who mixes them is up to something."""
+    async def addresses(self, place: Place) -> list[str]:
+        """Where the place is. Raises OSError, and AddressRefused if any of them leads inward: who mixes them is up to
+        something.
+        """
         loop = asyncio.get_running_loop()
         try:
             found = await loop.run_in_executor(
-                self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                self._threads, lambda: socket.getaddrinfo(*place, type=socket.SOCK_STREAM)
             )
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(f"{host} can't be found") from error
-        addresses = [ip_address(each[4][0]) for each in found]
-        if (host.lower().strip("[]"), port) not in self._private and not all(map(public, addresses)):
+        except UnicodeError as error:
+            raise OSError(f"{place[0]} can't be found") from error
+        addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+        if not all(self.admits(place, each) for each in addresses):
             raise AddressRefused
-        return list(dict.fromkeys(addresses))
+        return addresses
+
+
+class Way(AbstractResolver):
+    """To one place, under a guard: connections go to the addresses that were looked at, and nowhere else."""
+
+    def __init__(self, guard: Guard, place: Place) -> None:
+        self._guard, self._place = guard, place
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Of the way's place, whatever is asked for."""
+        return [
+            ResolveResult(
+                hostname=host, host=each, port=port, family=_family(each), proto=0, flags=socket.AI_NUMERICHOST
+            )
+            for each in await self._guard.addresses(self._place)
+        ]
+
+    def open(self, info: AddrInfoType) -> socket.socket:
+        """A socket for exactly this address, which may have been written in the URL. Raises AddressRefused."""
+        family, type, protocol, _, address = info
+        if not self._guard.admits(self._place, str(address[0])):
+            raise AddressRefused
+        return socket.socket(family, type, protocol)
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+def place_called(url: URL) -> Place:
+    """The host and the port of a URL."""
+    return (url.raw_host or "").lower(), url.port or 0
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 def public(address: IPv4Address | IPv6Address) -> bool:

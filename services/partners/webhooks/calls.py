@@ -7,11 +7,11 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-import httpcore
+import aiohttp
+from yarl import URL
 
-from services.partners.webhooks.addresses import AddressRefused, Guarded, Guards
+from services.partners.webhooks.addresses import AddressRefused, Guard, Guards, Way, place_called
 
 _CONNECT = 5.0
 _WHOLE = 15.0
@@ -42,18 +42,24 @@ class Answer:
     extract: str
 
 
-class Caller:
-    """Calls receivers; closed at the end."""
+@dataclass
+class _Line:
+    """Connections to one origin, and how many calls use them now."""
 
-    def __init__(
-        self, private_hosts: Mapping[str, Iterable[str]], inner: httpcore.AsyncNetworkBackend | None = None
-    ) -> None:
-        self.guards = Guards(private_hosts, inner)
+    session: aiohttp.ClientSession
+    calls: int = 0
+
+
+class Caller:
+    """Calls receivers; closed at the end. ``tls``: whom it trusts, when not those whom the system does."""
+
+    def __init__(self, private_hosts: Mapping[str, Iterable[str]], tls: ssl.SSLContext | None = None) -> None:
+        self.guards = Guards(private_hosts)
         self._turn = asyncio.Semaphore(_CONNECTIONS)
-        self._tls = ssl.create_default_context()
-        #: By origin and who may go there, who was called last at the end: a pool looks at all its connections for each
-        #: call, and one agency's connection into our network is nobody else's.
-        self._pools: OrderedDict[tuple[Guarded, str], httpcore.AsyncConnectionPool] = OrderedDict()
+        self._tls = tls or ssl.create_default_context()
+        #: By origin and who may go there, who was called last at the end: one agency's connection into our network is
+        #: nobody else's.
+        self._lines: OrderedDict[tuple[Guard, URL], _Line] = OrderedDict()
 
     async def call(
         self, agency: str, method: str, url: str, headers: Mapping[str, str], content: bytes = b""
@@ -63,66 +69,80 @@ class Caller:
         Raises Unreachable and AddressRefused.
         """
         guard = self.guards.of(agency)
-        guard.check(url)
+        called = guard.check(url)
         async with self._turn:
             try:
                 async with asyncio.timeout(_WHOLE):
-                    return await self._call(guard, method, url, headers, content)
-            except AddressRefused:
-                raise
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                    return await self._call(guard, method, called, headers, content)
+            except aiohttp.InvalidURL as error:
+                raise AddressRefused from error
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                 raise NotConnected(f"no connection: {type(error).__name__}") from error
-            except (TimeoutError, httpcore.TimeoutException) as error:
+            except TimeoutError as error:
                 raise Unreachable(f"no answer within {_WHOLE:.0f} s") from error
-            except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError) as error:
+            except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise Unreachable(f"no connection or no HTTP: {type(error).__name__}") from error
 
     async def close(self) -> None:
         """Close all connections."""
-        for pool in self._pools.values():
-            await pool.aclose()
+        for line in self._lines.values():
+            await line.session.close()
 
-    async def _pool(self, guard: Guarded, url: str) -> httpcore.AsyncConnectionPool:
-        parts = urlsplit(url)
-        origin = (guard, f"{parts.scheme}://{parts.netloc}")
-        if origin not in self._pools:
-            await self._forget()
-            self._pools[origin] = httpcore.AsyncConnectionPool(
-                ssl_context=self._tls, keepalive_expiry=20, network_backend=guard
-            )
-        self._pools.move_to_end(origin)
-        return self._pools[origin]
+    def _line(self, guard: Guard, url: URL) -> _Line:
+        key = (guard, url.origin())
+        if key not in self._lines:
+            self._lines[key] = _Line(self._session(Way(guard, place_called(url))))
+        self._lines.move_to_end(key)
+        return self._lines[key]
+
+    def _session(self, way: Way) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            resolver=way,
+            socket_factory=way.open,
+            ssl=self._tls,
+            use_dns_cache=False,
+            # One address after the other: a refusal is raised, and not gathered with others.
+            happy_eyeballs_delay=None,
+            keepalive_timeout=20,
+            limit=0,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            headers={"User-Agent": "Homeward", "Accept-Encoding": "identity"},
+            skip_auto_headers=("Accept", "Content-Type"),
+            timeout=aiohttp.ClientTimeout(connect=_CONNECT),
+        )
 
     async def _forget(self) -> None:
         """Close what has not been used for longest, but for what is in use."""
-        for origin, pool in list(self._pools.items())[: max(0, len(self._pools) - _ORIGINS)]:
-            if all(each.is_idle() for each in pool.connections):
-                del self._pools[origin]
-                await pool.aclose()
+        for key, line in list(self._lines.items())[: max(0, len(self._lines) - _ORIGINS)]:
+            if not line.calls:
+                del self._lines[key]
+                await line.session.close()
 
-    async def _call(self, guard: Guarded, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Answer:
-        timeout = {"connect": _CONNECT, "read": _WHOLE, "write": _WHOLE, "pool": _WHOLE}
-        pool = await self._pool(guard, url)
-        async with pool.stream(
-            method,
-            url,
-            headers=list((dict(headers) | {"User-Agent": "Homeward", "Accept-Encoding": "identity"}).items()),
-            content=content,
-            extensions={"timeout": timeout},
-        ) as response:
-            found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-            return Answer(response.status, found, _extract(await _beginning(response)))
+    async def _call(self, guard: Guard, method: str, url: URL, headers: Mapping[str, str], content: bytes) -> Answer:
+        line = self._line(guard, url)
+        line.calls += 1
+        try:
+            await self._forget()
+            async with line.session.request(
+                method, url, headers=headers, data=content or None, allow_redirects=False
+            ) as response:
+                found = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(response.status, found, _extract(await _beginning(response)))
+        finally:
+            line.calls -= 1
 
 
-async def _beginning(response: httpcore.Response) -> bytes:
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
     """What comes of a body within the bounds; a connection whose body has not ended is closed afterwards."""
     body = b""
-    with suppress(TimeoutError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
+    with suppress(TimeoutError, aiohttp.ClientError, OSError):
         async with asyncio.timeout(_BODY_SECONDS):
-            async for part in response.aiter_stream():
+            while len(body) <= _BODY and (part := await response.content.readany()):
                 body += part
-                if len(body) > _BODY:
-                    break
     return body
 
 

@@ -110,13 +110,13 @@ async def test_huge_headers_are_refused(suite: EmbeddedSuite) -> None:
             yield b"X-%d: %s\r\n" % (number, b"x" * 1000)
 
     async with receiving(reply=huge) as receiver:
-        await _fails(suite, receiver, "no connection or no HTTP: RemoteProtocolError")
+        await _fails(suite, receiver, "no connection or no HTTP: ClientResponseError")
         assert 100 <= sent < 50_000
 
 
 async def test_an_answer_that_is_no_http_is_refused(suite: EmbeddedSuite) -> None:
     async with receiving(reply=lambda _: b"220 smtp.example ESMTP\r\n") as receiver:
-        await _fails(suite, receiver, "no connection or no HTTP: RemoteProtocolError")
+        await _fails(suite, receiver, "no connection or no HTTP: ClientResponseError")
 
 
 async def test_an_endless_body_is_dropped_and_its_status_counts(suite: EmbeddedSuite) -> None:

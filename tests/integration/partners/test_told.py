@@ -52,7 +52,7 @@ async def test_a_receiver_that_never_agreed_or_was_never_there_owes_nothing(suit
             away = await airline(suite, dead, kind="embassy")
             await away.shake_hands()
         case_id = await away.hears_of_somebody()
-        await away.until_failing("no connection: ConnectError")
+        await away.until_failing("no connection: ClientConnectorError")
         await away.withdraws(case_id)
         for each in (unconfirmed, away):
             found = await each.until(position=2)

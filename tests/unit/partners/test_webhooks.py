@@ -1,19 +1,24 @@
 """When a webhook is tried again, and that a name which points elsewhere a moment later leads nowhere."""
 
+import asyncio
 import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-import httpcore
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from services.partners.settings import Settings
 from services.partners.webhooks import schedule
-from services.partners.webhooks.addresses import AddressRefused, Guards
-from services.partners.webhooks.calls import Caller
+from services.partners.webhooks.addresses import AddressRefused, Guard, Guards, Way
+from services.partners.webhooks.calls import Caller, NotConnected
 from services.partners.webhooks.schedule import Meaning, outcome
+from tests.support.agency_broker import certificates
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 
@@ -59,15 +64,11 @@ def test_retry_after_is_a_number_or_a_date_or_nothing(said: str, wait: timedelta
     assert outcome(503, said, "", NOW).wait == wait
 
 
-class Recording(httpcore.AsyncNetworkBackend):
-    """Stands for the network: it writes down where connections would go."""
-
-    def __init__(self) -> None:
-        self.hosts: list[str] = []
-
-    async def connect_tcp(self, host: str, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
-        self.hosts.append(host)
-        return httpcore.AsyncMockStream([])
+def _opened(guard: Guard, host: str, port: int, address: str | None = None) -> str:
+    """Where a connection to the place would go. Raises AddressRefused."""
+    info = (socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, 6, "", (address or host, port))
+    Way(guard, (host, port)).open(info).close()
+    return address or host
 
 
 async def test_the_connection_goes_to_the_address_that_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,56 +78,79 @@ async def test_the_connection_goes_to_the_address_that_was_looked_at(monkeypatch
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in answers.pop(0)]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    network = Recording()
-    guarded = Guards(inner=network).of("An agency")
-    await guarded.connect_tcp("agency.example", 443)
+    guard = Guards().of("An agency")
+    way = Way(guard, ("agency.example", 443))
+    assert [each["host"] for each in await way.resolve("agency.example", 443)] == ["93.184.215.14"]
     for _ in range(2):
         with pytest.raises(AddressRefused):
-            await guarded.connect_tcp("agency.example", 443)
-    assert network.hosts == ["93.184.215.14"]
+            await way.resolve("agency.example", 443)
+    assert _opened(guard, "agency.example", 443, "93.184.215.14")
+    for inward in ("127.0.0.1", "127.1", "10.0.0.1"):
+        with pytest.raises(AddressRefused):
+            _opened(guard, "agency.example", 443, inward)
 
 
 OURS = {"Clinic": ["127.0.0.1:8443", "[::1]:443", "clinic.intern:443"]}
 
 
-async def test_a_place_that_the_settings_name_for_an_agency_may_be_anywhere() -> None:
-    network = Recording()
-    guarded = Guards(OURS, network).of("Clinic")
+def test_a_place_that_the_settings_name_for_an_agency_may_be_anywhere() -> None:
+    guard = Guards(OURS).of("Clinic")
     for url in ("http://127.0.0.1:8443/events", "https://[::1]/events", "https://CLINIC.intern/events"):
-        guarded.check(url)
-    await guarded.connect_tcp("127.0.0.1", 8443)
-    await guarded.connect_tcp("::1", 443)
-    assert network.hosts == ["127.0.0.1", "::1"]
+        guard.check(url)
+    assert _opened(guard, "127.0.0.1", 8443) == "127.0.0.1"
+    assert _opened(guard, "::1", 443) == "::1"
 
 
 @pytest.mark.parametrize("agency", ["Clinic", "Another", "clinic", ""])
-async def test_no_other_port_host_or_agency_comes_with_it(agency: str) -> None:
-    network = Recording()
-    guarded = Guards(OURS, network).of(agency)
+def test_no_other_port_host_or_agency_comes_with_it(agency: str) -> None:
+    guard = Guards(OURS).of(agency)
     other = [("127.0.0.1", 8444), ("127.0.0.2", 8443), ("127.0.0.1", 443), ("::1", 8443)]
     for host, port in [*other, *([] if agency == "Clinic" else [("127.0.0.1", 8443), ("::1", 443)])]:
         with pytest.raises(AddressRefused):
-            await guarded.connect_tcp(host, port)
+            _opened(guard, host, port)
         with pytest.raises(AddressRefused):
-            guarded.check(f"http://{f'[{host}]' if ':' in host else host}:{port}/events")
-    assert network.hosts == []
+            guard.check(f"http://{f'[{host}]' if ':' in host else host}:{port}/events")
 
 
-class Answering(Recording):
-    """Stands for the network, where whoever is called answers, and stays connected."""
+@pytest.fixture
+async def over_tls(tmp_path: Path) -> AsyncIterator[tuple[int, Caller]]:
+    """A receiver whose certificate is localhost's and 127.0.0.1's, and a caller that trusts its authority."""
+    authority, certificate, key = certificates()
+    (tmp_path / "server.pem").write_text(certificate + key)
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    theirs.load_cert_chain(tmp_path / "server.pem")
 
-    async def connect_tcp(self, host: str, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
-        self.hosts.append(host)
-        return httpcore.AsyncMockStream([b"HTTP/1.1 204 .\r\n\r\n"] * 3)
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(b"HTTP/1.1 204 .\r\n\r\n")
+        writer.close()
 
-
-async def test_an_open_connection_into_our_network_is_no_other_agencys() -> None:
-    caller = Caller(OURS, Answering())
-    for _ in range(2):
-        assert (await caller.call("Clinic", "POST", "https://127.0.0.1:8443/events", {})).status == 204
-    with pytest.raises(AddressRefused):
-        await caller.call("Another", "POST", "https://127.0.0.1:8443/events", {})
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=theirs)
+    port = server.sockets[0].getsockname()[1]
+    places = {"Clinic": [f"127.0.0.1:{port}"], "Lab": [f"other.intern:{port}"]}
+    caller = Caller(places, ssl.create_default_context(cadata=authority))
+    yield port, caller
     await caller.close()
+    server.close()
+
+
+async def test_an_open_connection_into_our_network_is_no_other_agencys(over_tls: tuple[int, Caller]) -> None:
+    port, caller = over_tls
+    for _ in range(2):
+        assert (await caller.call("Clinic", "POST", f"https://127.0.0.1:{port}/events", {})).status == 204
+    with pytest.raises(AddressRefused):
+        await caller.call("Another", "POST", f"https://127.0.0.1:{port}/events", {})
+
+
+async def test_who_answers_proves_to_be_the_host_that_is_called(
+    over_tls: tuple[int, Caller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, caller = over_tls
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _, *more, **named: resolve("127.0.0.1", *more, **named))
+    with pytest.raises(NotConnected, match="Certificate"):
+        await caller.call("Lab", "POST", f"https://other.intern:{port}/events", {})
 
 
 @pytest.mark.parametrize(
