@@ -24,7 +24,7 @@ from shared.persistence.database import rows, run, scalar
 
 #: Of a CloudEvent in JSON, alone.
 CONTENT_TYPE = "application/cloudevents+json"
-_COLUMNS = "delivery.position, case_id, subject, sequence, id, source, type, time, data"
+_COLUMNS = "delivery.position, case_id, subject, sequence, id, source, type, time, data, untold"
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,14 @@ class Waiting:
     case: UUID | None
     subject: UUID
     envelope: dict[str, Any]
+    #: As ``handed`` has it.
+    untold: bool | None = None
     #: The case as it stands now; None of what is about no case.
     about: Case | None = None
+
+    def counts_by(self, upto: int) -> bool:
+        """Whether it counts as handed out where everything up to there does."""
+        return self.position <= upto if self.untold is None else not self.untold
 
 
 #: By subject, up to where an acknowledgement is owed: what was kept until then tells nothing and may go at any time.
@@ -132,7 +138,10 @@ async def kept_of(connection: AsyncConnection, which: str, **parameters: Any) ->
 async def _waiting(connection: AsyncConnection, found: Sequence[Any]) -> list[Waiting]:
     ids = sorted({row.case_id for row in found if row.case_id})
     cases = {each.id: each for each in await CASES.find(connection, "id = ANY(:ids)", ids=ids)} if ids else {}
-    return [Waiting(row.position, row.case_id, row.subject, _envelope(row), cases.get(row.case_id)) for row in found]
+    return [
+        Waiting(row.position, row.case_id, row.subject, _envelope(row), row.untold, cases.get(row.case_id))
+        for row in found
+    ]
 
 
 async def delivered(

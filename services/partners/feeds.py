@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.partners import handed
 from services.partners.cursors import POSITION, cursor
 from services.partners.delivering import Waiting, Wanted, hand_out, owed_after, told_of
 from services.partners.domain.subscription import State
@@ -76,6 +77,9 @@ class Feeds:
 
     async def _look(self, connection: AsyncConnection, polls: Sequence[Poll]) -> list[Page | Exception]:
         standings = await _standings(connection, polls)
+        if any(isinstance(each, Standing) and _paused(each) for each in standings):
+            # Each of these would be locked by itself, after the others.
+            await handed.lock(connection, [poll.subscription for poll in polls])
         going = [
             Wanted(poll.subscription, poll.after, poll.limit)
             for poll, standing in zip(polls, standings, strict=True)

@@ -1,6 +1,6 @@
 """Turns with subscriptions, as the table of a way of delivery keeps them: each is one process's for a while."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -41,21 +41,25 @@ class Leases:
         return [row.subscription_id for row in found]
 
     async def take(
-        self, connection: AsyncConnection, id: UUID, now: datetime, columns: Sequence[str]
-    ) -> tuple[UUID, Any] | None:
-        """The lease and these columns, unless another process has the subscription or nothing is due."""
-        lease = new_id()
+        self, connection: AsyncConnection, ids: Sequence[UUID], now: datetime, columns: Sequence[str]
+    ) -> Mapping[UUID, tuple[UUID, Any]]:
+        """The lease and these columns of each that no other process has and for which something is due."""
         taken = await rows(
             connection,
-            f"""UPDATE {self.table} SET leased_by = :lease, leased_until = now() + make_interval(secs => {LEASE})
-                WHERE subscription_id = (SELECT subscription_id FROM {self.table}
-                                         WHERE subscription_id = :id AND {self._free} FOR UPDATE SKIP LOCKED)
-                RETURNING {", ".join(columns)}""",
-            lease=lease,
-            id=id,
+            f"""WITH free AS MATERIALIZED (
+                    SELECT subscription_id FROM {self.table} WHERE subscription_id = ANY(:ids) AND {self._free}
+                    FOR UPDATE SKIP LOCKED)
+                UPDATE {self.table} AS turn
+                SET leased_by = lease, leased_until = now() + make_interval(secs => {LEASE})
+                FROM free JOIN unnest(CAST(:ids AS uuid[]), CAST(:leases AS uuid[])) AS new (subscription_id, lease)
+                    USING (subscription_id)
+                WHERE turn.subscription_id = free.subscription_id
+                RETURNING turn.subscription_id, lease, {", ".join(columns)}""",
+            ids=list(ids),
+            leases=[new_id() for _ in ids],
             now=now,
         )
-        return (lease, taken[0]) if taken else None
+        return {row.subscription_id: (row.lease, row) for row in taken}
 
     async def hold(self, connection: AsyncConnection, id: UUID) -> UUID | None:
         """A lease of what may not be given anything for a while, unless a process is giving it something."""

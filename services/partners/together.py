@@ -12,10 +12,18 @@ _MOST = 100
 
 
 class Together(Generic[Q, A]):
-    """``work``: answers questions, in their order. An exception among its answers is raised where that was asked."""
+    """``work``: answers questions, in their order. An exception among its answers is raised where that was asked.
 
-    def __init__(self, name: str, work: Callable[[list[Q]], Awaitable[Sequence[A | Exception]]]) -> None:
-        self._name, self._work = name, work
+    ``abandoned`` gets an answer for which nobody waits any more.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[list[Q]], Awaitable[Sequence[A | Exception]]],
+        abandoned: Callable[[A], Awaitable[None]] | None = None,
+    ) -> None:
+        self._name, self._work, self._abandoned = name, work, abandoned
         self._asked: list[tuple[Q, asyncio.Future[A]]] = []
         self._turn: asyncio.Task[None] | None = None
 
@@ -27,12 +35,20 @@ class Together(Generic[Q, A]):
             self._turn = asyncio.create_task(self._run(), name=self._name)
         return await future
 
+    async def close(self) -> None:
+        """Wait for the turn that is under way: nobody asks any more."""
+        if self._turn is not None:
+            await asyncio.wait([self._turn])
+
     async def _run(self) -> None:
         turn: list[tuple[Q, asyncio.Future[A]]] = []
         try:
             while self._asked:
                 turn, self._asked = self._asked[:_MOST], self._asked[_MOST:]
-                _settle([future for _, future in turn], await self._answers([question for question, _ in turn]))
+                turn = [each for each in turn if not each[1].done()]
+                answers = await self._answers([question for question, _ in turn])
+                for (_, future), answer in zip(turn, answers, strict=True):
+                    await self._settle(future, answer)
         finally:
             self._turn = None
             for _, future in [*turn, *self._asked]:
@@ -41,16 +57,15 @@ class Together(Generic[Q, A]):
 
     async def _answers(self, questions: list[Q]) -> Sequence[A | Exception]:
         try:
-            return await self._work(questions)
+            return await self._work(questions) if questions else []
         except Exception as error:  # noqa: BLE001  each who has asked hears of it
             return [error] * len(questions)
 
-
-def _settle(futures: Sequence["asyncio.Future[A]"], answers: Sequence[A | Exception]) -> None:
-    for future, answer in zip(futures, answers, strict=True):
-        if future.done():
-            continue
+    async def _settle(self, future: "asyncio.Future[A]", answer: A | Exception) -> None:
         if isinstance(answer, Exception):
-            future.set_exception(answer)
-        else:
+            if not future.done():
+                future.set_exception(answer)
+        elif not future.done():
             future.set_result(answer)
+        elif self._abandoned is not None:
+            await self._abandoned(answer)

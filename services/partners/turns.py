@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.arrivals import Arrivals
-from services.partners.domain.agreement import Agreement
+from services.partners.domain.agreement import Agency, Agreement
 from services.partners.keys import principal_of
 from services.partners.leases import LeaseLost, Leases
 from services.partners.registry import registry_of
@@ -96,10 +96,12 @@ class Turns(ABC):
         """Leave a turn to others, with nothing done; ``at``: and go on then."""
         await self.in_one(lambda connection: leases.give_back(connection, id, lease, at))
 
-    async def write_down(self, connection: AsyncConnection, agreement: Agreement, told: set[UUID]) -> None:
-        """That the agency hears of these."""
-        principal = principal_of(agreement.agency.id, agreement.agency.name)
-        await self.desk.trail.append(connection, Deed(principal, f"deliver by {self.way}", None, {None: told}))
+    async def write_down(self, connection: AsyncConnection, told: Iterable[tuple[Agreement, set[UUID]]]) -> None:
+        """Which agencies hear of whom."""
+        await self.desk.trail.append_all(connection, [self._deed(agreement.agency, of) for agreement, of in told if of])
+
+    def _deed(self, agency: Agency, told: set[UUID]) -> Deed:
+        return Deed(principal_of(agency.id, agency.name), f"deliver by {self.way}", None, {None: told})
 
     def _look_at(self, kept_for: Iterable[UUID]) -> None:
         self._changed.update(kept_for)

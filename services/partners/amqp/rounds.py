@@ -70,10 +70,10 @@ class Round:
 
 async def begin(connection: AsyncConnection, id: UUID, now: datetime) -> Round | None:
     """Take the subscription's turn, unless another process has it or nothing is due."""
-    taken = await LEASES.take(connection, id, now, ("published", "buried", "generation", "failures"))
-    if taken is None:
+    taken = await LEASES.take(connection, [id], now, ("published", "buried", "generation", "failures"))
+    if id not in taken:
         return None
-    lease, row = taken
+    lease, row = taken[id]
     registry = registry_of(connection)
     standing = await registry.standing(connection, id)
     if standing is None:

@@ -99,8 +99,7 @@ class AmqpSender(Turns):
     async def _next(self, round: Round, most: int) -> list[Waiting]:
         async with self.database, self.desk.database.transaction() as connection:
             waiting = await rounds.next_of(connection, round, most)
-            if told := told_of(waiting, round.agreement):
-                await self.write_down(connection, round.agreement, told)
+            await self.write_down(connection, [(round.agreement, told_of(waiting, round.agreement))])
         return waiting
 
     async def _give_subject(

@@ -6,7 +6,7 @@ their first event on that it hasn't got. During a pause a subject may be stuck b
 between.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,9 +15,10 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners import handed
-from services.partners.delivering import OWED, Waiting, Wanted, kept_after, kept_of
+from services.partners.delivering import OWED, Waiting, Wanted, count_as_told, kept_after, kept_of
 from services.partners.domain.agreement import Agreement
 from services.partners.domain.subscription import State, Subscription
+from services.partners.kept import TOMBSTONE
 from services.partners.leases import LeaseLost, Leases
 from services.partners.registry import Registry, registry_of
 from services.partners.suspensions import UNSUSPENDED
@@ -108,51 +109,64 @@ class Round:
         """All that is to be given."""
         return [each for given in self.subjects.values() for each in given.events]
 
+    @property
+    def sent(self) -> list[Waiting]:
+        """What was taken of it."""
+        return [each for given in self.subjects.values() for each in given.events[: given.sent]]
 
-async def begin(connection: AsyncConnection, id: UUID, now: datetime) -> Round | None:
-    """Take the subscription's turn, unless another process has it or nothing is due."""
-    taken = await LEASES.take(connection, id, now, ("looked", "pace", "failures", "rate"))
-    if taken is None:
-        return None
-    lease, row = taken
+    def add(self, waiting: Iterable[Waiting]) -> None:
+        """Have these given too, after the others of their subjects."""
+        for each in waiting:
+            self.subjects.setdefault(each.subject, Given([])).events.append(each)
+
+
+async def begin(connection: AsyncConnection, ids: Sequence[UUID], now: datetime) -> list[Round | None]:
+    """Take these subscriptions' turns; None of which another process has it, or nothing is due."""
+    taken = await LEASES.take(connection, ids, now, ("looked", "pace", "failures", "rate"))
     registry = registry_of(connection)
-    standing = await registry.standing(connection, id)
-    if standing is None:
-        raise LeaseLost
-    subscription, agreement = standing.subscription, standing.agreement
-    round = Round(
-        lease, subscription, agreement, row.looked, row.looked, row.pace, row.failures, row.rate, {}, registry
-    )
-    await _fill(connection, round, now)
-    return round
+    await registry.refresh(connection)
+    begun = {id: _round(registry, id, *each) for id, each in taken.items()}
+    if begun:
+        await _fill(connection, begun, now)
+    return [begun.get(id) for id in ids]
 
 
-async def _fill(connection: AsyncConnection, round: Round, now: datetime) -> None:
-    id, most = round.subscription.id, _most(round)
+def _round(registry: Registry, id: UUID, lease: UUID, row: Any) -> Round:
+    standing = registry.every[id]
+    stands = (standing.subscription, standing.agreement)
+    return Round(lease, *stands, row.looked, row.looked, row.pace, row.failures, row.rate, {}, registry)
+
+
+async def _fill(connection: AsyncConnection, begun: Mapping[UUID, Round], now: datetime) -> None:
     # Before anything is read.
-    round.handed = (await handed.lock(connection, [id]))[id]
-    stuck = await rows(connection, "SELECT * FROM webhook_stuck WHERE subscription_id = :id", id=id)
-    round.stuck = {row.subject: Stuck(row.attempts, row.since) for row in stuck}
-    again: list[Waiting] = []
-    if stuck or round.paused:
-        which = _BURIED if round.paused else _AGAIN
-        again = await kept_of(connection, which, id=id, now=now, looked=round.looked, most=most)
-    new: list[Waiting] = []
-    if len(again) < most and not round.paused:
-        [new] = await kept_after(connection, [Wanted(id, round.looked, most - len(again))])
-    for each in [*again, *(each for each in new if each.subject not in round.stuck)]:
-        round.subjects.setdefault(each.subject, Given([])).events.append(each)
-    round.upto = new[-1].position if new else round.looked
-    await _hand_out(connection, round)
+    upto = await handed.lock(connection, begun)
+    stuck: dict[UUID, dict[UUID, Stuck]] = {id: {} for id in begun}
+    for row in await rows(connection, "SELECT * FROM webhook_stuck WHERE subscription_id = ANY(:ids)", ids=list(begun)):
+        stuck[row.subscription_id][row.subject] = Stuck(row.attempts, row.since)
+    for id, round in begun.items():
+        round.handed, round.stuck = upto[id], stuck[id]
+        if round.stuck or round.paused:
+            which, most = _BURIED if round.paused else _AGAIN, _most(round)
+            round.add(await kept_of(connection, which, id=id, now=now, looked=round.looked, most=most))
+    wanted = [
+        Wanted(id, round.looked, _most(round) - len(round.events))
+        for id, round in begun.items()
+        if not round.paused and not round.full
+    ]
+    for each, new in zip(wanted, await kept_after(connection, wanted), strict=True):
+        round = begun[each.subscription]
+        round.upto = new[-1].position if new else round.looked
+        round.add([waiting for waiting in new if waiting.subject not in round.stuck])
+    await _hand_out(connection, begun)
 
 
-async def _hand_out(connection: AsyncConnection, round: Round) -> None:
+async def _hand_out(connection: AsyncConnection, begun: Mapping[UUID, Round]) -> None:
     """All of it counts as told until it is known what was sent."""
-    id, these = round.subscription.id, [each.position for each in round.events]
-    round.early = await handed.early(connection, id, these, max(round.handed, round.upto))
-    if round.upto > round.handed:
-        statement = "UPDATE subscription_head SET handed = :upto WHERE subscription_id = :id"
-        await run(connection, statement, id=id, upto=round.upto)
+    for id, round in begun.items():
+        upto = max(round.handed, round.upto)
+        if late := [each.position for each in round.events if not each.counts_by(upto)]:
+            round.early = await handed.early(connection, id, late, upto)
+    await count_as_told(connection, {id: round.upto for id, round in begun.items() if round.upto > round.handed})
 
 
 _AGAIN = """
@@ -173,39 +187,63 @@ def _most(round: Round) -> int:
     return min(round.pace, max(1, round.rate // 60)) if round.rate else round.pace
 
 
-async def settle(connection: AsyncConnection, round: Round, now: datetime) -> None:
-    """Keep how it went. Raises LeaseLost."""
-    id = round.subscription.id
-    if not await run(connection, _SETTLE, **_paced(round, now)):
-        raise LeaseLost
-    for subject, given in round.subjects.items():
-        # Of whom nothing was stuck, everything up to ``upto`` was in this round.
-        if subject in round.stuck or given.sent < len(given.events) or round.paused:
-            await _settle_subject(connection, round, subject, given, now)
-    sent = [each for given in round.subjects.values() for each in given.events[: given.sent]]
-    late = min((each.position for each in sent if each.subject in round.stuck), default=None)
-    taken = [each.position for each in sent]
-    await run(connection, _ACKNOWLEDGE, id=id, sent=taken, upto=round.upto, late=late)
-    told = [each.position for given in round.subjects.values() for each in given.told]
-    if round.stuck or len(told) < len(round.events):
-        counted = {"handed": round.handed, "upto": round.upto, "early": round.early}
-        await handed.not_after_all(connection, id, told=told, **counted)
+async def settle(connection: AsyncConnection, over: Sequence[Round], now: datetime) -> list[LeaseLost | None]:
+    """Keep how these went; LeaseLost of those that another process has taken over."""
+    settled = await rows(connection, _SETTLE, now=now, **_columns([_paced(round, now) for round in over]))
+    mine = {row.subscription_id for row in settled}
+    kept = {id: round for round in over if (id := round.subscription.id) in mine}
+    # Before any of their events.
+    await handed.lock(connection, kept)
+    for round in kept.values():
+        for subject, given in round.subjects.items():
+            # Of whom nothing was stuck, everything up to ``upto`` was in this round.
+            if subject in round.stuck or given.sent < len(given.events) or round.paused:
+                await _settle_subject(connection, round, subject, given, now)
+        await _acknowledge(connection, round)
+    taken = {"uptos": [round.upto for round in kept.values()], "late": [_late(round) for round in kept.values()]}
+    await run(connection, _TAKEN, ids=list(kept), **taken)
+    for id, round in kept.items():
+        told = [each.position for given in round.subjects.values() for each in given.told]
+        if round.stuck or len(told) < len(round.events):
+            counted = {"handed": round.handed, "upto": round.upto, "early": round.early}
+            await handed.not_after_all(connection, id, told=told, **counted)
+    return [None if round.subscription.id in mine else LeaseLost() for round in over]
 
 
-#: What was passed over when it was old, for it was stuck, is looked at once more.
+def _columns(paced: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [each[name] for each in paced] for name in paced[0]}
+
+
+async def _acknowledge(connection: AsyncConnection, round: Round) -> None:
+    """A receiver that has taken a tombstone says so by that."""
+    if buried := [each.position for each in round.sent if each.envelope["type"] == TOMBSTONE]:
+        await run(connection, _ACKNOWLEDGE, id=round.subscription.id, sent=buried)
+
+
+def _late(round: Round) -> int | None:
+    """The first that was taken of what was stuck."""
+    return min((each.position for each in round.sent if each.subject in round.stuck), default=None)
+
+
 _ACKNOWLEDGE = """
-    WITH acknowledged AS (
-        UPDATE delivery SET acknowledged_at = now() WHERE subscription_id = :id AND position = ANY(:sent)
-            AND due_on IS NOT NULL AND acknowledged_at IS NULL)
-    UPDATE subscription_head SET acknowledged = greatest(acknowledged, least(:upto,
-        (SELECT min(position) - 1 FROM webhook_stuck WHERE subscription_id = :id))),
-        expired = least(expired, CAST(:late AS bigint) - 1)
-    WHERE subscription_id = :id"""
+    UPDATE delivery SET acknowledged_at = now() WHERE subscription_id = :id AND position = ANY(:sent)
+        AND due_on IS NOT NULL AND acknowledged_at IS NULL"""
+#: What was passed over when it was old, for it was stuck, is looked at once more.
+_TAKEN = """
+    UPDATE subscription_head AS head SET acknowledged = greatest(acknowledged, least(upto,
+        (SELECT min(position) - 1 FROM webhook_stuck WHERE webhook_stuck.subscription_id = head.subscription_id))),
+        expired = least(expired, late - 1)
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:uptos AS bigint[]), CAST(:late AS bigint[])) AS taken (id, upto, late)
+    WHERE subscription_id = taken.id"""
 _SETTLE = """
-    UPDATE webhook SET looked = :upto, pace = :pace, failures = :failures, next_at = :next_at, cause = :cause,
-        last_success_at = CASE WHEN :success THEN :now ELSE last_success_at END,
-        gone_at = CASE WHEN :gone THEN :now ELSE gone_at END, leased_by = NULL, leased_until = NULL
-    WHERE subscription_id = :id AND leased_by = :lease"""
+    UPDATE webhook SET looked = upto, pace = new.pace, failures = new.failures, next_at = new.next_at,
+        cause = new.cause, last_success_at = CASE WHEN success THEN :now ELSE last_success_at END,
+        gone_at = CASE WHEN gone THEN :now ELSE gone_at END, leased_by = NULL, leased_until = NULL
+    FROM unnest(CAST(:id AS uuid[]), CAST(:lease AS uuid[]), CAST(:upto AS bigint[]), CAST(:pace AS int[]),
+        CAST(:failures AS int[]), CAST(:next_at AS timestamptz[]), CAST(:cause AS text[]),
+        CAST(:success AS boolean[]), CAST(:gone AS boolean[]))
+        AS new (id, lease, upto, pace, failures, next_at, cause, success, gone)
+    WHERE subscription_id = new.id AND leased_by = new.lease RETURNING subscription_id"""
 
 
 def _paced(round: Round, now: datetime) -> dict[str, Any]:
@@ -223,7 +261,6 @@ def _paced(round: Round, now: datetime) -> dict[str, Any]:
         "cause": round.halt.cause if round.halt else None,
         "success": sent > 0,
         "gone": round.halt is not None and round.halt.meaning is Meaning.GONE,
-        "now": now,
         "id": round.subscription.id,
         "lease": round.id,
     }

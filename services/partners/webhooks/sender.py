@@ -2,17 +2,21 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from time import monotonic
 from typing import Any
 from uuid import UUID
 
 import orjson
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.partners.arrivals import Arrivals
 from services.partners.delivering import CONTENT_TYPE, delivered, in_force, told_of
-from services.partners.leases import STARTING
+from services.partners.leases import STARTING, LeaseLost
 from services.partners.names import Names, NamesUnavailable
+from services.partners.together import Together
 from services.partners.turns import Turns
 from services.partners.webhooks import rounds, signatures
 from services.partners.webhooks.addresses import AddressRefused
@@ -31,18 +35,19 @@ class Sender(Turns):
     def __init__(self, desk: Desk, arrivals: Arrivals, names: Names, caller: Caller, base: str) -> None:
         super().__init__("webhook", desk, arrivals)
         self._names, self.caller, self.base = names, caller, base
+        self._beginning: Together[UUID, Round | None] = Together("webhooks begin", self._begin, self._abandon)
+        self._settling: Together[Round, None] = Together("webhooks settle", self._settle)
 
     async def due(self, connection: AsyncConnection, among: list[UUID] | None) -> list[UUID]:
         return await rounds.LEASES.find(connection, self.clock.now(), among)
 
     async def close(self) -> None:
+        for each in (self._beginning, self._settling):
+            await each.close()
         await self.caller.close()
 
     async def turn(self, id: UUID) -> bool:
-        async with self.database, self.desk.database.transaction() as connection:
-            round = await rounds.begin(connection, id, self.clock.now())
-            if round and (told := told_of(round.events, round.agreement)):
-                await self.write_down(connection, round.agreement, told)
+        round = await self._beginning.ask(id)
         if round is None:
             return False
         try:
@@ -54,8 +59,22 @@ class Sender(Turns):
         except BaseException:
             await self.give_back(rounds.LEASES, id, round.id)
             raise
-        await self.in_one(lambda connection: self._settle(connection, round))
+        await self._settling.ask(round)
         return round.full
+
+    async def _begin(self, ids: list[UUID]) -> list[Round | None]:
+        """Those whose turn has come at the same time."""
+        async with self.database, self.desk.database.transaction() as connection:
+            begun = await rounds.begin(connection, ids, self.clock.now())
+            told = [(round.agreement, told_of(round.events, round.agreement)) for round in begun if round]
+            await self.write_down(connection, told)
+        return begun
+
+    async def _abandon(self, round: Round | None) -> None:
+        # What can't be given back now is free again when the lease ends.
+        with suppress(OSError, SQLAlchemyError):
+            if round:
+                await self.give_back(rounds.LEASES, round.subscription.id, round.id)
 
     async def _give(self, round: Round) -> None:
         """All events of a round: those of one subject one after the other, some subjects at once."""
@@ -102,10 +121,15 @@ class Sender(Turns):
         extract = "" if "person" in event["data"] else answer.extract
         return outcome(answer.status, answer.headers.get("retry-after"), extract, now)
 
-    async def _settle(self, connection: AsyncConnection, round: Round) -> None:
-        if round.halt and round.halt.meaning is Meaning.GONE:
-            await self._end(connection, round)
-        await rounds.settle(connection, round, self.clock.now())
+    async def _settle(self, over: list[Round]) -> Sequence[LeaseLost | None]:
+        async with self.database:
+            return await self.desk.database.retried(partial(self._keep, over=over))
+
+    async def _keep(self, connection: AsyncConnection, over: list[Round]) -> Sequence[LeaseLost | None]:
+        for round in over:
+            if round.halt and round.halt.meaning is Meaning.GONE:
+                await self._end(connection, round)
+        return await rounds.settle(connection, over, self.clock.now())
 
     async def _end(self, connection: AsyncConnection, round: Round) -> None:
         unit: Any = self.desk.unit(connection, "webhook")

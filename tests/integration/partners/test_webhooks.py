@@ -208,7 +208,7 @@ async def test_another_process_goes_on_where_this_one_was(suite: EmbeddedSuite) 
         await agency.until(waiting=1)
         async with database.transaction() as connection:
             assert id not in await rounds.LEASES.find(connection, sender.clock.now(), None)
-            assert await rounds.begin(connection, id, sender.clock.now()) is None
+            assert await rounds.begin(connection, [id], sender.clock.now()) == [None]
         assert receiver.posted == []
         async with database.transaction() as connection:
             await run(connection, taken.replace(":lease", "'-1 second'"), id=id)
