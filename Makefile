@@ -33,7 +33,7 @@ images: $(READY) ## Build the services' images (needs Docker)
 	@deploy/build
 
 containers: images ## Try the images, and play the charter on containers while each is killed once
-	@$(BIN)/python -m pytest tests/deploy -m images $(ARGS)
+	@$(BIN)/python -m pytest tests/deploy tests/release -m images $(ARGS)
 
 SEED ?= 1
 # Seconds under fault: from 60 on every kind of fault occurs.

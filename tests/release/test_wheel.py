@@ -12,10 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.release.building import ROOT, VENV, build
 from tests.support.homeward import Homeward, free_port, up, wait_for
 
-ROOT = Path(__file__).parents[2]
-VENV = Path(sys.prefix)
 SUITE = "homeward/suite/"
 
 
@@ -23,18 +22,6 @@ def tracked(*folders: str) -> list[str]:
     """The files of the working tree that Git knows or would take."""
     names = _git("ls-files", "-z", "--cached", "--others", "--exclude-standard", *folders).split("\0")
     return [each for each in names if each and (ROOT / each).exists()]
-
-
-def build(source: Path, dist: Path, *, umask: int = 0o022) -> Path:
-    """What `make wheel` makes there, with this environment's tools."""
-    subprocess.run(
-        ["make", "-s", "-C", str(source), "-o", f"{VENV}/.ready", "wheel", f"VENV={VENV}", f"DIST={dist}"],
-        check=True,
-        umask=umask,
-        capture_output=True,
-    )
-    [wheel] = dist.glob("*.whl")
-    return wheel
 
 
 @pytest.fixture(scope="module")
