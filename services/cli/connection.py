@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import typer
 
 from services.cli.failure import Failure, Refused
 from services.credentials import directory_token
+from services.patience import AWAY, PATIENCE, asked_for, pauses
 from shared.auth.purposes import Purpose
 from shared.web.purpose import HEADER
 
@@ -34,6 +36,10 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 #: A list of some thousand people takes a while.
 _SECONDS = 120
+
+
+class _Broken(Exception):
+    """The connection broke before there was an answer."""
 
 
 @dataclass(frozen=True)
@@ -64,18 +70,39 @@ class Connection:
             raise Failure(f"{self.client.base_url} went away ({error or type(error).__name__}): ask again") from error
 
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """Again for a while when a part of the suite is away; where nobody listens at all it is told at once."""
+        ends = time.monotonic() + PATIENCE
+        for pause in pauses():
+            asked = 0.0
+            try:
+                answer = self._attempt(method, path, request)
+                if answer.status_code not in AWAY or time.monotonic() > ends:
+                    return answer
+                asked = asked_for(answer)
+            except _Broken as broken:
+                if time.monotonic() > ends:
+                    raise self._silent(broken.__cause__) from broken
+            time.sleep(max(pause, asked))
+        raise AssertionError("unreachable")
+
+    def _attempt(self, method: str, path: str, request: Mapping[str, Any]) -> httpx.Response:
         try:
             return self.client.request(method, path, **request)
+        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
+            raise _Broken from error
         except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
             raise Failure(
                 f"{self.client.base_url} has not answered within {_SECONDS} s, "
                 "and what was asked may still be under way: look with `homeward status` or `homeward reconcile` first"
             ) from error
         except httpx.TransportError as error:
-            raise Failure(
-                f"no answer from {self.client.base_url} ({error or type(error).__name__}): "
-                "start the suite with `homeward up`, or name another gateway with --url"
-            ) from error
+            raise self._silent(error) from error
+
+    def _silent(self, error: BaseException | None) -> Failure:
+        return Failure(
+            f"no answer from {self.client.base_url} ({error or type(error).__name__}): "
+            "start the suite with `homeward up`, or name another gateway with --url"
+        )
 
     def _content(self, answer: httpx.Response) -> Any:
         if answer.status_code == httpx.codes.NO_CONTENT:

@@ -7,16 +7,14 @@ from uuid import uuid4
 
 import httpx
 
+from services.patience import AWAY, PATIENCE, asked_for, pauses
+
 T = TypeVar("T")
 
 #: Requests under way at once.
 CONCURRENCY = 8
-#: Seconds for which a gateway or a service may be away before the simulator gives up.
-PATIENCE = 60.0
-_LONGEST_PAUSE = 2.0
 #: A rule of the suite forbids it, now or for good.
 CONFLICT = 409
-_AWAY = frozenset({502, 503, 504})
 
 
 class Refused(Exception):
@@ -75,27 +73,27 @@ class Gateway:
     async def _patiently(
         self, role: str, method: str, path: str, headers: Mapping[str, str], request: Mapping[str, Any]
     ) -> httpx.Response:
-        pause, ends = 0.05, asyncio.get_running_loop().time() + PATIENCE
-        while True:
+        ends = asyncio.get_running_loop().time() + PATIENCE
+        for pause in pauses():
             try:
                 signed = {**headers, "Authorization": f"Bearer {await self._token(role)}"}
                 answer = await self._client.request(method, path, headers=signed, **request)
-                if answer.status_code not in _AWAY:
+                if answer.status_code not in AWAY:
                     return answer
-                reason = _problem(answer)
+                reason, asked = _problem(answer), asked_for(answer)
             except httpx.TransportError as error:
-                reason = str(error) or type(error).__name__
+                reason, asked = str(error) or type(error).__name__, 0.0
             if asyncio.get_running_loop().time() > ends:
                 raise Away(f"{method} {path}: no answer for {PATIENCE:.0f} s: {reason}")
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            await asyncio.sleep(max(pause, asked))
+        raise AssertionError("unreachable")
 
     async def _token(self, role: str) -> str:
         async with self._signing_in:
             if role not in self._tokens:
                 name, password = self._credentials[role]
                 answer = await self._client.post("/api/sign-in", json={"name": name, "password": password})
-                if answer.status_code in _AWAY:
+                if answer.status_code in AWAY:
                     raise httpx.ConnectError("the gateway is not ready to sign anybody in")
                 if not answer.is_success:
                     raise Refused(f"sign-in as {role}", answer)

@@ -27,6 +27,8 @@ from shared.telemetry.context import trace_id
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+#: Seconds after which to come again, where nobody knows better.
+_AGAIN = 1
 #: SQLSTATE's class of values that a column can't hold: a zero character, a number or a date out of range.
 _DATA_EXCEPTION = "22"
 
@@ -88,6 +90,8 @@ def problem_response(error: Exception, path: str) -> Response:
         headers.setdefault("WWW-Authenticate", "Bearer")
     if "retry_after" in problem:
         headers.setdefault("Retry-After", str(problem["retry_after"]))
+    elif problem["status"] == 503:
+        headers.setdefault("Retry-After", str(_AGAIN))
     # An answer to one may not be kept for another.
     headers.setdefault("Cache-Control", "no-store")
     return Response(orjson.dumps(problem, default=_plain), problem["status"], headers, MEDIA_TYPE)

@@ -76,6 +76,17 @@ async def test_a_refusal_says_who_wanted_what_and_why_not() -> None:
     )
 
 
+async def test_a_suite_that_says_when_to_come_again_is_not_asked_before() -> None:
+    asked_at: list[float] = []
+
+    def answer(_: httpx.Request, count: int) -> httpx.Response:
+        asked_at.append(asyncio.get_running_loop().time())
+        return httpx.Response(503 if count == 1 else 200, headers={"Retry-After": "1"}, json={})
+
+    await Suite(answer).gateway().get("caseworker", "/api/figures")
+    assert asked_at[1] - asked_at[0] >= 1
+
+
 async def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateway, "PATIENCE", 0.1)
     suite = Suite(lambda *_: httpx.Response(503, json={"title": "Travel can't be reached"}))

@@ -145,6 +145,11 @@ async def test_who_is_not_signed_in_is_told_how() -> None:
     assert (await ask("GET", "/raise/unauthenticated")).headers["www-authenticate"] == "Bearer"
 
 
+async def test_who_may_come_again_is_told_when() -> None:
+    assert (await ask("GET", "/raise/unavailable")).headers["retry-after"] == "1"
+    assert "retry-after" not in (await ask("GET", "/raise/unexpected")).headers
+
+
 async def test_frameworks_errors_are_problems_too_and_keep_their_headers() -> None:
     assert (await problem("GET", "/nowhere"))["type"] == "/problems/not-found"
     assert (await problem("PUT", "/cases"))["type"] == "/problems/method-not-allowed"
