@@ -16,7 +16,7 @@ pytestmark = pytest.mark.images
 
 #: The machine that the images are built upon has Python, pip, and hardly anything else.
 _BASE = re.search(r"^ARG BASE=(\S+)", (ROOT / "deploy/Dockerfile").read_text(), re.MULTILINE)[1]  # type: ignore[index]
-_HOME = "/home/somebody"
+_HOME = "/somebody"
 #: Starts the suite, waits until it is ready, and stops it; its exit code, and what it has said.
 _UP = """
 import json, signal, subprocess, time, urllib.request
@@ -82,7 +82,7 @@ def machine(wheels: Path) -> Iterator[Machine]:
     """With the suite installed."""
     machine = Machine(wheels)
     try:
-        machine.does("useradd", "--create-home", "somebody", user="root", folder="/")
+        machine.does("useradd", "--create-home", "--home-dir", _HOME, "somebody", user="root", folder="/")
         machine.does("python", "-m", "venv", "env")
         machine.does("sh", "-c", "pip install --quiet --no-index --find-links /wheels /wheels/homeward-*.whl")
         machine.does("sh", "-c", _ELSEWHERE)
