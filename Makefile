@@ -32,7 +32,7 @@ test: $(READY) $(KUBECTL) ## Run every test (ARGS="tests/unit -k family", "-n 0"
 images: $(READY) ## Build the services' images (needs Docker)
 	@deploy/build
 
-containers: images ## Try the images, and play the charter on containers while each is killed once
+containers: images ## Try the images, the charter while each container is killed, requests while each is restarted, the wheel alone
 	@$(BIN)/python -m pytest tests/deploy tests/release -m images $(ARGS)
 
 SEED ?= 1

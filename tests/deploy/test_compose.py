@@ -11,9 +11,12 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from services.credentials import by_role, read_passwords
 from services.embedded import SERVICES
+from services.simulator.calendar import Calendar
 from tests.deploy.compose import COMMAND, ComposedSuite
 from tests.deploy.engine import ROOT, docker
+from tests.deploy.load import load
 
 pytestmark = pytest.mark.images
 
@@ -51,16 +54,14 @@ def test_the_broker_speaks_nothing_but_tls(suite: ComposedSuite) -> None:
 
 def test_the_brokers_certificate_is_good_for_its_name_alone(suite: ComposedSuite) -> None:
     context = ssl.create_default_context(cafile=str(suite.secrets / "tls/ca.pem"))
-    address = docker(
-        "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", suite.container("rabbitmq")
-    )
+    address = suite.address("rabbitmq")
     with (
-        socket.create_connection((address.strip(), 5671)) as plain,
+        socket.create_connection((address, 5671)) as plain,
         context.wrap_socket(plain, server_hostname="rabbitmq"),
     ):
         pass
     with (
-        socket.create_connection((address.strip(), 5671)) as plain,
+        socket.create_connection((address, 5671)) as plain,
         pytest.raises(ssl.SSLCertVerificationError, match="not valid for 'somebody-else'"),
     ):
         context.wrap_socket(plain, server_hostname="somebody-else")
@@ -92,6 +93,20 @@ async def test_a_charter_loses_nothing_while_each_container_is_killed_once(suite
     assert not waiting, f"the charter was over before {waiting} could be killed"
     await killing  # type: ignore[misc]
     assert ACCOUNTED in told.decode()
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_no_request_fails_and_nothing_is_lost_while_each_container_is_restarted(suite: ComposedSuite) -> None:
+    async with load(suite.url, by_role(read_passwords(suite.secrets / "credentials.json"))) as operators:
+        before = await operators.cases()
+        async with operators.at_work():
+            took = {name: await suite.restart(name) for name in (*SERVICES, "rabbitmq", "postgres")}
+        await Calendar(operators.gateway, lambda _: None).rest()
+        print({name: round(seconds) for name, seconds in took.items()}, operators.figures())
+        assert operators.unanswered() == []
+        assert operators.attempts.outcomes[500] == operators.attempts.unsaid == 0
+        assert await operators.cases() - before == operators.registered() != set()
+        assert await operators.wrong() == []
 
 
 @pytest.mark.asyncio(loop_scope="module")

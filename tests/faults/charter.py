@@ -5,10 +5,9 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tests.faults.desk import Closed, Desk
-from tests.faults.suite import START
 
 #: Seats of a flight; and how many flights take bookings at once.
 SEATS, OPEN = 6, 2
@@ -51,9 +50,10 @@ class Flight:
 class Charters:
     """All flights of a run."""
 
-    def __init__(self, desk: Desk, seed: int) -> None:
+    def __init__(self, desk: Desk, seed: int, now: datetime) -> None:
         self.flights: list[Flight] = []
         self._desk, self._random = desk, random.Random(seed)
+        self._departs_at = (now + timedelta(days=2)).isoformat()
         self._number = 0
 
     async def run(self) -> None:
@@ -74,7 +74,7 @@ class Charters:
             "number": str(self._number),
             "origin": "MJI",
             "destination": "ISB",
-            "departs_at": (START + timedelta(days=2)).isoformat(),
+            "departs_at": self._departs_at,
             "capacity": SEATS,
             "kind": "charter",
             "office": "tripoli",

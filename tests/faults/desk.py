@@ -51,6 +51,8 @@ class Record:
     attempts: int = 0
     #: Attempts whose answer never came.
     unanswered: int = 0
+    #: From the first attempt to the last word.
+    seconds: float = 0.0
 
     @property
     def service(self) -> str:
@@ -71,12 +73,18 @@ class Desk:
     """All operators of a run."""
 
     def __init__(
-        self, gateway: httpx.AsyncClient, credentials: Mapping[str, tuple[str, str]], seed: int, pause: float = 0.6
+        self,
+        gateway: httpx.AsyncClient,
+        credentials: Mapping[str, tuple[str, str]],
+        seed: int,
+        *,
+        pause: float = 0.6,
+        persistence: float = PERSISTENCE,
     ) -> None:
         self.records: list[Record] = []
         self.closed = False
         self._gateway, self._credentials = gateway, credentials
-        self._random, self._pause = random.Random(seed), pause
+        self._random, self._pause, self._persistence = random.Random(seed), pause, persistence
         self._tokens: dict[str, str] = {}
         self._signing_in = asyncio.Lock()
 
@@ -91,7 +99,9 @@ class Desk:
         """The same at once, and also when the desk is closed."""
         record = Record(kind, about, role, path, body)
         self.records.append(record)
-        await self._persist(record, PERSISTENCE)
+        began = asyncio.get_running_loop().time()
+        await self._persist(record, self._persistence)
+        record.seconds = asyncio.get_running_loop().time() - began
         return record
 
     @property

@@ -2,22 +2,24 @@
 
 import asyncio
 import random
+from datetime import datetime
 
 from tests.faults.charter import Charters
 from tests.faults.desk import Closed, Desk
 from tests.faults.journeys import Journeys, Unit
+from tests.faults.suite import START
 
 #: Donors' envelopes, in cents: too small for all who come.
 FUNDS = (1_500_00, 2_500_00)
 
 
 class Driver:
-    """Takes unit after unit through the programme until it is told to end."""
+    """Takes unit after unit through the programme until it is told to end; ``now`` is the programme's time."""
 
-    def __init__(self, desk: Desk, seed: int, *, operators: int = 10) -> None:
+    def __init__(self, desk: Desk, seed: int, *, operators: int = 10, now: datetime = START) -> None:
         self.desk = desk
-        self._seed, self._operators = seed, operators
-        self._charters = Charters(desk, seed)
+        self._seed, self._operators, self._year = seed, operators, now.year
+        self._charters = Charters(desk, seed, now)
         self._journeys = Journeys(desk, self._charters)
         self._begun = 0
         self.units: list[Unit] = []
@@ -40,8 +42,8 @@ class Driver:
                 "donor": "European Union",
                 "currency": "EUR",
                 "amount": amount,
-                "starts_on": "2026-01-01",
-                "ends_on": "2026-12-31",
+                "starts_on": f"{self._year}-01-01",
+                "ends_on": f"{self._year}-12-31",
             }
             record = await self.desk.command("fund", "finance", "/api/reintegration/funds", body, amount=amount)
             self._journeys.fund_ids.append(record.answer["fund_id"])
