@@ -1,0 +1,66 @@
+"""What is asked at the same time is answered in one go, and each who has asked gets an answer of their own."""
+
+import asyncio
+
+import pytest
+
+from services.partners.together import Together
+
+
+class Clerk:
+    """Doubles numbers. ``free``: nobody is answered before; ``turns``: which numbers were asked together."""
+
+    def __init__(self) -> None:
+        self.free = asyncio.Event()
+        self.turns: list[list[int]] = []
+        self.left: list[int] = []
+
+    async def work(self, numbers: list[int]) -> list[int | Exception]:
+        self.turns.append(numbers)
+        await self.free.wait()
+        return [ValueError(number) if number < 0 else 2 * number for number in numbers]
+
+    async def leave(self, answer: int) -> None:
+        self.left.append(answer)
+
+
+async def test_what_is_asked_during_a_turn_goes_together_into_the_next() -> None:
+    clerk = Clerk()
+    together = Together("clerk", clerk.work)
+    first = asyncio.create_task(together.ask(1))
+    while not clerk.turns:
+        await asyncio.sleep(0)
+    rest = [asyncio.create_task(together.ask(number)) for number in (2, -3, 4)]
+    await asyncio.sleep(0)
+    clerk.free.set()
+    found = await asyncio.gather(first, *rest, return_exceptions=True)
+    assert [each for each in found if isinstance(each, int)] == [2, 4, 8]
+    assert isinstance(found[2], ValueError)
+    assert clerk.turns == [[1], [2, -3, 4]]
+
+
+async def test_what_fails_as_a_whole_fails_for_each_and_the_next_turn_is_taken() -> None:
+    async def fail(numbers: list[int]) -> list[int]:
+        if 0 in numbers:
+            raise OSError
+        return numbers
+
+    together = Together("clerk", fail)
+    found = await asyncio.gather(together.ask(0), together.ask(1), return_exceptions=True)
+    assert [type(each) for each in found] == [OSError, OSError]
+    assert await together.ask(1) == 1
+
+
+async def test_an_answer_for_which_nobody_waits_is_given_up() -> None:
+    clerk = Clerk()
+    together = Together("clerk", clerk.work, clerk.leave)
+    gone, stays = asyncio.create_task(together.ask(1)), asyncio.create_task(together.ask(2))
+    while not clerk.turns:
+        await asyncio.sleep(0)
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    clerk.free.set()
+    assert await stays == 4
+    await together.close()
+    assert clerk.left == [2]
