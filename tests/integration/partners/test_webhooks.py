@@ -87,6 +87,7 @@ async def test_a_subject_whose_event_fails_waits_and_the_others_go_on(suite: Emb
         [first] = await receiver.got(1)
         refused.add(first.event["subject"])
         good = await agency.flight()
+        await receiver.got(2)
         await agency.moved(bad, times=3)
         await agency.moved(good, times=3)
         await agency.until(waiting=3)
