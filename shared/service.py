@@ -260,6 +260,7 @@ class Service:
                     await self.restoration.run({source: log.report for source, log in self.producers.items()})
                     await self.erase_returned()
                     await self._join()
+                    self._started_at = monotonic()
                     self.restoration.done()
                 except Exception:
                     # Nobody is served before it is done, so it is tried until it is.

@@ -27,7 +27,7 @@ from services.partners.api import (
     webhooks,
 )
 from services.partners.arrivals import Arrivals
-from services.partners.cursors import restored
+from services.partners.cursors import bounding, restored
 from services.partners.expiring import FORGETTING
 from services.partners.feeds import Feeds
 from services.partners.handlers import FOLLOWS, HANDLERS
@@ -79,6 +79,10 @@ def create_app(
     telemetry: Telemetry | None = None,
 ) -> FastAPI:
     """The service as an application whose lifespan starts and stops it."""
+
+    def heard() -> bool:
+        return service.reconciler.complete
+
     service = Service(
         name="partners",
         settings=settings,
@@ -88,8 +92,7 @@ def create_app(
         follows=FOLLOWS,
         routers=ROUTERS,
         guards=[rates(settings)],
-        # Figures of a month wait until everything is heard that was told of it.
-        scheduled=[*ESCALATIONS, *FORGETTING, *figures_due(lambda: service.reconciler.complete)],
+        scheduled=[*ESCALATIONS, *FORGETTING, bounding(heard), *figures_due(heard)],
         migrations=Path(__file__).parent / "migrations",
         bus=bus,
         database=database,

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.envelope import GENESIS, Event
-from shared.contracts.restoration import GOING_ON
+from shared.contracts.restoration import GOING_ON, Restored
 from shared.messaging.codec import decode, encode
 from shared.persistence.database import rows, run
 
@@ -139,15 +139,24 @@ def _is_new(event: Event, row: Parked | None) -> bool:
 def _go_on(subject: Subject, incoming: dict[int, Event]) -> None:
     """Its producer was restored and has said so: there is one log again."""
     if subject.diverged is not None and any(
-        sequence > subject.sequence and event.type in GOING_ON for sequence, event in incoming.items()
+        event.type in GOING_ON and (event.sequence > subject.sequence or _in_place_of_ours(subject, event))
+        for event in incoming.values()
     ):
         subject.diverged = None
+
+
+def _in_place_of_ours(subject: Subject, event: Event) -> bool:
+    """The log goes on at our own number: what we have there we had not handled yet when we said how far we were."""
+    return event.type == Restored.type and event.sequence == subject.sequence and event.hash != subject.hash
 
 
 def _drop_duplicates(result: Plan, subject: Subject, incoming: dict[int, Event]) -> None:
     if subject.diverged is not None:
         return
-    for sequence in [each for each in incoming if each <= subject.sequence]:
+    for sequence in sorted(each for each in incoming if each <= subject.sequence):
+        if _in_place_of_ours(subject, incoming[sequence]):
+            subject.sequence -= 1
+            return
         event = incoming.pop(sequence)
         result.duplicates += 1
         if sequence == subject.sequence and event.hash != subject.hash and event.type not in GOING_ON:

@@ -116,7 +116,6 @@ class Reconciler:
         """
         if not self.afresh and (messages < LONG or not await self._readable()):
             return False
-        self.afresh = False
         self._cursors.clear()
         self._again.set()
         log.info("what waits in a queue is caught up from the logs", queue=self.consumer.queue, messages=messages)
@@ -148,6 +147,8 @@ class Reconciler:
                 await self._guarded(source, self.compare(source))
             for source in list(self._cursors):
                 await self._guarded(source, self.catch_up(source))
+            # The logs have told all that a queue may have had; until then it is emptied whenever it is opened.
+            self.afresh = self.afresh and not self.complete
             # A producer that starts beside us is not there for some moments, and readiness waits for the comparison.
             pause = interval if self.complete else min(interval, 2 * pause)
             pause = min(pause, _REPORTING) if self._being_restored else pause
@@ -179,7 +180,8 @@ class Reconciler:
             self._being_restored = True
             # What it says from then on is to be compared as a whole.
             self._cursors.pop(what, None)
-            if await self._on_the_bus() == 0:
+            # What a broker that is away still has comes later, and is then more than the log has.
+            if not await self._on_the_bus():
                 await self._guarded(what, self._report(what))
         except Unreachable as error:
             log.info("producer's log can't be read", what=what, error=str(error))
@@ -202,6 +204,10 @@ class Reconciler:
                 newest = {head.subject: head for head in settled}
                 fetched += await self._repair(source, list(newest.values()))
                 self._cursors[source] = max(head.position or 0 for head in settled)
+            if not settled and await self.producers[source].last_position() < self._cursors[source]:
+                # It was set back, and hasn't noticed: all of it is compared, and it is told.
+                self._cursors.pop(source)
+                self._again.set()
             if len(settled) < PAGE:
                 # Under steady load there is always a little more, and other sources would wait for ever.
                 break

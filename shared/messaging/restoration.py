@@ -212,14 +212,24 @@ class Restoration:
 
     def _look(self, connection: Any, _: object) -> None:
         """Of every new connection: nothing may be recorded in a database that ends before what we have told."""
-        if connection.run_async(lambda driver: driver.fetchval(_HERE)) != self._here:
+        try:
+            found = connection.run_async(lambda driver: driver.fetchval(_HERE))
+        except Exception as error:
+            # Such as a standby that isn't promoted yet: what is wanted of it is tried again.
+            raise ConnectionError(f"it can't be seen which database this is: {type(error).__name__}") from error
+        if found != self._here:
             log.error("the database was set back under this process: it ends")
             self._end()
             raise SetBack
 
     async def _begin(self, connection: AsyncConnection) -> bool:
-        self._here = await scalar(connection, _HERE)
+        self._here = str(await scalar(connection, _HERE))
         known = await scalar(connection, "SELECT origin FROM log_origin FOR UPDATE")
+        server, database, _, timeline = self._here.split("/")
+        if known == f"{server}/{database}/{timeline}":
+            # Written down by a version that didn't look at the table.
+            await run(connection, "UPDATE log_origin SET origin = :here", here=self._here)
+            return False
         if known is None and not await scalar(connection, _USED):
             await run(
                 connection, "INSERT INTO log_origin (origin) VALUES (:here) ON CONFLICT DO NOTHING", here=self._here

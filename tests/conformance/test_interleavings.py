@@ -201,6 +201,27 @@ async def test_restored_producer_what_is_lost_is_passed_over_and_what_comes_next
     assert await bench.query("SELECT 1 FROM inbox_position WHERE diverged IS NOT NULL OR sequence <> 7") == []
 
 
+async def test_restored_producer_an_event_that_was_late_is_passed_over_where_the_log_goes_on_at_its_number(
+    bench: Bench,
+) -> None:
+    await bench.join()
+    late, stopped = new_id(), new_id()
+    for subject in (late, stopped):
+        await bench.record(subject, *ordinary(5))
+    await bench.publish()
+    await bench.all_seen([late, stopped], 5)
+    for subject in (late, stopped):
+        await _restore(bench, subject, upto=3)
+        # It was told of four.
+        await bench.record(subject, Lost(), Restored(lost_from=4, lost_upto=4), date(2026, 2, 2))
+    await bench.execute("UPDATE inbox_position SET diverged = 'another' WHERE subject = :id", id=str(stopped))
+    await bench.publish()
+    for subject in (late, stopped):
+        await eventually(lambda subject=subject: _has_seen(bench, subject, [1, 2, 3, 4, 5, 6]))  # type: ignore[misc]
+    assert await bench.parked() == []
+    assert await bench.query("SELECT 1 FROM inbox_position WHERE diverged IS NOT NULL OR sequence <> 6") == []
+
+
 async def _buried(bench: Bench) -> list[Any]:
     await bench.consumer.retry_parked()
     return await bench.query("SELECT 1 FROM inbox_parked WHERE state = 'dead'")

@@ -49,6 +49,12 @@ class Journey:
                 self.after = found["next"]
             return {each["id"] for each in (await self._feed(client, 0))["events"]}
 
+    async def news(self, suite: EmbeddedSuite) -> set[str]:
+        """The ids of what the embassy is told after what it has."""
+        async with suite._client("partners") as client:
+            client.headers["Authorization"] = self.embassy.client.headers["Authorization"]
+            return {each["id"] for each in (await self._feed(client, self.after))["events"]}
+
     async def tries_out(self, suite: EmbeddedSuite, times: int) -> None:
         """The embassy has test events delivered, of which no log tells."""
         async with suite._client("partners") as client:
@@ -231,6 +237,26 @@ async def test_a_service_that_was_set_back_unseen_is_told_so_by_who_follows_it(
         assert await _lost(journey.world, "travel") == {journey.case_id: (then + 1, last)}
         await journey.arrives()
         assert await _uneven(suite) == []
+
+
+async def test_a_failover_of_the_partners_database_tells_agencies_nothing_again(tmp_path: Path) -> None:
+    tmp_path.chmod(0o711)
+    told: list[set[str]] = []
+    async with embedded(tmp_path / "data") as suite:
+        journey = Journey(await _world(suite))
+        await journey.begins()
+        await journey.listens(suite)
+    for goes_on in (journey.arrives, journey.plans, journey.registers):
+        await _execute(tmp_path, "UPDATE log_origin SET origin = 'a timeline'", database="partners")
+        async with embedded(tmp_path / "data") as suite:
+            journey.world = await _world(suite)
+            told.append(await journey.news(suite))
+            await goes_on()
+            await journey.listens(suite)
+            await suite.apps["partners"].state.service.scheduler.run_due()
+            ahead = "SELECT subscription_id FROM subscription_head WHERE handed > position"
+            assert await _positions(suite.apps["partners"], ahead) == set()
+    assert told == [set(), set(), set()]
 
 
 async def test_what_is_lost_is_told_page_by_page(tmp_path: Path) -> None:
