@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,8 +105,11 @@ class Databases:
                     await self._run("pg_restore", "--exit-on-error", f"--dbname={made}", str(backup.dump(name)))
                 say("putting them in their places")
                 await replacements.put_in_place(connection, names)
-            finally:
-                # Whatever is left when this process is killed, the next one removes.
+            except BaseException:
+                await replacements.clear(connection, names)
+                raise
+            # It has taken place. Whatever is left when this process is killed or ended, the next one removes.
+            with suppress(asyncio.CancelledError):
                 await replacements.clear(connection, names)
 
     async def prepare(self, role: str) -> None:
