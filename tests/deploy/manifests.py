@@ -1,5 +1,6 @@
 """The manifests of deploy/k8s, as a cluster gets them."""
 
+import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -13,6 +14,9 @@ from tests.deploy.kubectl import kubectl
 OVERLAYS = ("dev", "production")
 #: Besides, production with a database that was recovered.
 RENDERED = (*OVERLAYS, "recovery")
+
+#: With what kustomize ends a generated name: of what is in it.
+HASH = "[bcdfghkmt2456789]{10}"
 
 Resource = dict[str, Any]
 
@@ -44,6 +48,12 @@ def of_kind(resources: Iterable[Resource], *kinds: str) -> list[Resource]:
 def name_of(resource: Resource) -> str:
     """Kind and name."""
     return f"{resource['kind']} {resource['metadata']['name']}"
+
+
+def named(resources: Iterable[Resource], kind: str, name: str) -> Resource:
+    """The one of this kind and name, or of this name and a hash."""
+    [found] = [each for each in of_kind(resources, kind) if re.fullmatch(f"{name}(-{HASH})?", each["metadata"]["name"])]
+    return found
 
 
 def workloads(resources: Iterable[Resource]) -> Iterator[tuple[str, Resource, Resource]]:

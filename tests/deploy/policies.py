@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from shared.serving import LIMIT
 from shared.settings import ServiceSettings
 from tests.architecture.tree import SERVICES
-from tests.deploy.manifests import Resource, containers, environment, name_of, of_kind, services, workloads
+from tests.deploy.manifests import HASH, Resource, containers, environment, name_of, of_kind, services, workloads
 
 Rule = Callable[[Sequence[Resource]], Iterator[str]]
 
@@ -157,6 +157,15 @@ def secrets(resources: Sequence[Resource]) -> Iterator[str]:
                 yield f"{where}: a Secret is in its environment"
 
 
+def settings(resources: Sequence[Resource]) -> Iterator[str]:
+    """A pod that starts again gets the settings with which it was rolled out: others have another name."""
+    for where, container in containers(resources):
+        for each in container.get("envFrom", ()):
+            name = each.get("configMapRef", {}).get("name", "")
+            if not re.search(f"-{HASH}$", name):
+                yield f"{where}: {name or 'what is no ConfigMap'} may change under it"
+
+
 def peers(resources: Sequence[Resource]) -> Iterator[str]:
     """A service is found by the others also while it isn't ready: one that was set back waits for their reports."""
     addresses = {each["metadata"]["name"]: each["spec"] for each in of_kind(resources, "Service")}
@@ -196,5 +205,18 @@ def outside(resources: Sequence[Resource]) -> Iterator[str]:
 
 RULES: dict[str, Rule] = {
     each.__name__: each
-    for each in (limits, restricted, accounts, pins, wildcards, probes, survival, secrets, peers, visitors, outside)
+    for each in (
+        limits,
+        restricted,
+        accounts,
+        pins,
+        wildcards,
+        probes,
+        survival,
+        secrets,
+        settings,
+        peers,
+        visitors,
+        outside,
+    )
 }

@@ -5,7 +5,7 @@ from copy import deepcopy
 
 import pytest
 
-from tests.deploy.manifests import RENDERED, Resource, of_kind, rendered
+from tests.deploy.manifests import RENDERED, Resource, named, rendered
 from tests.deploy.policies import RULES
 
 Plant = Callable[[Resource], object]
@@ -103,6 +103,13 @@ HOLES: list[tuple[str, str, str, Plant, str]] = [
         lambda it: _container(it)["envFrom"].append({"secretRef": {"name": "gateway-sign-in"}}),
         "in its environment",
     ),
+    (
+        "settings",
+        "Deployment",
+        "partners",
+        lambda it: _container(it)["envFrom"][1]["configMapRef"].update(name="partners-settings"),
+        "partners-settings may change",
+    ),
     ("peers", "Service", "travel", lambda it: it["spec"].pop("publishNotReadyAddresses"), "every replica of travel"),
     ("peers", "Service", "travel", lambda it: it["spec"].pop("clusterIP"), "every replica of travel"),
     (
@@ -127,8 +134,7 @@ HOLES: list[tuple[str, str, str, Plant, str]] = [
 @pytest.mark.parametrize(("rule", "kind", "name", "plant", "told"), HOLES)
 def test_the_rule_finds_what_it_is_for(rule: str, kind: str, name: str, plant: Plant, told: str) -> None:
     resources = deepcopy(rendered("production"))
-    [holed] = [each for each in of_kind(resources, kind) if each["metadata"]["name"] == name]
-    plant(holed)
+    plant(named(resources, kind, name))
     assert any(told in each for each in RULES[rule](resources))
 
 
