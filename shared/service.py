@@ -107,10 +107,10 @@ class Service:
         self._owns_bus = bus is None
         self.clock = clock or ProgrammeClock(settings.clock_start)
         self.policy = policy or Policy(settings.programme)
-        self.connect = connect or connect_over_http(settings, self.telemetry)
+        self.connect = connect or connect_over_http(settings.url_of, self.telemetry)
+        self._connect_replicas = connect or connect_over_http(settings.replicas_of, self.telemetry)
         self._identity = identity_of(name, settings)
-        self.source = source
-        self._migrations = migrations
+        self.source, self._migrations = source, migrations
         self.log = Log(self.database, source or _PREFIX + name)
         self.relay = Relay(self.log, self.bus, self.telemetry) if source else None
         lease = self.relay.lease if self.relay else None
@@ -130,20 +130,22 @@ class Service:
         self._guards = tuple(guards)
         self._compose(handlers, scheduled, projection)
         self.restoration = Restoration(self.database, source, followers(name), self.clock, lambda: self.end(), restored)
-        self.learner = self._learner(learning)
+        self.learner = Learner(learning, self._log_of, self.database, self.unit, self.committed) if learning else None
         self.app = self._face(routers)
 
     def unit(self, connection: AsyncConnection, actor: str = "system") -> UnitOfWork:
         """A unit of work in a transaction."""
         return self._unit(connection, self._surroundings, actor)
 
-    def client(self, service: str) -> httpx.AsyncClient:
-        """The client with which this service calls another, or itself as others do."""
-        if service not in self._clients:
-            self._clients[service] = client = self._itself() if service == self.name else self.connect(service)
+    def client(self, service: str, *, replicas: bool = False) -> httpx.AsyncClient:
+        """The client with which this service calls another, or itself as others do; ``replicas``: ready or not."""
+        apart = replicas and self.settings.replicas_at
+        key, connect = (f"{service} replicas", self._connect_replicas) if apart else (service, self.connect)
+        if key not in self._clients:
+            self._clients[key] = client = self._itself() if service == self.name else connect(service)
             if self._identity:
                 client.auth = ServiceAuth(self._identity, service)
-        return self._clients[service]
+        return self._clients[key]
 
     def _itself(self) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
@@ -169,7 +171,10 @@ class Service:
         self.heads = Heads(self.name, self.database, self.settings.audit_key, self.settings.audit_export)
 
     def _producers(self) -> dict[str, HttpProducerLog]:
-        return {source: HttpProducerLog(self.client(source.removeprefix(_PREFIX))) for source in self.follows}
+        return {source: self._log_of(source.removeprefix(_PREFIX)) for source in self.follows}
+
+    def _log_of(self, service: str) -> HttpProducerLog:
+        return HttpProducerLog(self.client(service, replicas=True))
 
     def _face(self, routers: Sequence[APIRouter]) -> FastAPI:
         app = FastAPI(
@@ -288,13 +293,6 @@ class Service:
             loops.append(self._follow_clock())
         with running_as(self.name):
             self._tasks = [asyncio.create_task(loop, name=getattr(loop, "__qualname__", "loop")) for loop in loops]
-
-    def _learner(self, learning: Learning | None) -> Learner | None:
-        if learning is None:
-            return None
-        return Learner(
-            learning, lambda name: HttpProducerLog(self.client(name)), self.database, self.unit, self.committed
-        )
 
     async def protect(self) -> None:
         """Have the keys, and seal what was written before it was sealed."""

@@ -133,6 +133,9 @@ class ServiceSettings(BaseSettings):
     monitoring_url: str = "http://monitoring:8000"
     #: … and partners.
     partners_url: str = "http://partners:8000"
+    #: Where every replica of another service is, ready or not, for its log, its health and reports to it:
+    #: ``http://{service}-replicas:8000``. Where it is for all else when empty.
+    replicas_at: str = ""
     #: Proxies in front of this service, with commas between: their X-Forwarded-For tells where a request comes from.
     trusted_proxies: str = ""
     #: The address on which this service listens …
@@ -207,6 +210,13 @@ class ServiceSettings(BaseSettings):
             raise ValueError("this is no http:// or https:// address")
         return value
 
+    @field_validator("replicas_at")
+    @classmethod
+    def _of_each_service(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^\s{}]*\{service\}[^\s{}]*", value):
+            raise ValueError("this is no http:// or https:// address with {service} in it")
+        return value
+
     @model_validator(mode="after")
     def _contradict_nothing(self) -> Self:
         if self.key_file and self.keys.get_secret_value():
@@ -233,3 +243,7 @@ class ServiceSettings(BaseSettings):
     def url_of(self, service: str) -> str:
         """The base address of another service."""
         return str(getattr(self, f"{service}_url"))
+
+    def replicas_of(self, service: str) -> str:
+        """The base address at which every replica of another service is found, ready or not."""
+        return self.replicas_at.replace("{service}", service) or self.url_of(service)

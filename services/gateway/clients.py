@@ -1,7 +1,7 @@
 """The services behind the gateway: asked on a caller's behalf, with a pass that is good at that service alone."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ from services.gateway.passes import NoSigningKey, Passes
 from shared.auth.principal import Principal
 from shared.errors import Unavailable
 from shared.telemetry import current_traceparent
+from shared.web.clients import Clients
+from shared.web.restoring import ANSWERED
 
 #: Those that publish events.
 PRODUCERS = ("screening", "travel", "reintegration", "monitoring")
@@ -41,7 +43,7 @@ class Asked:
 class Neighbours:
     """The clients of the services, by name."""
 
-    client: Callable[[str], httpx.AsyncClient]
+    client: Clients
     #: What services are shown in place of the caller's token.
     passes: Passes | None = None
 
@@ -70,7 +72,8 @@ class Neighbours:
         try:
             # A caller's header may hold any byte, and it is the service that says what is wrong with it.
             raw = [(name.encode(), value.encode("latin-1")) for name, value in sent.items()]
-            return await self.client(service).request(method, url, headers=raw, **content)
+            client = self.client(service, replicas=url.partition("?")[0] in ANSWERED)
+            return await client.request(method, url, headers=raw, **content)
         except httpx.TransportError as error:
             raise ServiceDown(service) from error
 

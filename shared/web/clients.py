@@ -1,6 +1,7 @@
 """HTTP clients between services: a token for each, the trace passed on, short timeouts."""
 
 from collections.abc import Callable, Generator
+from typing import Protocol
 
 import httpx
 
@@ -13,12 +14,18 @@ from shared.telemetry import Telemetry
 Connect = Callable[[str], httpx.AsyncClient]
 
 
-def connect_over_http(settings: ServiceSettings, telemetry: Telemetry) -> Connect:
-    """Clients that go over the network, to the addresses in the settings."""
+class Clients(Protocol):
+    """Gives the client with which a service calls another; ``replicas``: to be met by one that isn't ready, too."""
+
+    def __call__(self, service: str, *, replicas: bool = False) -> httpx.AsyncClient: ...
+
+
+def connect_over_http(address: Callable[[str], str], telemetry: Telemetry) -> Connect:
+    """Clients that go over the network, to each service's address."""
 
     def connect(service: str) -> httpx.AsyncClient:
         return httpx.AsyncClient(
-            base_url=settings.url_of(service),
+            base_url=address(service),
             timeout=httpx.Timeout(10, connect=2),
             transport=telemetry.transport(),
         )

@@ -19,8 +19,9 @@ from shared.web.limits import PROBES
 
 log = structlog.get_logger()
 
-#: What is answered all the same: whether it is ready and why not, and the reports for which it waits.
-_ANSWERED = PROBES | {"/health", "/restoration/positions", "/restoration/without"}
+#: What is answered all the same, and asked of replicas that aren't ready: whether it is ready and why not, and the
+#: reports for which it waits.
+ANSWERED = PROBES | {"/health", "/restoration/positions", "/restoration/without"}
 
 router = APIRouter(prefix="/restoration", tags=["internal"], dependencies=[Depends(of_every_office)])
 
@@ -40,7 +41,7 @@ class Restorations:
         self.app, self._under_way = app, under_way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._under_way() and scope["path"] not in _ANSWERED:
+        if scope["type"] == "http" and self._under_way() and scope["path"] not in ANSWERED:
             raise Restoring(retry_after=2)
         await self.app(scope, receive, send)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
@@ -167,19 +167,29 @@ def settings(resources: Sequence[Resource]) -> Iterator[str]:
 
 
 def peers(resources: Sequence[Resource]) -> Iterator[str]:
-    """A service is found by the others also while it isn't ready: one that was set back waits for their reports."""
+    """Requests meet replicas that are ready; logs and reports every one, for who was set back waits for those."""
     addresses = {each["metadata"]["name"]: each["spec"] for each in of_kind(resources, "Service")}
     for name, deployment in services(resources).items():
         told = environment(resources, deployment["spec"]["template"]["spec"]["containers"][0])
+        prefix = f"HOMEWARD_{name.upper()}_"
         for other in PEERS:
             variable = f"{other.upper()}_URL"
-            default = ServiceSettings.model_fields[variable.lower()].default
-            url = urlsplit(told.get(f"HOMEWARD_{name.upper()}_{variable}", default))
-            spec = addresses.get(url.hostname or "", {})
-            # Without an address of its own nothing translates the port.
-            every = spec.get("publishNotReadyAddresses") and spec.get("clusterIP") == "None" and url.port == _PORT
-            if not every or spec["selector"].get("app.kubernetes.io/name") != other:
-                yield f"{name}: {variable} doesn't lead to every replica of {other}"
+            url = told.get(prefix + variable, ServiceSettings.model_fields[variable.lower()].default)
+            if _replicas(addresses, url, other) != "ready":
+                yield f"{name}: {variable} doesn't lead to ready replicas of {other}"
+            if _replicas(addresses, told.get(f"{prefix}REPLICAS_AT", "").format(service=other), other) != "every":
+                yield f"{name}: REPLICAS_AT doesn't lead to every replica of {other}"
+
+
+def _replicas(addresses: Mapping[str, Resource], address: str, service: str) -> str | None:
+    """Which of the service's replicas are met at an address: every one, or those that are ready."""
+    url = urlsplit(address)
+    spec = addresses.get(url.hostname or "")
+    if spec is None or spec["selector"].get("app.kubernetes.io/name") != service or url.port != _PORT:
+        return None
+    # Without an address of its own nothing translates the port.
+    every = spec.get("publishNotReadyAddresses") and spec.get("clusterIP") == "None"
+    return "every" if every else None if spec.get("publishNotReadyAddresses") or "clusterIP" in spec else "ready"
 
 
 def visitors(resources: Sequence[Resource]) -> Iterator[str]:

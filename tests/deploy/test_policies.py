@@ -110,8 +110,23 @@ HOLES: list[tuple[str, str, str, Plant, str]] = [
         lambda it: _container(it)["envFrom"][1]["configMapRef"].update(name="partners-settings"),
         "partners-settings may change",
     ),
-    ("peers", "Service", "travel", lambda it: it["spec"].pop("publishNotReadyAddresses"), "every replica of travel"),
-    ("peers", "Service", "travel", lambda it: it["spec"].pop("clusterIP"), "every replica of travel"),
+    (
+        "peers",
+        "Service",
+        "travel",
+        lambda it: it["spec"].update(publishNotReadyAddresses=True),
+        "ready replicas of travel",
+    ),
+    ("peers", "Service", "travel", lambda it: it["spec"].update(clusterIP="None"), "ready replicas of travel"),
+    (
+        "peers",
+        "Service",
+        "travel-replicas",
+        lambda it: it["spec"].pop("publishNotReadyAddresses"),
+        "every replica of travel",
+    ),
+    ("peers", "Service", "travel-replicas", lambda it: it["spec"].pop("clusterIP"), "every replica of travel"),
+    ("peers", "ConfigMap", "settings", lambda it: it["data"].pop("REPLICAS_AT"), "every replica of travel"),
     (
         "peers",
         "ConfigMap",
@@ -127,7 +142,7 @@ HOLES: list[tuple[str, str, str, Plant, str]] = [
         lambda it: it["spec"]["egress"][0]["to"][0]["ipBlock"].update(cidr="0.0.0.0/0"),
         "half the world",
     ),
-    ("visitors", "HTTPRoute", "operators", lambda it: _backend(it).update(name="gateway"), "aren't ready"),
+    ("visitors", "HTTPRoute", "operators", lambda it: _backend(it).update(name="gateway-replicas"), "aren't ready"),
 ]
 
 

@@ -82,8 +82,9 @@ def test_what_should_be_json_and_is_none_is_told_without_it(monkeypatch: pytest.
         (Settings, {"AMQP_URL_FILE": "/nowhere/amqp"}, "AMQP_URL_FILE names no file that can be used: No such file"),
         (Settings, {"AMQP_URL": "amqp://a@b/", "AMQP_USER": "c", "AMQP_PASSWORD": "d"}, "an address that has none"),
         (Settings, {"DATABASE_URL": "postgresql://b/", "DATABASE_PASSWORD": "d"}, "are given together"),
+        (Settings, {"REPLICAS_AT": "http://travel-replicas:8000"}, "address with {service} in it"),
     ],
-    ids=["keys", "clock", "heads", "accounts", "value and file", "no file", "two users", "no user"],
+    ids=["keys", "clock", "heads", "accounts", "value and file", "no file", "two users", "no user", "one for all"],
 )
 def test_what_contradicts_is_refused(
     kind: type[ServiceSettings], variables: dict[str, str], fault: str, monkeypatch: pytest.MonkeyPatch
