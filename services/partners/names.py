@@ -17,6 +17,9 @@ _ASKED = 500
 class NamesUnavailable(Unavailable):
     """Who these events are about can't be looked up at the moment: ask again shortly."""
 
+    #: None of those who ask together is to blame.
+    transient = True
+
 
 class Names:
     """``client``: gives screening's."""

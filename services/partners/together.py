@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from shared.persistence.database import is_transient
+
 Q = TypeVar("Q")
 A = TypeVar("A")
 
@@ -12,7 +14,8 @@ _MOST = 100
 
 
 class Together(Generic[Q, A]):
-    """``work``: answers questions, in their order. An exception among its answers is raised where that was asked.
+    """``work``: answers questions, in their order. An exception among its answers is raised where that was asked. What
+    it raises is everybody's if another try can mend it; else who has asked for something else gets that.
 
     ``abandoned`` gets an answer for which nobody waits any more.
     """
@@ -58,8 +61,12 @@ class Together(Generic[Q, A]):
     async def _answers(self, questions: list[Q]) -> Sequence[A | Exception]:
         try:
             return await self._work(questions) if questions else []
-        except Exception as error:  # noqa: BLE001  each who has asked hears of it
-            return [error] * len(questions)
+        except Exception as error:  # noqa: BLE001  each whom it concerns hears of it
+            if len(questions) == 1 or is_transient(error):
+                return [error] * len(questions)
+        # In halves, for it may be one of a hundred that raises, and whoever asks it asks again.
+        half = len(questions) // 2
+        return [*await self._answers(questions[:half]), *await self._answers(questions[half:])]
 
     async def _settle(self, future: "asyncio.Future[A]", answer: A | Exception) -> None:
         if isinstance(answer, Exception):

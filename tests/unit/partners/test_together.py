@@ -39,16 +39,34 @@ async def test_what_is_asked_during_a_turn_goes_together_into_the_next() -> None
     assert clerk.turns == [[1], [2, -3, 4]]
 
 
-async def test_what_fails_as_a_whole_fails_for_each_and_the_next_turn_is_taken() -> None:
+async def test_a_question_that_cannot_be_answered_takes_the_answer_from_nobody_else() -> None:
+    turns: list[list[int]] = []
+
+    async def invert(numbers: list[int]) -> list[float]:
+        turns.append(numbers)
+        return [1 / number for number in numbers]
+
+    together = Together("clerk", invert)
+    found = await asyncio.gather(*(together.ask(number) for number in (1, 2, 0, 4)), return_exceptions=True)
+    assert isinstance(found[2], ZeroDivisionError)
+    assert [found[0], found[1], found[3]] == [1, 0.5, 0.25]
+    assert turns == [[1, 2, 0, 4], [1, 2], [0, 4], [0], [4]]
+
+
+async def test_what_another_try_can_mend_fails_for_each_and_the_next_turn_is_taken() -> None:
+    turns: list[list[int]] = []
+
     async def fail(numbers: list[int]) -> list[int]:
+        turns.append(numbers)
         if 0 in numbers:
-            raise OSError
+            raise ConnectionResetError
         return numbers
 
     together = Together("clerk", fail)
     found = await asyncio.gather(together.ask(0), together.ask(1), return_exceptions=True)
-    assert [type(each) for each in found] == [OSError, OSError]
+    assert [type(each) for each in found] == [ConnectionResetError, ConnectionResetError]
     assert await together.ask(1) == 1
+    assert turns == [[0, 1], [1]]
 
 
 async def test_an_answer_for_which_nobody_waits_is_given_up() -> None:
