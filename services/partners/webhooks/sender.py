@@ -126,15 +126,16 @@ class Sender(Turns):
             return await self.desk.database.retried(partial(self._keep, over=over))
 
     async def _keep(self, connection: AsyncConnection, over: list[Round]) -> Sequence[LeaseLost | None]:
-        for round in over:
-            if round.halt and round.halt.meaning is Meaning.GONE:
-                await self._end(connection, round)
-        return await rounds.settle(connection, over, self.clock.now())
-
-    async def _end(self, connection: AsyncConnection, round: Round) -> None:
+        gone = [round.subscription.id for round in over if round.halt and round.halt.meaning is Meaning.GONE]
+        if not gone:
+            return await rounds.settle(connection, over, self.clock.now())
         unit: Any = self.desk.unit(connection, "webhook")
-        await unit.load(subscriptions=[round.subscription.id])
-        subscription = unit.subscriptions.get(round.subscription.id)
-        subscription.end(unit.clock.today())
-        unit.agreed_anew = True
+        # Before positions, as commands lock them; what was agreed upon is changed after these.
+        await unit.load(subscriptions=gone)
+        settled = await rounds.settle(connection, over, self.clock.now())
+        for round, lost in zip(over, settled, strict=True):
+            if lost is None and round.subscription.id in gone:
+                unit.subscriptions.get(round.subscription.id).end(unit.clock.today())
+                unit.agreed_anew = True
         await unit.flush()
+        return settled

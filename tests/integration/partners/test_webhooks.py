@@ -144,6 +144,26 @@ async def test_a_receiver_that_is_gone_hears_nothing_more(suite: EmbeddedSuite) 
         assert (await agency.shake_hands()).json()["type"] == "/problems/subscription-ended"
 
 
+async def test_a_receiver_is_not_gone_when_the_turn_was_lost_in_which_it_said_so(suite: EmbeddedSuite) -> None:
+    database = suite.apps["partners"].state.service.database
+    async with receiving() as receiver:
+        agency = await airline(suite, receiver)
+        await agency.shake_hands()
+
+        async def lost(_: Call) -> bytes:
+            statement = "UPDATE webhook SET leased_by = NULL, leased_until = NULL WHERE subscription_id = :id"
+            async with database.transaction() as connection:
+                await run(connection, statement, id=UUID(agency.subscription))
+            receiver.reply = lambda _: answer(204)
+            return answer(410)
+
+        receiver.reply = lost
+        await agency.post("test")
+        await receiver.got(2)
+        found = await agency.until(waiting=0)
+        assert (found["state"], found["gone_at"]) == ("active", None)
+
+
 async def test_a_slow_receiver_slows_nobody(suite: EmbeddedSuite) -> None:
     awake = asyncio.Event()
 
