@@ -1,6 +1,6 @@
 """What polls of feeds ask of the database: those that come at the same time together."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -19,8 +19,8 @@ from shared.audit.trail import Deed, Trail
 from shared.errors import HomewardError, Invalid, NotFound
 from shared.persistence.database import Database, rows
 
-#: Events in one answer.
-MOST = 1000
+#: Events in one answer, and in the answers of one turn: one feed's thousands are nobody else's wait.
+MOST, _MOST_TOGETHER = 1000, 2000
 
 
 class AheadOfFeed(Invalid):
@@ -64,7 +64,7 @@ class Feeds:
             "feeds' acknowledgements", lambda polls: database.retried(partial(_acknowledge, polls=polls))
         )
         self._looking: Together[Poll, Page] = Together(
-            "feeds' pages", lambda polls: database.retried(partial(self._look, polls=polls))
+            "feeds' pages", lambda polls: database.retried(partial(self._look, polls=polls)), fitting=fitting
         )
 
     async def acknowledge(self, poll: Poll) -> Had:
@@ -98,6 +98,18 @@ class Feeds:
                 pages.append(Page(standing, waiting, waiting[-1].position if waiting else poll.after))
         await self._trail.append_all(connection, _deeds(polls, pages))
         return pages
+
+
+def fitting(polls: Sequence[Poll]) -> Collection[int]:
+    """One poll of each subscription, for so many events in all; what comes too often waits, and so does the rest."""
+    left, going = _MOST_TOGETHER, dict[UUID, int]()
+    for n, poll in enumerate(polls):
+        if poll.subscription not in going:
+            left -= poll.limit
+            if left < 0:
+                break
+            going[poll.subscription] = n
+    return going.values()
 
 
 def _deeds(polls: Sequence[Poll], pages: Sequence[Page | Exception]) -> list[Deed]:

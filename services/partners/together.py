@@ -1,7 +1,7 @@
 """Work that many ask for, done in one go: what is asked while a turn is under way goes together into the next one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Generic, TypeVar
 
 from shared.persistence.database import is_transient
@@ -17,7 +17,8 @@ class Together(Generic[Q, A]):
     """``work``: answers questions, in their order. An exception among its answers is raised where that was asked. What
     it raises is everybody's if another try can mend it; else who has asked for something else gets that.
 
-    ``abandoned`` gets an answer for which nobody waits any more.
+    ``abandoned`` gets an answer for which nobody waits any more. ``fitting``: which of the questions go into the next
+    turn; the first one does in any case. ``surely``: what was asked is done although whoever asked has given up.
     """
 
     def __init__(
@@ -25,8 +26,12 @@ class Together(Generic[Q, A]):
         name: str,
         work: Callable[[list[Q]], Awaitable[Sequence[A | Exception]]],
         abandoned: Callable[[A], Awaitable[None]] | None = None,
+        *,
+        fitting: Callable[[list[Q]], Collection[int]] = lambda asked: range(len(asked)),
+        surely: bool = False,
     ) -> None:
         self._name, self._work, self._abandoned = name, work, abandoned
+        self._fitting, self._surely = fitting, surely
         self._asked: list[tuple[Q, asyncio.Future[A]]] = []
         self._turn: asyncio.Task[None] | None = None
 
@@ -39,7 +44,7 @@ class Together(Generic[Q, A]):
         return await future
 
     async def close(self) -> None:
-        """Wait for the turn that is under way: nobody asks any more."""
+        """Wait until all of that is done which was asked: nobody asks any more."""
         if self._turn is not None:
             await asyncio.wait([self._turn])
 
@@ -47,8 +52,7 @@ class Together(Generic[Q, A]):
         turn: list[tuple[Q, asyncio.Future[A]]] = []
         try:
             while self._asked:
-                turn, self._asked = self._asked[:_MOST], self._asked[_MOST:]
-                turn = [each for each in turn if not each[1].done()]
+                turn = self._next()
                 answers = await self._answers([question for question, _ in turn])
                 for (_, future), answer in zip(turn, answers, strict=True):
                     await self._settle(future, answer)
@@ -57,6 +61,12 @@ class Together(Generic[Q, A]):
             for _, future in [*turn, *self._asked]:
                 future.cancel()
             self._asked.clear()
+
+    def _next(self) -> list[tuple[Q, asyncio.Future[A]]]:
+        asked = [each for each in self._asked if self._surely or not each[1].done()]
+        going = set(sorted({0, *self._fitting([question for question, _ in asked])})[:_MOST])
+        self._asked = [each for n, each in enumerate(asked) if n not in going]
+        return [each for n, each in enumerate(asked) if n in going]
 
     async def _answers(self, questions: list[Q]) -> Sequence[A | Exception]:
         try:

@@ -36,7 +36,7 @@ class Sender(Turns):
         super().__init__("webhook", desk, arrivals)
         self._names, self.caller, self.base = names, caller, base
         self._beginning: Together[UUID, Round | None] = Together("webhooks begin", self._begin, self._abandon)
-        self._settling: Together[Round, None] = Together("webhooks settle", self._settle)
+        self._settling: Together[Round, None] = Together("webhooks settle", self._settle, surely=True)
 
     async def due(self, connection: AsyncConnection, among: list[UUID] | None) -> list[UUID]:
         return await rounds.LEASES.find(connection, self.clock.now(), among)

@@ -1,10 +1,15 @@
 """What is asked at the same time is answered in one go, and each who has asked gets an answer of their own."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from services.partners.feeds import MOST, Poll, fitting
 from services.partners.together import Together
+from shared.audit.trail import Deed
+from shared.auth.principal import Principal
+from shared.ids import new_id
 
 
 class Clerk:
@@ -82,3 +87,39 @@ async def test_an_answer_for_which_nobody_waits_is_given_up() -> None:
     assert await stays == 4
     await together.close()
     assert clerk.left == [2]
+
+
+async def test_what_does_not_fit_into_a_turn_goes_into_the_next() -> None:
+    clerk = Clerk()
+    clerk.free.set()
+
+    def different(numbers: list[int]) -> set[int]:
+        return {numbers.index(number) for number in numbers}
+
+    together = Together("clerk", clerk.work, fitting=different)
+    assert await asyncio.gather(*(together.ask(number) for number in (1, 1, 2, 1))) == [2, 2, 4, 2]
+    assert clerk.turns == [[1, 2], [1], [1]]
+
+
+@pytest.mark.parametrize("surely", [True, False])
+async def test_what_must_be_done_is_done_although_whoever_asked_has_given_up(surely: bool) -> None:
+    clerk = Clerk()
+    together = Together("clerk", clerk.work, surely=surely)
+    asked = [asyncio.create_task(together.ask(1))]
+    while not clerk.turns:
+        await asyncio.sleep(0)
+    asked.append(asyncio.create_task(together.ask(2)))
+    await asyncio.sleep(0)
+    for each in asked:
+        each.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+    clerk.free.set()
+    await together.close()
+    assert clerk.turns == ([[1], [2]] if surely else [[1]])
+
+
+def test_a_turn_of_polls_takes_one_of_each_feed_and_no_more_events_than_it_can_hold() -> None:
+    deed = Deed(Principal("agency", "Agency"), "feed", None, {})
+    greedy, modest, late = (Poll(deed, new_id(), 0, limit) for limit in (MOST, 1, MOST))
+    assert set(fitting([greedy, greedy, modest, late])) == {0, 2}
+    assert set(fitting([modest, greedy, modest, replace(late, limit=MOST - 1), late])) == {0, 1, 3}
