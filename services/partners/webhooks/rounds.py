@@ -88,6 +88,8 @@ class Round:
     subjects: dict[UUID, Given] = field(default_factory=dict)
     #: Why nothing more is given in this round.
     halt: Outcome | None = None
+    #: Seconds, as ``monotonic`` counts them, until which an attempt may start.
+    until: float = 0.0
 
     @property
     def paused(self) -> bool:

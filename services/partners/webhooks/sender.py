@@ -27,6 +27,8 @@ from shared.web.commands import Desk
 
 #: Subjects of one receiver at once.
 _AT_ONCE = 4
+#: Seconds after the last start in which all attempts are over: as long as one takes, and less than the lease still is.
+_LAST = 15.0
 
 
 class Sender(Turns):
@@ -64,10 +66,16 @@ class Sender(Turns):
 
     async def _begin(self, ids: list[UUID]) -> list[Round | None]:
         """Those whose turn has come at the same time."""
-        async with self.database, self.desk.database.transaction() as connection:
-            begun = await rounds.begin(connection, ids, self.clock.now())
-            told = [(round.agreement, told_of(round.events, round.agreement)) for round in begun if round]
-            await self.write_down(connection, told)
+        async with self.database:
+            # Leases count from where the transaction begins, however long it then waits.
+            until = monotonic() + STARTING
+            async with self.desk.database.transaction() as connection:
+                begun = await rounds.begin(connection, ids, self.clock.now())
+                taken = [round for round in begun if round]
+                told = [(each.agreement, told_of(each.events, each.agreement)) for each in taken]
+                await self.write_down(connection, told)
+        for round in taken:
+            round.until = until
         return begun
 
     async def _abandon(self, round: Round | None) -> None:
@@ -78,7 +86,7 @@ class Sender(Turns):
 
     async def _give(self, round: Round) -> None:
         """All events of a round: those of one subject one after the other, some subjects at once."""
-        started, waiting = monotonic(), round.events
+        waiting = round.events
         leaving = await delivered(
             waiting,
             round.agreement,
@@ -91,18 +99,17 @@ class Sender(Turns):
 
         async def give(given: Given) -> None:
             async with turn:
-                mine = [events[each.position] for each in given.events]
-                await self._give_subject(round, given, mine, started + STARTING)
+                await self._give_subject(round, given, [events[each.position] for each in given.events])
 
         async with asyncio.TaskGroup() as group:
             for given in round.subjects.values():
                 group.create_task(give(given))
 
-    async def _give_subject(self, round: Round, given: Given, events: Sequence[dict[str, Any]], until: float) -> None:
+    async def _give_subject(self, round: Round, given: Given, events: Sequence[dict[str, Any]]) -> None:
         for event in events:
-            if round.halt or round.stopped or monotonic() > until:
+            if round.halt or round.stopped or monotonic() > round.until:
                 return
-            result = await self._post(round.agreement.agency.name, round.subscription.secrets, event)
+            result = await self._post(round, event)
             if result.meaning is not Meaning.DELIVERED:
                 given.failure = result
                 if result.meaning is not Meaning.FAILED:
@@ -110,13 +117,18 @@ class Sender(Turns):
                 return
             given.sent += 1
 
-    async def _post(self, agency: str, kept: dict[str, str], event: dict[str, Any]) -> Outcome:
+    async def _post(self, round: Round, event: dict[str, Any]) -> Outcome:
+        agency, kept = round.agreement.agency.name, round.subscription.secrets
         body, now = orjson.dumps(event), self.clock.now()
         headers = {"Content-Type": CONTENT_TYPE} | signatures.headers(kept, event["id"], now, body)
         try:
-            answer = await self.caller.call(agency, "POST", kept["url"], headers, body)
+            # It may have to wait until there are fewer calls.
+            async with asyncio.timeout(round.until - monotonic() + _LAST):
+                answer = await self.caller.call(agency, "POST", kept["url"], headers, body)
         except (Unreachable, AddressRefused) as error:
             return Outcome(Meaning.RESTING, str(error), sent=not isinstance(error, (NotConnected, AddressRefused)))
+        except TimeoutError:
+            return Outcome(Meaning.RESTING, "no answer while it was its turn", sent=True)
         # A receiver may quote what it was sent: of who a person is nothing is kept here.
         extract = "" if "person" in event["data"] else answer.extract
         return outcome(answer.status, answer.headers.get("retry-after"), extract, now)

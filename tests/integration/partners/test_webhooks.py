@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -11,11 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks.webhooks import Webhook
 
 from services.embedded import EmbeddedSuite
+from services.partners.leases import LEASE, STARTING
 from services.partners.webhooks import rounds
 from shared.clock import ProgrammeClock
-from shared.persistence.database import rows, run
+from shared.persistence.database import Database, rows, run
 from tests.integration.partners.world import airline, by_subject
 from tests.integration.screening.programme import DECLARATION
+from tests.support.bench import eventually
 from tests.support.receivers import Call, answer, receiving
 from tests.support.suite import OMAR, REGISTRATION, at_rest, sign_in
 
@@ -235,6 +238,64 @@ async def test_another_process_goes_on_where_this_one_was(suite: EmbeddedSuite) 
             await run(connection, taken.replace(":lease", "'-1 second'"), id=id)
         await receiver.got(1)
         await agency.until(waiting=0)
+
+
+async def test_time_that_passes_before_a_turn_is_begun_is_the_turns_own(suite: EmbeddedSuite) -> None:
+    """The lease is counted from where it was asked for: whoever waited long for a lock begins anew."""
+    database, left = suite.apps["partners"].state.service.database, list[float]()
+    leased = "UPDATE webhook SET leased_until = now() + make_interval(hours => :hours) WHERE subscription_id = :id"
+
+    async def remember(_: Call) -> bytes:
+        statement = "SELECT extract(epoch FROM leased_until - now()) AS left FROM webhook WHERE subscription_id = :id"
+        async with database.transaction() as connection:
+            left.extend(float(row.left) for row in await rows(connection, statement, id=id))
+        return answer(204)
+
+    async with receiving(reply=remember) as receiver:
+        agency = await airline(suite, receiver)
+        await agency.shake_hands()
+        id = UUID(agency.subscription)
+        async with database.transaction() as connection:
+            await run(connection, leased, id=id, hours=1)
+        await agency.flight()
+        await agency.until(waiting=1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("services.partners.webhooks.sender.STARTING", 2)
+            async with database.transaction() as connection:
+                await run(connection, "SELECT FROM subscription_head WHERE subscription_id = :id FOR UPDATE", id=id)
+                async with database.transaction() as other:
+                    await run(other, leased, id=id, hours=-1)
+                await eventually(partial(_waits_for_heads, database), seconds=30)
+            await receiver.got(1)
+            await agency.until(waiting=0)
+        assert min(left) > LEASE - 2.5
+
+
+async def _waits_for_heads(database: Database) -> bool:
+    """Whether somebody has waited for positions for some seconds."""
+    statement = """SELECT true FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+        AND query LIKE '%FROM subscription_head%' AND clock_timestamp() - query_start > interval '3 seconds'"""
+    async with database.statement() as connection:
+        return bool(await rows(connection, statement))
+
+
+async def test_a_call_ends_before_its_turn_does(suite: EmbeddedSuite) -> None:
+    awake = asyncio.Event()
+
+    async def slow(_: Call) -> bytes:
+        await awake.wait()
+        return answer(204)
+
+    async with receiving(reply=slow) as receiver:
+        agency = await airline(suite, receiver)
+        await agency.shake_hands()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("services.partners.webhooks.sender._LAST", 3 - STARTING)
+            await agency.post("test")
+            await agency.until(cause="no answer while it was its turn")
+        awake.set()
+        await agency.retry()
+        await agency.until(waiting=0, cause=None)
 
 
 async def test_of_who_a_person_is_no_answer_is_kept(suite: EmbeddedSuite) -> None:
