@@ -38,6 +38,10 @@ LEASES = Leases(
 )
 
 
+#: As a round has them, in its order.
+_PLACE = ("published", "buried", "begun", "generation", "failures")
+
+
 @dataclass
 class Round:
     """One process's turn with one queue."""
@@ -48,14 +52,16 @@ class Round:
     published: int
     #: During a pause: up to there tombstones were published, with what was kept of their subjects before.
     buried: int
+    #: The last of those: of one subject the next ones may come before what was published of another.
+    begun: int
     generation: int
     failures: int
     registry: Registry
 
     @property
     def reached(self) -> int:
-        """Up to where everything that it may be given was taken before."""
-        return self.buried if self.paused else self.published
+        """What was taken last."""
+        return self.begun if self.paused else self.published
 
     @property
     def stopped(self) -> bool:
@@ -70,7 +76,7 @@ class Round:
 
 async def begin(connection: AsyncConnection, id: UUID, now: datetime) -> Round | None:
     """Take the subscription's turn, unless another process has it or nothing is due."""
-    taken = await LEASES.take(connection, [id], now, ("published", "buried", "generation", "failures"))
+    taken = await LEASES.take(connection, [id], now, _PLACE)
     if id not in taken:
         return None
     lease, row = taken[id]
@@ -79,7 +85,7 @@ async def begin(connection: AsyncConnection, id: UUID, now: datetime) -> Round |
     if standing is None:
         raise LeaseLost
     stands = (standing.subscription, standing.agreement)
-    return Round(lease, *stands, row.published, row.buried, row.generation, row.failures, registry)
+    return Round(lease, *stands, *(getattr(row, name) for name in _PLACE), registry)
 
 
 async def next_of(connection: AsyncConnection, round: Round, most: int) -> list[Waiting]:
@@ -87,7 +93,7 @@ async def next_of(connection: AsyncConnection, round: Round, most: int) -> list[
     id = round.subscription.id
     if round.paused:
         upto = (await handed.lock(connection, [id]))[id]
-        after = {"published": round.published, "buried": round.buried}
+        after = {"published": round.published, "buried": round.buried, "begun": round.begun}
         found = await kept_of(connection, _BURIED, id=id, most=most, **after)
         await handed.early(connection, id, [each.position for each in found], upto)
         return found
@@ -95,14 +101,14 @@ async def next_of(connection: AsyncConnection, round: Round, most: int) -> list[
     return waiting
 
 
-#: Where ``buried`` is one of that subject's, it is what was published of it last: there was no room for more.
+#: Where ``begun`` is one of that subject's, it is what was published of it last: there was no room for more.
 _BURIED = f"""
     FROM delivery JOIN (
         SELECT * FROM {OWED} AS owed WHERE upto > greatest(CAST(:published AS bigint), :buried) ORDER BY upto LIMIT 1
     ) AS first USING (subject)
     WHERE subscription_id = :id AND delivery.position > :published AND delivery.position <= upto
         AND delivery.position > coalesce((SELECT last.position FROM delivery AS last WHERE last.subscription_id = :id
-            AND last.position = :buried AND last.subject = delivery.subject), 0)
+            AND last.position = :begun AND last.subject = delivery.subject), 0)
     ORDER BY delivery.position LIMIT :most"""
 
 
@@ -110,6 +116,7 @@ _BURIED = f"""
 _SETTLE = """
     UPDATE amqp SET published = CASE WHEN generation = :generation THEN :published ELSE published END,
         buried = CASE WHEN generation = :generation THEN :buried ELSE buried END,
+        begun = CASE WHEN generation = :generation THEN :begun ELSE begun END,
         failures = :failures, cause = :cause, next_at = :next_at, leased_by = NULL, leased_until = NULL,
         last_success_at = CASE WHEN :success THEN :now ELSE last_success_at END,
         failing_since = CASE WHEN :failures > 0 THEN coalesce(failing_since, :now) END
@@ -119,9 +126,10 @@ _SETTLE = """
 async def settle(connection: AsyncConnection, round: Round, upto: int, cause: str | None, now: datetime) -> None:
     """Keep how far it is, and why no farther. Raises LeaseLost."""
     failures = round.failures + 1 if cause else 0
-    published, buried = (round.published, upto) if round.paused else (upto, round.buried)
-    parameters: dict[str, Any] = {"published": published, "buried": buried, "generation": round.generation}
-    parameters["success"] = upto > round.reached
+    published, begun = (round.published, upto) if round.paused else (upto, round.begun)
+    # Never less: what was published of another subject would come again, and the rest of this one never.
+    parameters: dict[str, Any] = {"published": published, "buried": max(round.buried, begun), "begun": begun}
+    parameters |= {"generation": round.generation, "success": upto != round.reached}
     parameters |= {"failures": failures, "cause": cause, "now": now}
     parameters["next_at"] = now + _pause(failures) if cause else None
     if not await run(connection, _SETTLE, id=round.subscription.id, lease=round.id, **parameters):

@@ -29,7 +29,8 @@ async def replay(connection: AsyncConnection, id: UUID, position: int) -> None:
     await run(
         connection,
         """UPDATE amqp SET published = least(published, :position - 1), generation = generation + 1, buried = 0,
-               again_from = least(again_from, :position - 1), next_at = NULL, leased_by = NULL, leased_until = NULL
+               begun = 0, again_from = least(again_from, :position - 1), next_at = NULL,
+               leased_by = NULL, leased_until = NULL
            WHERE subscription_id = :id""",
         id=id,
         position=position,

@@ -101,7 +101,7 @@ async def rewind(connection: AsyncConnection, subscription: UUID) -> None:
     """Have everything published again that wasn't acknowledged, and what was being replayed: the queue is lost."""
     await run(
         connection,
-        """UPDATE amqp SET generation = generation + 1, buried = 0, next_at = NULL, failures = 0,
+        """UPDATE amqp SET generation = generation + 1, buried = 0, begun = 0, next_at = NULL, failures = 0,
                published = least(published, again_from,
                    (SELECT acknowledged FROM subscription_head WHERE subscription_id = :id))
            WHERE subscription_id = :id""",

@@ -217,6 +217,27 @@ async def test_a_tombstone_is_not_taken_before_the_last_one_of_its_subject_was_g
         await eventually(all_taken, seconds=60)
 
 
+async def test_tombstones_of_two_who_came_in_turns_all_come_though_there_is_room_for_one_event(
+    suite: EmbeddedSuite, broker: AgencyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embassy = await queue_owner(suite, broker, kind="embassy")
+    helper = await airline(suite, None, kind="embassy")
+    async with embassy.consuming() as consumed:
+        last, first = [await helper.hears_of_somebody() for _ in range(2)]
+        subjects = [each["subject"] for each in await consumed.got(2)]
+        await embassy.until_waiting(0)
+    monkeypatch.setattr("services.partners.amqp.room.WAITING", 1)
+    await embassy.post("pause")
+    for each in (last, first):
+        await hears(helper, each)
+    for each in (first, last):
+        await helper.withdraws(each)
+    # None is acknowledged: what was published stays due.
+    async with embassy.consuming(acknowledge=False) as rest:
+        came = [(subjects.index(each["subject"]), each["type"]) for each in await rest.got(4)]
+    assert came == [(1, WITHHELD), (1, TOMBSTONE), (0, WITHHELD), (0, TOMBSTONE)]
+
+
 async def test_a_paused_queue_is_given_no_more_than_it_has_room_for_and_then_the_rest(
     suite: EmbeddedSuite, broker: AgencyBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
