@@ -47,8 +47,11 @@ class Registry:
         version = int(await scalar(connection, "SELECT version FROM partner_registry") or 0)
         if version <= self.version:
             return
-        agreements = {each.id: each for each in await AGREEMENTS.find(connection, "true")}
         suspended = frozenset(await suspensions(connection))
+        if version > self.version:
+            # Whatever of the rest this build can't read, what is under way stops.
+            self.suspended = suspended
+        agreements = {each.id: each for each in await AGREEMENTS.find(connection, "true")}
         vault = vault_of(connection)
         every: dict[UUID, Standing] = {}
         found: dict[tuple[str, str, object], list[Standing]] = {}

@@ -21,6 +21,7 @@ from services.partners.leases import LeaseLost, Leases
 from services.partners.registry import registry_of
 from shared.audit.trail import Deed
 from shared.clock import Clock, SystemClock
+from shared.persistence.store import OfNewerBuild
 from shared.web.commands import Desk
 
 log = structlog.get_logger()
@@ -121,7 +122,7 @@ class Turns(ABC):
                 if all_of_them:
                     # Rounds under way stop when another process has suspended their agency.
                     await registry_of(connection).refresh(connection)
-        except (OSError, SQLAlchemyError) as error:
+        except (OSError, SQLAlchemyError, OfNewerBuild) as error:
             log.warning("looking for what is due failed", way=self.way, error=type(error).__name__)
             return
         for id in found:
@@ -139,7 +140,7 @@ class Turns(ABC):
         try:
             while await self.turn(id):
                 pass
-        except (OSError, SQLAlchemyError, LeaseLost) as error:
+        except (OSError, SQLAlchemyError, LeaseLost, OfNewerBuild) as error:
             log.warning("a turn was lost", way=self.way, subscription=str(id), error=type(error).__name__)
         except Exception as error:
             log.exception("a turn failed", way=self.way, subscription=str(id), error=type(error).__name__)
