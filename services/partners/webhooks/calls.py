@@ -118,7 +118,8 @@ class Caller:
     async def _forget(self) -> None:
         """Close what has not been used for longest, but for what is in use."""
         for key, line in list(self._lines.items())[: max(0, len(self._lines) - _ORIGINS)]:
-            if not line.calls:
+            # Another call may have closed it, or used it, while the one before was being closed.
+            if self._lines.get(key) is line and not line.calls:
                 del self._lines[key]
                 await line.session.close()
 
@@ -130,7 +131,7 @@ class Caller:
             async with line.session.request(
                 method, url, headers=headers, data=content or None, allow_redirects=False
             ) as response:
-                found = {name.lower(): value for name, value in response.headers.items()}
+                found = {name.lower(): _UNPRINTABLE.sub(" ", value) for name, value in response.headers.items()}
                 return Answer(response.status, found, _extract(await _beginning(response)))
         finally:
             line.calls -= 1
