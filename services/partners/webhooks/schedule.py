@@ -67,6 +67,6 @@ def _asked(header: str | None, now: datetime) -> timedelta | None:
         return timedelta(seconds=min(int(header[:9]), int(_LONGEST_ASKED.total_seconds())))
     try:
         at = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(timedelta(), (at if at.tzinfo else at.replace(tzinfo=UTC)) - now)

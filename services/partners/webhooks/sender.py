@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,6 +25,8 @@ from services.partners.webhooks.calls import Caller, NotConnected, Unreachable
 from services.partners.webhooks.rounds import Given, Round
 from services.partners.webhooks.schedule import Meaning, Outcome, outcome, pause
 from shared.web.commands import Desk
+
+log = structlog.get_logger()
 
 #: Subjects of one receiver at once.
 _AT_ONCE = 4
@@ -125,13 +128,17 @@ class Sender(Turns):
             # It may have to wait until there are fewer calls.
             async with asyncio.timeout(round.until - monotonic() + _LAST):
                 answer = await self.caller.call(agency, "POST", kept["url"], headers, body)
+            # A receiver may quote what it was sent: of who a person is nothing is kept here.
+            extract = "" if "person" in event["data"] else answer.extract
+            return outcome(answer.status, answer.headers.get("retry-after"), extract, now)
         except (Unreachable, AddressRefused) as error:
             return Outcome(Meaning.RESTING, str(error), sent=not isinstance(error, (NotConnected, AddressRefused)))
         except TimeoutError:
             return Outcome(Meaning.RESTING, "no answer while it was its turn", sent=True)
-        # A receiver may quote what it was sent: of who a person is nothing is kept here.
-        extract = "" if "person" in event["data"] else answer.extract
-        return outcome(answer.status, answer.headers.get("retry-after"), extract, now)
+        except Exception as error:
+            # It is called again as late as after any failure, and no other receiver's events wait for this one.
+            log.exception("an attempt ended as nobody thought of", agency=agency, error=type(error).__name__)
+            return Outcome(Meaning.FAILED, "an answer that we do not understand")
 
     async def _settle(self, over: list[Round]) -> Sequence[LeaseLost | None]:
         async with self.database:

@@ -1,12 +1,17 @@
 """Whatever a receiver answers, and wherever it says that it is: nothing of ours is reached or kept busy by it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from services.embedded import EmbeddedSuite
+from services.partners.webhooks.schedule import Outcome
+from shared.persistence.database import run
 from tests.integration.partners.world import Airline, airline
+from tests.support.bench import eventually
 from tests.support.liaison import Liaison
 from tests.support.receivers import Call, Receiver, answer, receiving
 
@@ -117,6 +122,55 @@ async def test_huge_headers_are_refused(suite: EmbeddedSuite) -> None:
 async def test_an_answer_that_is_no_http_is_refused(suite: EmbeddedSuite) -> None:
     async with receiving(reply=lambda _: b"220 smtp.example ESMTP\r\n") as receiver:
         await _fails(suite, receiver, "no connection or no HTTP: ClientResponseError")
+
+
+async def test_a_time_that_no_calendar_has_is_none(suite: EmbeddedSuite) -> None:
+    later = "Thu, 01 Jan 2026 00:00:00 +99999999999999999999"
+    async with receiving(reply=lambda _: answer(503, retry_after=later)) as receiver:
+        await _fails(suite, receiver, "503")
+
+
+async def test_an_answer_that_nobody_thought_of_is_a_failed_attempt(
+    suite: EmbeddedSuite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unthought_of(*_: Any) -> Outcome:
+        raise RecursionError
+
+    monkeypatch.setattr("services.partners.webhooks.sender.outcome", unthought_of)
+    async with receiving() as receiver:
+        await _fails(suite, receiver, "an answer that we do not understand")
+
+
+async def test_headers_of_a_handshake_may_be_any_bytes(suite: EmbeddedSuite) -> None:
+    async with receiving() as receiver:
+        agency = await airline(suite, receiver)
+        receiver.handshake = lambda _: b"HTTP/1.1 200 OK\r\nWebHook-Allowed-Origin: \xff\xfe\x80 there\r\n\r\n"
+        refused = await agency.shake_hands()
+        assert refused.json()["type"] == "/problems/handshake-refused"
+        assert refused.json()["cause"] == "200, allowed origin there"
+
+
+async def test_what_a_newer_version_agreed_upon_stops_no_delivery_for_good(suite: EmbeddedSuite) -> None:
+    writes = """UPDATE agreement SET state = replace(state::text, CAST(:word AS text), CAST(:other AS text))::json"""
+
+    async def written(word: str, other: str) -> None:
+        async with suite.apps["partners"].state.service.database.transaction() as connection:
+            assert await run(connection, writes, word=f'"{word}"', other=f'"{other}"')
+            await run(connection, "UPDATE partner_registry SET version = version + 1")
+
+    async with receiving() as receiver:
+        agency = await airline(suite, receiver)
+        await agency.shake_hands()
+        with capture_logs() as logs:
+            await written("own_flights", "own_moons")
+
+            async def stumbled() -> bool:
+                return any(each.get("error") == "OfNewerBuild" for each in logs)
+
+            await eventually(stumbled, seconds=30)
+        await written("own_moons", "own_flights")
+        await agency.post("test")
+        await receiver.got(1)
 
 
 async def test_an_endless_body_is_dropped_and_its_status_counts(suite: EmbeddedSuite) -> None:

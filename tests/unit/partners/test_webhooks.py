@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from yarl import URL
 
 from services.partners.settings import Settings
 from services.partners.webhooks import schedule
@@ -57,7 +59,8 @@ def test_a_status_means_one_thing(status: int, meaning: Meaning) -> None:
     [
         ("120", timedelta(minutes=2)), ("Mon, 05 Jan 2026 08:10:00 GMT", timedelta(minutes=10)),
         ("Mon, 05 Jan 2026 07:00:00 GMT", timedelta()), ("soon", None), ("", None), ("-5", None), ("²", None),
-        ("9" * 400, timedelta(days=1)),
+        ("9" * 400, timedelta(days=1)), ("Thu, 01 Jan 2026 00:00:00 +99999999999999999999", None),
+        ("Thu, 01 Jan " + "9" * 30 + " 00:00:00 GMT", None),
     ],
 )  # fmt: skip
 def test_retry_after_is_a_number_or_a_date_or_nothing(said: str, wait: timedelta | None) -> None:
@@ -151,6 +154,23 @@ async def test_who_answers_proves_to_be_the_host_that_is_called(
     monkeypatch.setattr(socket, "getaddrinfo", lambda _, *more, **named: resolve("127.0.0.1", *more, **named))
     with pytest.raises(NotConnected, match="Certificate"):
         await caller.call("Lab", "POST", f"https://other.intern:{port}/events", {})
+
+
+async def test_connections_that_are_given_up_by_two_at_once_are_all_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    caller = Caller({})
+    guard = caller.guards.of("Clinic")
+    lines = [caller._line(guard, URL(f"https://clinic-{number}.example")) for number in range(8)]
+    close = aiohttp.ClientSession.close
+
+    async def late(session: aiohttp.ClientSession) -> None:
+        await asyncio.sleep(0)
+        await close(session)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "close", late)
+    monkeypatch.setattr("services.partners.webhooks.calls._ORIGINS", 2)
+    await asyncio.gather(caller._forget(), caller._forget())
+    assert [line.session.closed for line in lines] == [True] * 6 + [False] * 2
+    await caller.close()
 
 
 @pytest.mark.parametrize(
