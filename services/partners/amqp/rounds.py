@@ -38,10 +38,6 @@ LEASES = Leases(
 )
 
 
-#: As a round has them, in its order.
-_PLACE = ("published", "buried", "begun", "generation", "failures")
-
-
 @dataclass
 class Round:
     """One process's turn with one queue."""
@@ -76,7 +72,8 @@ class Round:
 
 async def begin(connection: AsyncConnection, id: UUID, now: datetime) -> Round | None:
     """Take the subscription's turn, unless another process has it or nothing is due."""
-    taken = await LEASES.take(connection, [id], now, _PLACE)
+    columns = ("published", "buried", "begun", "generation", "failures")
+    taken = await LEASES.take(connection, [id], now, columns)
     if id not in taken:
         return None
     lease, row = taken[id]
@@ -85,7 +82,8 @@ async def begin(connection: AsyncConnection, id: UUID, now: datetime) -> Round |
     if standing is None:
         raise LeaseLost
     stands = (standing.subscription, standing.agreement)
-    return Round(lease, *stands, *(getattr(row, name) for name in _PLACE), registry)
+    place = (row.published, row.buried, row.begun)
+    return Round(lease, *stands, *place, row.generation, row.failures, registry)
 
 
 async def next_of(connection: AsyncConnection, round: Round, most: int) -> list[Waiting]:
