@@ -54,11 +54,12 @@ lint: $(READY) ## Check style, types, boundaries, contracts and dependencies
 	$(BIN)/python -m tests.architecture.dependencies
 	$(BIN)/hadolint deploy/Dockerfile
 
-manifests: $(READY) $(KUBECTL) $(DEPLOY)/.ready ## Render deploy/k8s and look through it for what is unsafe (checkov)
+manifests: $(READY) $(KUBECTL) $(DEPLOY)/.ready ## Render deploy/k8s and look through it and the Dockerfile for what is unsafe (checkov)
 	@rendered=$$(mktemp -d) && trap 'rm -rf "$$rendered"' EXIT && set -e && for overlay in dev production recovery; do \
 	  $(KUBECTL) kustomize deploy/k8s/overlays/$$overlay > "$$rendered/$$overlay.yaml"; done && \
+	cp deploy/Dockerfile "$$rendered" && \
 	$(DEPLOY)/bin/checkov --config-file tests/deploy/checkov.yaml --directory "$$rendered" && \
-	echo "deploy/k8s: checkov finds nothing that isn't excused in tests/deploy/checkov.yaml"
+	echo "deploy/k8s and deploy/Dockerfile: checkov finds nothing that isn't excused in tests/deploy/checkov.yaml"
 
 lock: ## Resolve the dependencies anew into requirements.lock
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && set -e && \
