@@ -139,8 +139,9 @@ class Restoration:
                 found = await rows(connection, "SELECT follower FROM restoration_report WHERE passes >= :n", n=_PASSES)
                 over = await scalar(connection, "SELECT origin FROM log_origin") == self._here
             reported = {row.follower for row in found}
-            self.waiting_for = tuple(each for each in self._followers if each not in reported)
-            if over or not self.waiting_for:
+            # Another process may have ended it, and have done away with the reports.
+            self.waiting_for = () if over else tuple(each for each in self._followers if each not in reported)
+            if not self.waiting_for:
                 break
             await asyncio.sleep(_LOOKING)
         await self._database.retried(self._finish)

@@ -86,8 +86,12 @@ class QueueOwner(Airline):
                 await message.ack()
 
         async def begun() -> Connection | None:
-            # A broker that has just come back lets one in before it is whole.
-            connection = await self._connect()
+            # A broker that has just come back, or whose users another process looks after too, lets one in before it is
+            # whole, and may refuse one again.
+            try:
+                connection = await self._connect()
+            except (aio_pika.exceptions.AMQPError, OSError):
+                return None
             try:
                 channel = await connection.channel()
                 await channel.set_qos(prefetch_count=prefetch)
