@@ -87,7 +87,7 @@ def lost(url: Url = DEFAULT_URL, token: Token = "", data: Data = DEFAULT_DATA) -
 def without(
     follower: Annotated[Service, typer.Argument(help="Who will not report.")],
     service: Annotated[Producer, typer.Argument(help="Whose database was set back.")],
-    reason: Annotated[str, typer.Option(help="Why, for the audit.")],
+    reason: Annotated[str, typer.Option(help="Why: the service's log keeps it.")],
     url: Url = DEFAULT_URL,
     token: Token = "",
     data: Data = DEFAULT_DATA,

@@ -64,9 +64,7 @@ class Absent(Body):
 async def reached(request: Request, follower: Following, body: Reached) -> dict[str, bool]:
     """How far a follower is, told while this service waits for it. Who has more than there is shows that it should."""
     name = follower.id.removeprefix("service:")
-    return {
-        "waiting": await request.app.state.service.restoration.take(name, body.positions, whole=body.whole),
-    }
+    return {"waiting": await request.app.state.service.restoration.take(name, body.positions, whole=body.whole)}
 
 
 @router.post("/without")

@@ -113,8 +113,8 @@ def test_agencies_reach_what_their_keys_open_and_nothing_else() -> None:
     ]
     [rule] = agencies["spec"]["rules"]
     assert {each["path"]["value"] for each in rule["matches"]} == first
-    assert [each["name"] for each in rule["backendRefs"]] == ["agencies"]
-    [there] = [each for each in of_kind(rendered("production"), "Service") if each["metadata"]["name"] == "agencies"]
+    assert [each["name"] for each in rule["backendRefs"]] == ["partners"]
+    [there] = [each for each in of_kind(rendered("production"), "Service") if each["metadata"]["name"] == "partners"]
     assert there["spec"]["selector"]["app.kubernetes.io/name"] == "partners"
 
 

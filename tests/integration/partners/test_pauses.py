@@ -10,11 +10,10 @@ import pytest_asyncio
 from services.embedded import EmbeddedSuite
 from shared.persistence.database import run, scalar
 from tests.integration.partners.queues import queue_owner, with_broker
-from tests.integration.partners.world import AIRLINES, Airline, airline, by_subject
+from tests.integration.partners.world import AIRLINES, airline, by_subject, refusing
 from tests.support.agency_broker import AgencyBroker
 from tests.support.bench import eventually
-from tests.support.receivers import Call, answer, private_hosts, receiving
-from tests.support.suite import at_rest, sign_in
+from tests.support.receivers import private_hosts, receiving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -28,14 +27,6 @@ async def suite(tmp_path_factory: pytest.TempPathFactory, broker: AgencyBroker) 
         environment.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", setting)
         async with with_broker(tmp_path_factory.mktemp("pauses"), broker) as running:
             yield running
-
-
-async def hears(agency: Airline, case_id: str) -> None:
-    """Something more of somebody of whom it has heard."""
-    refused = {"reason": "no such person"}
-    answered = await agency.operators["movements"].post(f"/api/travel/cases/{case_id}/document/refuse", refused)
-    assert answered.is_success, answered.text
-    await at_rest(agency.operators["admin"])
 
 
 async def test_a_paused_feed_has_what_must_be_destroyed_and_nothing_else(suite: EmbeddedSuite) -> None:
@@ -92,7 +83,7 @@ async def test_a_paused_receiver_is_called_with_what_must_be_destroyed_and_nothi
         await embassy.until(waiting=0)
         await embassy.post("pause")
         await embassy.hears_of_somebody()
-        await hears(embassy, told)
+        await embassy.hears_more(told)
         await embassy.withdraws(told)
         withheld, tombstone = (await receiver.got(3))[1:]
         assert (withheld.event["type"], withheld.event["sequence"]) == (WITHHELD, "2")
@@ -110,14 +101,7 @@ async def test_a_paused_receiver_is_called_with_what_must_be_destroyed_and_nothi
 async def test_a_tombstone_that_a_paused_receiver_refuses_is_tried_again_and_keeps_no_other(
     suite: EmbeddedSuite,
 ) -> None:
-    refused: set[str] = set()
-
-    def reply(call: Call) -> bytes:
-        return answer(500) if call.event["subject"] in refused else answer(204)
-
-    async with receiving(reply=reply) as receiver:
-        embassy = await airline(suite, receiver, kind="embassy")
-        await embassy.shake_hands()
+    async with refusing(suite) as (embassy, receiver, refused):
         cases = [await embassy.hears_of_somebody() for _ in range(2)]
         first, second = (call.event["subject"] for call in await receiver.got(2))
         await embassy.until(waiting=0)
@@ -150,7 +134,7 @@ async def test_a_paused_queue_is_given_what_must_be_destroyed_and_nothing_else(
         await embassy.until_waiting(0)
         await embassy.post("pause")
         await helper.hears_of_somebody()
-        await hears(helper, told)
+        await helper.hears_more(told)
         await helper.withdraws(told)
         _, withheld, tombstone = await consumed.got(3)
         assert [each["type"] for each in (withheld, tombstone)] == [WITHHELD, TOMBSTONE]
@@ -167,15 +151,6 @@ async def test_a_paused_queue_is_given_what_must_be_destroyed_and_nothing_else(
         await embassy.until_waiting(0)
         # What went during the pause comes once more, under its id.
         assert sorted(each["type"] for each in consumed.once) == sorted([ASKED, ASKED, WITHHELD, TOMBSTONE])
-
-
-async def erased(agency: Airline, case_id: str) -> None:
-    """Who has withdrawn is erased."""
-    protection = await sign_in(agency.suite, "protection")
-    path, asked = f"/api/screening/cases/{case_id}/erasure", {"ground": "requested", "reason": "was asked"}
-    assert (await agency.operators["caseworker"].post(path, asked)).is_success
-    assert (await protection.post(f"{path}/approval", {})).is_success
-    await at_rest(agency.operators["admin"])
 
 
 async def test_a_tombstone_is_not_taken_before_the_last_one_of_its_subject_was_given(
@@ -199,7 +174,7 @@ async def test_a_tombstone_is_not_taken_before_the_last_one_of_its_subject_was_g
         await publishes(0, 1)
         await helper.withdraws(twice)
         await helper.withdraws(once)
-        await erased(helper, twice)
+        await helper.erases(twice)
         # It has given what is of the second one, and nothing of the first.
         await publishes(4, 1)
 
@@ -229,7 +204,7 @@ async def test_tombstones_of_two_who_came_in_turns_all_come_though_there_is_room
     monkeypatch.setattr("services.partners.amqp.room.WAITING", 1)
     await embassy.post("pause")
     for each in (last, first):
-        await hears(helper, each)
+        await helper.hears_more(each)
     for each in (first, last):
         await helper.withdraws(each)
     # None is acknowledged: what was published stays due.
@@ -249,7 +224,7 @@ async def test_a_paused_queue_is_given_no_more_than_it_has_room_for_and_then_the
         await embassy.until_waiting(0)
     monkeypatch.setattr("services.partners.amqp.room.WAITING", 1)
     await embassy.post("pause")
-    await hears(helper, told)
+    await helper.hears_more(told)
     await helper.withdraws(told)
     database = suite.apps["partners"].state.service.database
 

@@ -1,8 +1,7 @@
 """What one event keeps waiting keeps no other longer than agencies may have it, and nobody waits for ever."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -12,37 +11,15 @@ from services.embedded import EmbeddedSuite
 from services.partners import expiring
 from services.partners.kept import Gone
 from shared.persistence.database import rows, run, scalar
-from tests.integration.partners.world import Airline, airline, go_on
+from tests.integration.partners.world import Airline, airline, go_on, refusing
 from tests.support.bench import eventually
-from tests.support.receivers import Call, Receiver, answer, receiving
-from tests.support.suite import at_rest, sign_in
+from tests.support.receivers import Receiver, answer, receiving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 WITHHELD, TOMBSTONE = (f"org.homeward.partners.{what}.v1" for what in ("withheld", "tombstone"))
 #: Days for which agencies may keep what they get, here.
 KEPT = 90
-
-
-@asynccontextmanager
-async def refusing(suite: EmbeddedSuite) -> AsyncIterator[tuple[Airline, Receiver, set[str]]]:
-    """An embassy whose receiver refuses what is of these subjects."""
-    refused: set[str] = set()
-
-    def reply(call: Call) -> bytes:
-        return answer(500) if call.event["subject"] in refused else answer(204)
-
-    async with receiving(reply=reply) as receiver:
-        embassy = await airline(suite, receiver, kind="embassy")
-        await embassy.shake_hands()
-        yield embassy, receiver, refused
-
-
-async def hears(embassy: Airline, case_id: str) -> None:
-    """Something more of somebody of whom it has heard."""
-    path = f"/api/travel/cases/{case_id}/document/refuse"
-    assert (await embassy.operators["movements"].post(path, {"reason": "no such person"})).is_success
-    await at_rest(embassy.operators["admin"])
 
 
 async def kept(embassy: Airline) -> list[Any]:
@@ -52,25 +29,21 @@ async def kept(embassy: Airline) -> list[Any]:
         return await rows(connection, statement, id=UUID(embassy.subscription))
 
 
-async def erased(embassy: Airline, case_id: str) -> None:
-    """Who has withdrawn is erased."""
-    protection = await sign_in(embassy.suite, "protection")
-    path, asked = f"/api/screening/cases/{case_id}/erasure", {"ground": "requested", "reason": "was asked"}
-    assert (await embassy.operators["caseworker"].post(path, asked)).is_success
-    assert (await protection.post(f"{path}/approval", {})).is_success
-    await at_rest(embassy.operators["admin"])
+async def is_stuck(embassy: Airline, receiver: Receiver, refused: set[str]) -> None:
+    """Of one case it has taken something, and refuses what came next."""
+    stuck = await embassy.hears_of_somebody()
+    [first] = await receiver.got(1)
+    await embassy.until(waiting=0)
+    refused.add(first.event["subject"])
+    await embassy.hears_more(stuck)
+    await embassy.until_failing("500")
 
 
 async def test_what_a_receiver_refuses_keeps_nothing_else_beyond_its_time_and_goes_once_it_is_taken(
     suite: EmbeddedSuite,
 ) -> None:
     async with refusing(suite) as (embassy, receiver, refused):
-        stuck = await embassy.hears_of_somebody()
-        [first] = await receiver.got(1)
-        await embassy.until(waiting=0)
-        refused.add(first.event["subject"])
-        await hears(embassy, stuck)
-        await embassy.until_failing("500")
+        await is_stuck(embassy, receiver, refused)
         await embassy.hears_of_somebody()
         await embassy.until(position=3, waiting=1)
         await go_on(suite, days=KEPT + 1)
@@ -85,12 +58,7 @@ async def test_what_a_receiver_refuses_keeps_nothing_else_beyond_its_time_and_go
 
 async def test_what_a_receiver_refuses_is_emptied_when_nothing_of_it_can_be_told_any_more(suite: EmbeddedSuite) -> None:
     async with refusing(suite) as (embassy, receiver, refused):
-        stuck = await embassy.hears_of_somebody()
-        [first] = await receiver.got(1)
-        await embassy.until(waiting=0)
-        refused.add(first.event["subject"])
-        await hears(embassy, stuck)
-        await embassy.until_failing("500")
+        await is_stuck(embassy, receiver, refused)
         await go_on(suite, days=KEPT + 1)
         assert [row.type == WITHHELD for row in await kept(embassy)] == [True, False]
         await embassy.post("end")
@@ -109,7 +77,7 @@ async def test_what_is_left_of_who_was_erased_goes_also_where_the_receiver_is_go
         await embassy.post("test")
         await embassy.until(cause="410", state="ended")
         await embassy.withdraws(gone)
-        await erased(embassy, gone)
+        await embassy.erases(gone)
         await embassy.withdraws(other)
         said = {"subject": subject, "by": "letter", "to": "Vice Consul Noor", "on": (await go_on(suite)).date()}
         path = f"/api/partners/subscriptions/{embassy.subscription}/tombstones/acknowledge"

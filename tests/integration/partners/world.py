@@ -1,7 +1,8 @@
 """An airline that is called with what happens to its flights: events of nobody, and many of one subject."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from shared.auth.roles import Role
 from tests.integration.screening.programme import DECLARATION
 from tests.support.bench import eventually
 from tests.support.liaison import Liaison
-from tests.support.receivers import Receiver
+from tests.support.receivers import Call, Receiver, answer, receiving
 from tests.support.suite import REGISTRATION, Operator, at_rest, sign_in
 
 FLIGHT = {
@@ -133,6 +134,21 @@ class Airline:
         await at_rest(admin)
         return case_id
 
+    async def hears_more(self, case_id: str) -> None:
+        """Of somebody of whom it has heard."""
+        path = f"/api/travel/cases/{case_id}/document/refuse"
+        answered = await self.operators["movements"].post(path, {"reason": "no such person"})
+        assert answered.is_success, answered.text
+        await at_rest(self.operators["admin"])
+
+    async def erases(self, case_id: str) -> None:
+        """Who has withdrawn is erased."""
+        protection = await sign_in(self.suite, "protection")
+        path, asked = f"/api/screening/cases/{case_id}/erasure", {"ground": "requested", "reason": "was asked"}
+        assert (await self.operators["caseworker"].post(path, asked)).is_success
+        assert (await protection.post(f"{path}/approval", {})).is_success
+        await at_rest(self.operators["admin"])
+
     async def withdraws(self, case_id: str) -> None:
         """The person no longer consents."""
         said = {"place": "office", "reason": "stays"}
@@ -188,3 +204,17 @@ def by_subject(receiver: Receiver) -> dict[str, list[int]]:
     for call in receiver.posted:
         found.setdefault(call.event["subject"], []).append(int(call.event["sequence"]))
     return found
+
+
+@asynccontextmanager
+async def refusing(suite: EmbeddedSuite) -> AsyncIterator[tuple[Airline, Receiver, set[str]]]:
+    """An embassy whose receiver refuses what is of these subjects."""
+    refused: set[str] = set()
+
+    def reply(call: Call) -> bytes:
+        return answer(500) if call.event["subject"] in refused else answer(204)
+
+    async with receiving(reply=reply) as receiver:
+        embassy = await airline(suite, receiver, kind="embassy")
+        await embassy.shake_hands()
+        yield embassy, receiver, refused

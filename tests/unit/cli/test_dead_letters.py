@@ -1,7 +1,6 @@
 """``homeward dead-letters``: what is asked of the gateway, what is printed, what is refused."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.__main__ import app
-from services.cli import connection
+from tests.support.asked_gateway import Gateway
 
 runner = CliRunner()
 
@@ -23,33 +22,6 @@ GROUP = {
     "service": "travel", "source": "/homeward/screening", "type": LETTER["type"], "cause": LETTER["reason"],
     "count": 14, "oldest": "2026-03-09T09:00:00+00:00", "waiting": 20, "example_subject": CASE, "example_sequence": 4,
 }  # fmt: skip
-
-
-class Gateway:
-    """Answers by method and path, and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Callable[[httpx.Request], Any]] = {}
-        self.asked: list[tuple[str, dict[str, Any]]] = []
-
-    def answer(self, request: httpx.Request) -> httpx.Response:
-        name = f"{request.method} {request.url.path}"
-        sent = json.loads(request.content) if request.content else dict(request.url.params)
-        self.asked.append((name, sent))
-        answer = self.answers[name](request)
-        return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
-
-
-@pytest.fixture
-def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
-    found = Gateway()
-
-    def client(url: str) -> httpx.Client:
-        return httpx.Client(base_url=url, transport=httpx.MockTransport(found.answer))
-
-    monkeypatch.setattr(connection, "open_client", client)
-    monkeypatch.setenv("HOMEWARD_TOKEN", "token")
-    return found
 
 
 def _run(*words: str, typed: str = "") -> Any:

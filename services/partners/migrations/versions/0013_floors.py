@@ -1,4 +1,7 @@
-"""Where a subscription stood at each restoration: a cursor counts by the ones that came after it alone."""
+"""Where a subscription stood at each restoration: a cursor counts by the ones that came after it alone.
+
+``floor`` stays for processes of the version before, and is read by no other.
+"""
 
 from alembic import op
 
