@@ -16,7 +16,7 @@ import httpx
 
 from services.credentials import Credentials
 from services.embedded import SERVICES
-from services.servers import fresh_database, postgres_server, rabbitmq_server
+from services.servers import create_database, postgres_server, rabbitmq_server
 from services.servers.server import free_ports
 from shared.auth.keys import public_pem
 from shared.persistence.embedded.programs import die_with_parent
@@ -115,7 +115,7 @@ class DistributedSuite:
         broker = self._servers.enter_context(rabbitmq_server()).url
         for name in SERVICES:
             self.progress(f"starting {name}")
-            self.start_service(name, {"DATABASE_URL": fresh_database(postgres), "AMQP_URL": broker})
+            self.start_service(name, {"DATABASE_URL": create_database(postgres), "AMQP_URL": broker})
         self.gateway = await self._stack.enter_async_context(httpx.AsyncClient(base_url=self.url, timeout=60))
         await asyncio.gather(*(self._ready(name) for name in SERVICES))
 

@@ -29,6 +29,7 @@ def amqp_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def database_url(postgres_url: str) -> str:
+def database_url(postgres_url: str) -> Iterator[str]:
     """A database of the test's own, empty."""
-    return fresh_database(postgres_url)
+    with fresh_database(postgres_url) as url:
+        yield url

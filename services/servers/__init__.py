@@ -22,6 +22,7 @@ __all__ = [
     "LocalRabbitMQ",
     "Server",
     "ServerUnavailable",
+    "create_database",
     "fresh_database",
     "local_postgres",
     "local_rabbitmq",
@@ -57,19 +58,32 @@ def local_rabbitmq() -> LocalRabbitMQ:
     return server
 
 
-def fresh_database(server_url: str) -> str:
-    """Creates an empty database that nobody else uses; returns its URL."""
+def create_database(server_url: str) -> str:
+    """Creates an empty database that nobody else uses; returns its URL. It is there for as long as the server."""
     name = f"hw_{secrets.token_hex(6)}"
+    _execute(server_url, f"CREATE DATABASE {name}")
+    return make_url(server_url).set(database=name).render_as_string(hide_password=False)
 
-    async def create() -> None:
+
+@contextmanager
+def fresh_database(server_url: str) -> Iterator[str]:
+    """The URL of an empty database that nobody else uses, and that is gone afterwards, whoever is still connected."""
+    url = create_database(server_url)
+    try:
+        yield url
+    finally:
+        _execute(server_url, f"DROP DATABASE IF EXISTS {make_url(url).database} WITH (FORCE)")
+
+
+def _execute(server_url: str, statement: str) -> None:
+    async def execute() -> None:
         connection = await asyncpg.connect(plain(server_url), timeout=30)
         try:
-            await connection.execute(f"CREATE DATABASE {name}")
+            await connection.execute(statement)
         finally:
             await connection.close()
 
-    in_own_loop(create)
-    return make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    in_own_loop(execute)
 
 
 def postgres_rungs() -> Iterator[Rung]:

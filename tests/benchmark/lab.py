@@ -21,7 +21,7 @@ import psutil  # type: ignore[import-untyped]
 
 from services.credentials import Credentials
 from services.embedded import SERVICES
-from services.servers import LocalRabbitMQ, ServerUnavailable, fresh_database, local_rabbitmq, rabbitmq_server
+from services.servers import LocalRabbitMQ, ServerUnavailable, create_database, local_rabbitmq, rabbitmq_server
 from services.servers.postgres import LocalPostgres, installed_postgres
 from services.servers.server import (
     ExternalServer,
@@ -167,7 +167,7 @@ class Lab:
 
     def database(self) -> str:
         """The URL of a fresh database."""
-        return fresh_database(self.postgres.url)
+        return create_database(self.postgres.url)
 
     def servers_usage(self) -> tuple[Usage, Usage]:
         """Of PostgreSQL and of the broker; nothing where they are not our children."""

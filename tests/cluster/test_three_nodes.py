@@ -46,15 +46,16 @@ def cluster(nodes: Cluster) -> Cluster:
 @pytest.fixture
 async def bench(cluster: Cluster, postgres_url: str) -> AsyncIterator[Bench]:
     """Two replicas, each with its own connections; the queue has a member on every node."""
-    databases = [Database(fresh_database(postgres_url), name="bench") for _ in range(2)]
-    bench = Bench(databases[0], databases[1], lambda: RabbitBus(cluster.url, "bench"))
-    bench.queue = f"homeward.bench.{make_url(databases[1].url).database}"
-    bench.consumer = bench.replica()
-    try:
-        await bench.prepare()
-        yield bench
-    finally:
-        await bench.close()
+    with fresh_database(postgres_url) as producer, fresh_database(postgres_url) as consumer:
+        databases = [Database(url, name="bench") for url in (producer, consumer)]
+        bench = Bench(databases[0], databases[1], lambda: RabbitBus(cluster.url, "bench"))
+        bench.queue = f"homeward.bench.{make_url(consumer).database}"
+        bench.consumer = bench.replica()
+        try:
+            await bench.prepare()
+            yield bench
+        finally:
+            await bench.close()
 
 
 @pytest.fixture

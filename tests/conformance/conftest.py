@@ -20,11 +20,11 @@ async def bench(request: pytest.FixtureRequest, postgres_url: str) -> AsyncItera
     if request.param == "rabbitmq":
         url = request.getfixturevalue("amqp_url")
         make = lambda: RabbitBus(url, "bench")  # noqa: E731
-    databases = [Database(fresh_database(postgres_url), name="bench") for _ in range(2)]
-    bench = Bench(databases[0], databases[1], make)
-    # One broker serves all tests, so each has a queue of its own.
-    bench.queue = f"homeward.bench.{make_url(databases[1].url).database}"
-    bench.consumer = bench.replica()
-    await bench.prepare()
-    yield bench
-    await bench.close()
+    with fresh_database(postgres_url) as producer, fresh_database(postgres_url) as consumer:
+        bench = Bench(Database(producer, name="bench"), Database(consumer, name="bench"), make)
+        # One broker serves all tests, so each has a queue of its own.
+        bench.queue = f"homeward.bench.{make_url(consumer).database}"
+        bench.consumer = bench.replica()
+        await bench.prepare()
+        yield bench
+        await bench.close()

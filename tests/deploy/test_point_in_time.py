@@ -18,7 +18,7 @@ import pytest
 from services.credentials import Credentials
 from services.distributed import environment_of
 from services.embedded import SERVICES
-from services.servers import fresh_database
+from services.servers import create_database
 from services.servers.postgres import LocalPostgres, installed_postgres
 from services.servers.server import free_ports
 from shared.auth.grants import followers
@@ -137,7 +137,7 @@ async def test_a_database_recovered_to_a_moment_is_noticed_and_what_came_after_i
     before, recovered = servers
     screening = Screening(tmp_path)
     await before.start()
-    url = fresh_database(before.server.url)
+    url = create_database(before.server.url)
     async with screening.running(url):
         in_the_backup = await screening.registers("Amal")
         before.base_backup(recovered)

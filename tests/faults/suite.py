@@ -26,7 +26,7 @@ from sqlalchemy import make_url
 from services.credentials import Credentials
 from services.distributed import environment_of
 from services.embedded import SERVICES
-from services.servers import LocalRabbitMQ, Server, fresh_database, local_postgres, local_rabbitmq
+from services.servers import LocalRabbitMQ, Server, create_database, local_postgres, local_rabbitmq
 from services.servers.server import plain
 from shared.auth.keys import public_pem
 from shared.persistence.embedded.programs import die_with_parent
@@ -134,7 +134,7 @@ class FaultySuite:
     async def _start_postgres(self) -> None:
         self.postgres = await self.with_postgres(local_postgres)
         for name in SERVICES:
-            self.databases[name] = await asyncio.to_thread(fresh_database, self.postgres.url)
+            self.databases[name] = await asyncio.to_thread(create_database, self.postgres.url)
             await self.sql(name, LEDGER)
 
     async def _start_broker(self) -> None:

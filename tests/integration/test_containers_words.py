@@ -8,29 +8,26 @@ from pathlib import Path
 
 import pytest
 
-from services.servers import fresh_database
 from shared.persistence.database import Database, run
 
 pytestmark = pytest.mark.asyncio
 
 
-async def test_a_database_of_another_service_is_refused(postgres_url: str) -> None:
-    url = fresh_database(postgres_url)
-    assert await _container("partners", "migrate", DATABASE_URL=url) == (0, "")
+async def test_a_database_of_another_service_is_refused(database_url: str) -> None:
+    assert await _container("partners", "migrate", DATABASE_URL=database_url) == (0, "")
     # Travel's numbers end before those of partners do: they aren't a newer build's.
-    code, said = await _container("travel", "migrate", DATABASE_URL=url)
+    code, said = await _container("travel", "migrate", DATABASE_URL=database_url)
     assert (code, said) == (
         1,
         "homeward: the database says that it is of homeward partners, not of homeward travel: name its own",
     )
 
 
-async def test_a_revision_of_no_history_of_ours_is_refused_and_a_newer_one_is_left_alone(postgres_url: str) -> None:
-    url = fresh_database(postgres_url)
-    assert await _container("travel", "migrate", DATABASE_URL=url) == (0, "")
+async def test_a_revision_of_no_history_of_ours_is_refused_and_a_newer_one_is_left_alone(database_url: str) -> None:
+    assert await _container("travel", "migrate", DATABASE_URL=database_url) == (0, "")
     for revision, code in (("ae1027a6acf", 1), ("0000", 1), ("9998", 0)):
-        await _execute(url, f"UPDATE alembic_version SET version_num = '{revision}'")
-        found, said = await _container("travel", "migrate", DATABASE_URL=url)
+        await _execute(database_url, f"UPDATE alembic_version SET version_num = '{revision}'")
+        found, said = await _container("travel", "migrate", DATABASE_URL=database_url)
         assert found == code, said
         if code:
             assert said == (

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 
-from services.servers import fresh_database
 from services.travel.app import create_app
 from services.travel.settings import Settings
 from shared.messaging.inprocess import InProcessBus
@@ -16,9 +15,9 @@ from tests.support.bench import eventually
 
 
 @pytest.fixture(params=["production", "demo"])
-async def service(request: pytest.FixtureRequest, postgres_url: str) -> AsyncIterator[Service]:
+async def service(request: pytest.FixtureRequest, database_url: str) -> AsyncIterator[Service]:
     settings = Settings(environment=request.param, keys=SecretStr(first_keys().text()))
-    database = Database(fresh_database(postgres_url), name="loops")
+    database = Database(database_url, name="loops")
     service: Service = create_app(settings, bus=InProcessBus(), database=database).state.service
     await service.start()
     yield service

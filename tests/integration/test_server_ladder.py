@@ -15,7 +15,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from services import servers
-from services.servers import fresh_database, postgres_server, rabbitmq_server
+from services.servers import create_database, fresh_database, postgres_server, rabbitmq_server
 from services.servers.docker import docker_postgres, docker_works
 from services.servers.postgres import LocalPostgres, WheelPostgres, installed_postgres
 from services.servers.rabbitmq import LocalRabbitMQ, installed_rabbitmq
@@ -105,7 +105,7 @@ def test_a_postgres_keeps_its_address_and_committed_rows_when_it_is_restarted_or
     make: Callable[[], Server],
 ) -> None:
     with nothing_left_behind(), make() as server:
-        url = fresh_database(server.url)
+        url = create_database(server.url)
         run(url, "CREATE TABLE entry (note text)")
         run(url, "INSERT INTO entry VALUES ('first')")
         server.restart()
@@ -151,10 +151,12 @@ def test_no_server_outlives_the_test_run(kind: str, number: signal.Signals) -> N
     wait_until(lambda: all(map(gone, started)))
 
 
-def test_every_fresh_database_is_another_empty_one(postgres_url: str) -> None:
-    one, other = fresh_database(postgres_url), fresh_database(postgres_url)
-    run(one, "CREATE TABLE entry (note text)")
-    assert run(other, "SELECT to_regclass('entry')") == [None]
+def test_every_fresh_database_is_another_empty_one_and_gone_afterwards(postgres_url: str) -> None:
+    with fresh_database(postgres_url) as one, fresh_database(postgres_url) as other:
+        run(one, "CREATE TABLE entry (note text)")
+        assert run(other, "SELECT to_regclass('entry')") == [None]
+    names = ", ".join(f"'{make_url(each).database}'" for each in (one, other))
+    assert run(postgres_url, f"SELECT datname FROM pg_database WHERE datname IN ({names})") == []
 
 
 def test_the_ladder_finds_a_rabbitmq_here(amqp_url: str) -> None:

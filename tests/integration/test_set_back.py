@@ -10,7 +10,6 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from services.servers import fresh_database
 from services.travel.app import create_app
 from services.travel.settings import Settings
 from shared.auth.keys import generate_key, key_set, public_pem
@@ -110,8 +109,8 @@ class Travels:
 
 
 @pytest.fixture
-async def travels(postgres_url: str) -> AsyncIterator[Travels]:
-    travels = Travels(fresh_database(postgres_url))
+async def travels(database_url: str) -> AsyncIterator[Travels]:
+    travels = Travels(database_url)
     yield travels
     await travels.stop()
 

@@ -21,11 +21,11 @@ HERE = "subject = :subject AND sequence = :sequence"
 
 @pytest.fixture
 async def bench(postgres_url: str) -> AsyncIterator[Bench]:
-    databases = [Database(fresh_database(postgres_url), name="bench") for _ in range(2)]
-    bench = Bench(databases[0], databases[1], InProcessBus)
-    await bench.prepare()
-    yield bench
-    await bench.close()
+    with fresh_database(postgres_url) as producer, fresh_database(postgres_url) as consumer:
+        bench = Bench(Database(producer, name="bench"), Database(consumer, name="bench"), InProcessBus)
+        await bench.prepare()
+        yield bench
+        await bench.close()
 
 
 async def _log(bench: Bench, subjects: int = 4, each: int = 5) -> list[UUID]:

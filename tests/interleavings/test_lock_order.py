@@ -15,7 +15,6 @@ import services.travel.app
 from services.reintegration import usecases as reintegrating
 from services.reintegration.domain.fund import Fund
 from services.reintegration.domain.plan import Wanted
-from services.servers import fresh_database
 from services.travel.domain.flight import Flight
 from services.travel.domain.vocabulary import FlightKind
 from services.travel.usecases import flights as travelling
@@ -147,8 +146,8 @@ def backwards(unit: type[UnitOfWork]) -> type[UnitOfWork]:
 
 
 @pytest.fixture(params=[services.travel.app, services.reintegration.app], ids=["travel", "reintegration"])
-async def service(request: pytest.FixtureRequest, postgres_url: str) -> AsyncIterator[Service]:
-    database = Database(fresh_database(postgres_url), name="storm", pool_size=12)
+async def service(request: pytest.FixtureRequest, database_url: str) -> AsyncIterator[Service]:
+    database = Database(database_url, name="storm", pool_size=12)
     begins = DEPARTURE - timedelta(days=7)
     settings = ServiceSettings(environment="test", clock_start=begins, keys=SecretStr(first_keys().text()))
     service: Service = request.param.create_app(settings, bus=InProcessBus(), database=database).state.service

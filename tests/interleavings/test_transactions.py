@@ -4,7 +4,7 @@ thinks of; each may be killed before any of its transactions. The code and Postg
 
 import asyncio
 from collections.abc import Coroutine, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, cast
@@ -58,8 +58,9 @@ class World:
     """What stays from example to example: the loop, the databases, the connections."""
 
     def __init__(self, postgres_url: str) -> None:
-        self.runner = asyncio.Runner()
-        self.bench = self.run(self._prepare([fresh_database(postgres_url) for _ in range(2)]))
+        self.runner, self._stack = asyncio.Runner(), ExitStack()
+        urls = [self._stack.enter_context(fresh_database(postgres_url)) for _ in range(2)]
+        self.bench = self.run(self._prepare(urls))
 
     async def _prepare(self, urls: list[str]) -> Bench:
         bench = Bench(SteppedDatabase(urls[0]), SteppedDatabase(urls[1]), InProcessBus)
@@ -72,6 +73,7 @@ class World:
     def close(self) -> None:
         self.run(self.bench.close())
         self.runner.close()
+        self._stack.close()
 
 
 class Transactions(RuleBasedStateMachine):

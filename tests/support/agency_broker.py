@@ -41,6 +41,11 @@ class AgencyBroker(LocalRabbitMQ):
         """What agencies are told."""
         return f"amqps://localhost:{self.tls_port}"
 
+    @property
+    def log(self) -> Path:
+        """What it has said."""
+        return self._home.path / "output"
+
     def _configure(self) -> dict[str, str]:
         environment = super()._configure()
         home = self._home

@@ -122,17 +122,18 @@ async def hurt_bench(postgres_url: str, amqp_url: str) -> AsyncIterator[HurtBenc
     proxy = Proxy([(address.host, address.port or 5672)])
     await proxy.start()
     url = address.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False)
-    databases = [Database(fresh_database(postgres_url), name="bench") for _ in range(2)]
-    bench = Bench(databases[0], databases[1], lambda: RabbitBus(url, "bench"))
-    bench.queue = f"homeward.bench.{make_url(databases[1].url).database}"
-    bench.consumer = bench.replica()
-    found = HurtBench(bench, proxy, amqp_url)
-    await bench.prepare()
-    await found.ledger.prepare()
-    try:
-        await bench.join()
-        await found.flows()
-        yield found
-    finally:
-        await bench.close()
-        await proxy.close()
+    with fresh_database(postgres_url) as producer, fresh_database(postgres_url) as consumer:
+        databases = [Database(each, name="bench") for each in (producer, consumer)]
+        bench = Bench(databases[0], databases[1], lambda: RabbitBus(url, "bench"))
+        bench.queue = f"homeward.bench.{make_url(consumer).database}"
+        bench.consumer = bench.replica()
+        found = HurtBench(bench, proxy, amqp_url)
+        await bench.prepare()
+        await found.ledger.prepare()
+        try:
+            await bench.join()
+            await found.flows()
+            yield found
+        finally:
+            await bench.close()
+            await proxy.close()

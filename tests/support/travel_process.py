@@ -177,14 +177,14 @@ async def travel_process(folder: Path, postgres_url: str, amqp_url: str) -> Asyn
     assert address.host
     proxy = Proxy([(address.host, address.port or 5672)])
     await proxy.start()
-    databases = [fresh_database(postgres_url) for _ in range(2)]
-    found = TravelProcess(folder / "travel.log", proxy, amqp_url, databases)
-    try:
-        await found.prepare()
-        yield found
-    finally:
-        await found.close()
-        await proxy.close()
+    with fresh_database(postgres_url) as consumer, fresh_database(postgres_url) as producer:
+        found = TravelProcess(folder / "travel.log", proxy, amqp_url, [consumer, producer])
+        try:
+            await found.prepare()
+            yield found
+        finally:
+            await found.close()
+            await proxy.close()
 
 
 def _history(length: int) -> list[screening.CaseRegistered | screening.CaseCleared | screening.ClearanceRevoked]:

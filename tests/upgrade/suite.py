@@ -16,7 +16,7 @@ import orjson
 from services.credentials import Credentials
 from services.distributed import environment_of
 from services.embedded import SERVICES
-from services.servers import fresh_database
+from services.servers import create_database
 from shared.auth.keys import public_pem
 from shared.auth.principal import EVERY_OFFICE, Principal
 from shared.auth.roles import Role
@@ -63,7 +63,7 @@ class TwoBuilds:
             await balancer.start()
             self._stack.push_async_callback(balancer.close)
         for name in SERVICES:
-            self.databases[name] = await asyncio.to_thread(fresh_database, self.postgres)
+            self.databases[name] = await asyncio.to_thread(create_database, self.postgres)
         for build in self.trees:
             await self.start(build)
         url = f"http://127.0.0.1:{self.balancers['gateway'].port}"

@@ -1,7 +1,7 @@
 """Keeps the broker as subscriptions want it, and notes what was taken. Any number of replicas may do so at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from time import monotonic
 from uuid import UUID
@@ -14,12 +14,12 @@ from services.partners.amqp import provision
 from services.partners.amqp.broker import Broker, NotTaken
 from services.partners.amqp.management import Management, ManagementFailed
 from services.partners.amqp.naming import Naming
-from services.partners.amqp.provision import Provision
+from services.partners.amqp.provision import Present, Provision
 from services.partners.amqp.rounds import LEASES
 from services.partners.amqp.taken import Mark, Taken
 from services.partners.amqp.wanted import Queue, Wanted, emptied, give_again, hold, wanted
 from shared.clock import Clock
-from shared.persistence.database import Database, run
+from shared.persistence.database import Database, run, scalar
 
 log = structlog.get_logger()
 
@@ -30,6 +30,8 @@ _SOON = 0.2
 #: Questions about single queues at once.
 _AT_ONCE = 8
 
+#: The key of the advisory lock of the process that makes what there is to be.
+_KEEPING = 0x686F6D6562726F6B
 #: During a pause a subject is published when it is its last tombstone's turn: before that nothing of it was.
 _ACKNOWLEDGE = """
     WITH certain AS (
@@ -108,9 +110,33 @@ class Reconciler:
         self._failing = failing
 
     async def _pass(self, api: Management) -> None:
-        present = await provision.look(api, self._naming)
-        async with self._database.transaction() as connection:
-            agencies = await wanted(connection, self._clock.today())
+        async with self._keeping() as alone:
+            if not alone:
+                # Another process is at it, and may not have seen what this one was woken for.
+                self._unfinished = True
+                return
+            present = await provision.look(api, self._naming)
+            async with self._database.transaction() as connection:
+                agencies = await wanted(connection, self._clock.today())
+            failures = await self._provide(api, present, agencies)
+        await self._look_at_queues(api, agencies.values())
+        if failures:
+            raise failures[0]
+
+    @asynccontextmanager
+    async def _keeping(self) -> AsyncIterator[bool]:
+        """Whether this is the one process that makes things: another would undo what it doesn't know to be made."""
+        async with self._database.statement() as holder:
+            alone = await scalar(holder, "SELECT pg_try_advisory_lock(:key)", key=_KEEPING)
+            try:
+                yield alone
+            finally:
+                if alone:
+                    await scalar(holder, "SELECT pg_advisory_unlock(:key)", key=_KEEPING)
+
+    async def _provide(
+        self, api: Management, present: Present, agencies: Mapping[UUID, Wanted]
+    ) -> list[ManagementFailed]:
         one = Provision(api, self._naming, self._broker.user, present, self._alone)
         failures: list[ManagementFailed] = []
         for each in agencies.values():
@@ -126,9 +152,7 @@ class Reconciler:
             await self._take_out(api, agency, queue)
         if one.made or over:
             self._made()
-        await self._look_at_queues(api, agencies.values())
-        if failures:
-            raise failures[0]
+        return failures
 
     async def _take_out(self, api: Management, agency: Wanted, queue: Queue) -> None:
         """The agreement has ended: what lies in the queue with names in it comes again without them."""

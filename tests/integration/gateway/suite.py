@@ -45,7 +45,7 @@ class Suite:
     async def start(self, stack: AsyncExitStack, postgres_url: str) -> None:
         for name in (*SERVICES, "gateway"):
             values: dict[str, Any] = {
-                "database_url": fresh_database(postgres_url),
+                "database_url": stack.enter_context(fresh_database(postgres_url)),
                 "public_key": public_pem(self.key),
                 "identity_key": self.identities[name].as_pem(private=True).decode(),
                 "service_keys": key_set(self.identities),

@@ -1,8 +1,11 @@
 """Agencies consume from queues of their own: everything, in order for each subject, and nothing of anybody else's."""
 
 import asyncio
+import re
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -379,16 +382,28 @@ async def test_a_tombstone_counts_as_taken_when_the_queue_is_past_it_or_the_agen
     assert any(case_id in row.entry and "deliver by amqp" in row.entry for row in entries)
 
 
+@asynccontextmanager
+async def another_process(suite: EmbeddedSuite, broker: AgencyBroker, every: float) -> AsyncIterator[None]:
+    """Looks after the broker as well."""
+    state = suite.apps["partners"].state
+    reached = Broker(broker.url)
+    other = Reconciler(
+        state.service.database, SystemClock(), broker.management_url, reached, state.amqp.naming, lambda: None
+    )
+    other.every = every
+    running = asyncio.create_task(other.run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_another_process_goes_on_where_this_one_was(suite: EmbeddedSuite, broker: AgencyBroker) -> None:
     """What one process has in hand no other publishes, and both may look after the broker."""
     partners = suite.apps["partners"].state
     delivery, database = partners.amqp, partners.service.database
-    other = Reconciler(
-        database, SystemClock(), broker.management_url, Broker(broker.url), delivery.naming, lambda: None
-    )
-    other.every = 0.2
-    running = asyncio.create_task(other.run())
-    try:
+    async with another_process(suite, broker, every=0.2):
         owner = await queue_owner(suite, broker)
         id = UUID(owner.subscription)
         taken = "UPDATE amqp SET leased_by = :id, leased_until = now() + interval :lease WHERE subscription_id = :id"
@@ -405,6 +420,17 @@ async def test_another_process_goes_on_where_this_one_was(suite: EmbeddedSuite, 
                 await run(connection, taken.replace(":lease", "'-1 second'"), id=id)
             await consumed.got(2)
             await owner.until_waiting(0)
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_who_is_let_in_stays_let_in_while_another_process_looks_too(
+    suite: EmbeddedSuite, broker: AgencyBroker
+) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(4):
+            await stack.enter_async_context(another_process(suite, broker, every=0.01))
+        owners = [await queue_owner(suite, broker) for _ in range(4)]
+        for owner in owners:
+            await owner.until_connected()
+    # A user who is removed and made again was refused in between, and its connections were cut.
+    made = Counter(re.findall("Created user '([^']+)'", broker.log.read_text()))
+    assert [made[owner.vhost] for owner in owners] == [1] * 4

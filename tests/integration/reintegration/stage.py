@@ -135,7 +135,7 @@ class Stage:
 
     def _settings(self, name: str) -> dict[str, Any]:
         return {
-            "database_url": fresh_database(self._postgres_url),
+            "database_url": self._stack.enter_context(fresh_database(self._postgres_url)),
             "public_key": public_pem(self._key),
             "keys": first_keys().text(),
             "identity_key": self._identities[name].as_pem(private=True).decode(),
