@@ -1,6 +1,8 @@
 """Servers and databases for the tests: real ones, from the ladder in ``services/servers``."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,14 @@ from shared.telemetry import configure_logging
 def logs() -> None:
     """As in production: structlog's own default prints local variables with each error, which blocks the loop."""
     configure_logging("tests")
+
+
+@pytest.fixture(scope="module")
+def module_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for what a module's tests share, as ``tmp_path`` is a test's own."""
+    path = tmp_path_factory.mktemp("module")
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,7 @@ def docker_postgres() -> Server:
         f"postgresql+asyncpg://homeward:{SECRET}@{{}}/homeward",
         postgres_answers,
         # What is lost with the machine's power is not missed here.
-        "postgres -c fsync=off -c max_connections=300",
+        "postgres -c fsync=off -c max_connections=300 -c max_wal_size=256MB",
         POSTGRES_USER="homeward",
         POSTGRES_PASSWORD=SECRET,
         POSTGRES_DB="homeward",

@@ -40,8 +40,8 @@ def broker() -> Iterator[AgencyBroker]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory, broker: AgencyBroker) -> AsyncIterator[EmbeddedSuite]:
-    async with with_broker(tmp_path_factory.mktemp("amqplib"), broker) as running:
+async def suite(module_path: Path, broker: AgencyBroker) -> AsyncIterator[EmbeddedSuite]:
+    async with with_broker(module_path, broker) as running:
         yield running
 
 

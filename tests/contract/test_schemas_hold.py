@@ -76,8 +76,8 @@ async def prepare(suite: EmbeddedSuite) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("suite"), prepare) as running:
+def stage(module_path: Path) -> Iterator[Served]:
+    with served(module_path, prepare) as running:
         yield running
 
 

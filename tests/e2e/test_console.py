@@ -68,9 +68,8 @@ class Console:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def console(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Console]:
-    data = tmp_path_factory.mktemp("console")
-    async with embedded(data, port=free_port()) as suite, chromium() as browser:
+async def console(module_path: Path) -> AsyncIterator[Console]:
+    async with embedded(module_path, port=free_port()) as suite, chromium() as browser:
         found = Console(suite, browser, await sign_in(suite, "caseworker"), await sign_in(suite, "admin"))
         await _import(found)
         yield found

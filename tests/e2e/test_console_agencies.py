@@ -38,13 +38,12 @@ class Desk:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
-    folder: Path = tmp_path_factory.mktemp("agencies")
-    folder.chmod(0o711)
+async def desk(module_path: Path) -> AsyncIterator[Desk]:
+    module_path.chmod(0o711)
     with pytest.MonkeyPatch.context() as environment, private_hosts(AIRLINES, count=1) as setting:
         environment.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", setting)
         async with (
-            embedded(folder / "data", port=free_port()) as suite,
+            embedded(module_path / "data", port=free_port()) as suite,
             chromium() as browser,
             receiving(reply=_refuse) as receiver,
         ):

@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -21,8 +22,8 @@ CHOSEN = "walk home slowly 7"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedSuite]:
-    async with embedded(tmp_path_factory.mktemp("sign-in"), port=free_port()) as running:
+async def suite(module_path: Path) -> AsyncIterator[EmbeddedSuite]:
+    async with embedded(module_path, port=free_port()) as running:
         yield running
 
 

@@ -1,6 +1,7 @@
 """What nobody can store or mean is refused with a problem that says so, in every service."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,9 +35,9 @@ WRONG: list[tuple[str, str, dict[str, Any]]] = [
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedSuite]:
+async def suite(module_path: Path) -> AsyncIterator[EmbeddedSuite]:
     """All services."""
-    async with embedded(tmp_path_factory.mktemp("bad")) as running:
+    async with embedded(module_path) as running:
         yield running
 
 

@@ -21,10 +21,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedSuite]:
-    folder: Path = tmp_path_factory.mktemp("erasure")
-    folder.chmod(0o711)
-    async with embedded(folder / "data") as running:
+async def suite(module_path: Path) -> AsyncIterator[EmbeddedSuite]:
+    module_path.chmod(0o711)
+    async with embedded(module_path / "data") as running:
         yield running
 
 

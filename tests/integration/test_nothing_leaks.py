@@ -4,6 +4,7 @@ import io
 import logging
 import re
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -33,9 +34,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedSuite]:
+async def suite(module_path: Path) -> AsyncIterator[EmbeddedSuite]:
     """All services."""
-    async with embedded(tmp_path_factory.mktemp("leaks")) as running:
+    async with embedded(module_path) as running:
         yield running
 
 

@@ -1,6 +1,7 @@
 """A broker that agencies use, a suite whose webhooks may come to loopback, and who works there."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -21,12 +22,11 @@ def broker() -> Iterator[AgencyBroker]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedSuite]:
-    folder = tmp_path_factory.mktemp("partners")
-    folder.chmod(0o711)
+async def suite(module_path: Path) -> AsyncIterator[EmbeddedSuite]:
+    module_path.chmod(0o711)
     with pytest.MonkeyPatch.context() as environment, private_hosts(AIRLINES) as setting:
         environment.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", setting)
-        async with embedded(folder / "data") as running:
+        async with embedded(module_path / "data") as running:
             yield running
 
 

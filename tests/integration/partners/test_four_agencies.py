@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -160,13 +161,13 @@ class World:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(tmp_path_factory: pytest.TempPathFactory, broker: AgencyBroker) -> AsyncIterator[World]:
+async def world(module_path: Path, broker: AgencyBroker) -> AsyncIterator[World]:
     """The journey is over, and everything is delivered."""
     async with AsyncExitStack() as stack:
         setting = stack.enter_context(private_hosts(("ngo", "mission", "donor"), count=3))
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", setting)
-            suite = await stack.enter_async_context(with_broker(tmp_path_factory.mktemp("four"), broker))
+            suite = await stack.enter_async_context(with_broker(module_path, broker))
         world = await _world(suite, broker)
         for name in ("ngo", "slow", "donor"):
             world.receivers[name] = await stack.enter_async_context(receiving())

@@ -26,14 +26,13 @@ def reader() -> InMemoryMetricReader:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory, reader: InMemoryMetricReader) -> AsyncIterator[EmbeddedSuite]:
-    folder: Path = tmp_path_factory.mktemp("overdue")
-    folder.chmod(0o711)
+async def suite(module_path: Path, reader: InMemoryMetricReader) -> AsyncIterator[EmbeddedSuite]:
+    module_path.chmod(0o711)
 
     def telemetry(service: str) -> Telemetry:
         return Telemetry(service, metric_reader=reader if service == "partners" else None)
 
-    async with embedded(folder / "data", telemetry=telemetry) as running:
+    async with embedded(module_path / "data", telemetry=telemetry) as running:
         yield running
 
 

@@ -1,6 +1,7 @@
 """A pause holds what happens, and never what must be destroyed."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -22,10 +23,10 @@ ASKED = "org.homeward.travel.document-requested.v1"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory, broker: AgencyBroker) -> AsyncIterator[EmbeddedSuite]:
+async def suite(module_path: Path, broker: AgencyBroker) -> AsyncIterator[EmbeddedSuite]:
     with pytest.MonkeyPatch.context() as environment, private_hosts(AIRLINES) as setting:
         environment.setenv("HOMEWARD_PARTNERS_WEBHOOK_PRIVATE_HOSTS", setting)
-        async with with_broker(tmp_path_factory.mktemp("pauses"), broker) as running:
+        async with with_broker(module_path, broker) as running:
             yield running
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -20,8 +21,8 @@ _ALL = _FLIGHTS * (_MOVES + 1)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory, broker: AgencyBroker) -> AsyncIterator[EmbeddedSuite]:
-    async with with_broker(tmp_path_factory.mktemp("queue-faults"), broker) as running:
+async def suite(module_path: Path, broker: AgencyBroker) -> AsyncIterator[EmbeddedSuite]:
+    async with with_broker(module_path, broker) as running:
         yield running
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -46,8 +47,8 @@ REFUSED = (aio_pika.exceptions.AMQPError, OSError)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory, broker: AgencyBroker) -> AsyncIterator[EmbeddedSuite]:
-    async with with_broker(tmp_path_factory.mktemp("queues"), broker) as running:
+async def suite(module_path: Path, broker: AgencyBroker) -> AsyncIterator[EmbeddedSuite]:
+    async with with_broker(module_path, broker) as running:
         yield running
 
 

@@ -37,10 +37,9 @@ def language(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder: Path = tmp_path_factory.mktemp("receivers")
-    folder.chmod(0o711)
-    with served(folder / "data", tell) as running:
+def stage(module_path: Path) -> Iterator[Served]:
+    module_path.chmod(0o711)
+    with served(module_path / "data", tell) as running:
         yield running
 
 

@@ -1,6 +1,7 @@
 """An agency that is suspended has nothing at the broker, and gets all that it had not taken once it goes on."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aio_pika
 import pytest
@@ -16,8 +17,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(tmp_path_factory: pytest.TempPathFactory, broker: AgencyBroker) -> AsyncIterator[EmbeddedSuite]:
-    async with with_broker(tmp_path_factory.mktemp("queues"), broker) as running:
+async def suite(module_path: Path, broker: AgencyBroker) -> AsyncIterator[EmbeddedSuite]:
+    async with with_broker(module_path, broker) as running:
         yield running
 
 
