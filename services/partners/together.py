@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from time import monotonic
 from typing import Generic, TypeVar
 
 from shared.persistence.database import is_transient
@@ -11,6 +12,8 @@ A = TypeVar("A")
 
 #: Questions in one turn.
 _MOST = 100
+#: Seconds between two turns at most.
+_LONGEST_REST = 0.1
 
 
 class Together(Generic[Q, A]):
@@ -53,9 +56,13 @@ class Together(Generic[Q, A]):
         try:
             while self._asked:
                 turn = self._next()
+                begun = monotonic()
                 answers = await self._answers([question for question, _ in turn])
                 for (_, future), answer in zip(turn, answers, strict=True):
                     await self._settle(future, answer)
+                if self._asked:
+                    # What is asked meanwhile shares the next turn.
+                    await asyncio.sleep(min(_LONGEST_REST, monotonic() - begun))
         finally:
             self._turn = None
             for _, future in [*turn, *self._asked]:

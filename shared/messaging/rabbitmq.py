@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle
+from time import monotonic
 from typing import Any
 
 import aio_pika
@@ -26,6 +27,8 @@ WINDOW = 200
 #: Unacknowledged messages per consumer, each packed with up to a hundred events: few, so that what a replica holds
 #: back from its fellows is some seconds' work.
 PREFETCH = 64
+#: Seconds between two batches at most.
+LONGEST_REST = 0.05
 #: One batch for the consumer ends at so many bytes: a case that comes up several times in it is loaded and saved once,
 #: which is what a large batch saves. Half as large again would save a fiftieth more.
 BATCH_BYTES = 2 * 1024 * 1024
@@ -154,6 +157,7 @@ class _Subscription:
             if self.stopping:
                 return
             self.idle.clear()
+            begun = monotonic()
             try:
                 await self._deliver(batch)
                 # Handled in the order of delivery, so the last one's acknowledgement covers all before it.
@@ -161,6 +165,9 @@ class _Subscription:
                     await batch[-1].ack(multiple=True)
             finally:
                 self.idle.set()
+            if 0 < waiting.qsize() < PREFETCH // 2:
+                # There is no keeping up with each message by itself: what comes meanwhile shares the next transaction.
+                await asyncio.sleep(min(LONGEST_REST, monotonic() - begun))
 
     async def _deliver(self, batch: Sequence[AbstractIncomingMessage]) -> None:
         """Until it succeeds: giving a message back would only count as a failed delivery of its events."""

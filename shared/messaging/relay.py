@@ -27,6 +27,8 @@ log = structlog.get_logger()
 LEASE = 15.0
 #: Seconds that one batch may take to be confirmed.
 PUBLISHING = 10.0
+#: Seconds between two batches at most.
+LONGEST_REST = 0.05
 #: Events in one claim.
 BATCH = 1000
 #: Offered events that are kept in memory; more wait in the table until their lease runs out.
@@ -64,9 +66,13 @@ class Relay:
                 async with asyncio.timeout_at(look):
                     await self._wake.wait()
             self._wake.clear()
+            begun = loop.time()
             try:
                 while await self.publish_offered():
                     failures = 0
+                    if self._offered:
+                        await asyncio.sleep(min(LONGEST_REST, loop.time() - begun))
+                    begun = loop.time()
                 while loop.time() >= look and await self.publish_pending():
                     failures = 0
             except Exception as error:
