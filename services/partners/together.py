@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from time import monotonic
 from typing import Generic, TypeVar
 
+from shared.pacing import rest
 from shared.persistence.database import is_transient
 
 Q = TypeVar("Q")
@@ -12,8 +13,6 @@ A = TypeVar("A")
 
 #: Questions in one turn.
 _MOST = 100
-#: Seconds between two turns at most.
-_LONGEST_REST = 0.1
 
 
 class Together(Generic[Q, A]):
@@ -61,8 +60,7 @@ class Together(Generic[Q, A]):
                 for (_, future), answer in zip(turn, answers, strict=True):
                     await self._settle(future, answer)
                 if self._asked:
-                    # What is asked meanwhile shares the next turn.
-                    await asyncio.sleep(min(_LONGEST_REST, monotonic() - begun))
+                    await rest(begun)
         finally:
             self._turn = None
             for _, future in [*turn, *self._asked]:

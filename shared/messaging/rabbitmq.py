@@ -19,6 +19,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from aiormq.exceptions import AMQPError, ChannelPreconditionFailed
 
 from shared.messaging.bus import Deliver, Message, PublishFailed, TakesOver
+from shared.pacing import rest
 
 log = structlog.get_logger()
 
@@ -27,8 +28,6 @@ WINDOW = 200
 #: Unacknowledged messages per consumer, each packed with up to a hundred events: few, so that what a replica holds
 #: back from its fellows is some seconds' work.
 PREFETCH = 64
-#: Seconds between two batches at most.
-LONGEST_REST = 0.05
 #: One batch for the consumer ends at so many bytes: a case that comes up several times in it is loaded and saved once,
 #: which is what a large batch saves. Half as large again would save a fiftieth more.
 BATCH_BYTES = 2 * 1024 * 1024
@@ -166,8 +165,7 @@ class _Subscription:
             finally:
                 self.idle.set()
             if 0 < waiting.qsize() < PREFETCH // 2:
-                # There is no keeping up with each message by itself: what comes meanwhile shares the next transaction.
-                await asyncio.sleep(min(LONGEST_REST, monotonic() - begun))
+                await rest(begun)
 
     async def _deliver(self, batch: Sequence[AbstractIncomingMessage]) -> None:
         """Until it succeeds: giving a message back would only count as a failed delivery of its events."""

@@ -18,6 +18,7 @@ from shared.ids import new_id
 from shared.messaging.bus import Bus, PublishFailed, exchange_of
 from shared.messaging.codec import pack
 from shared.messaging.outbox import Lease, Log, Logged
+from shared.pacing import rest
 from shared.persistence.database import is_transient, rows, run
 from shared.telemetry import Telemetry, span_publish
 
@@ -27,8 +28,6 @@ log = structlog.get_logger()
 LEASE = 15.0
 #: Seconds that one batch may take to be confirmed.
 PUBLISHING = 10.0
-#: Seconds between two batches at most.
-LONGEST_REST = 0.05
 #: Events in one claim.
 BATCH = 1000
 #: Offered events that are kept in memory; more wait in the table until their lease runs out.
@@ -66,13 +65,13 @@ class Relay:
                 async with asyncio.timeout_at(look):
                     await self._wake.wait()
             self._wake.clear()
-            begun = loop.time()
+            begun = monotonic()
             try:
                 while await self.publish_offered():
                     failures = 0
-                    if self._offered:
-                        await asyncio.sleep(min(LONGEST_REST, loop.time() - begun))
-                    begun = loop.time()
+                    if 0 < len(self._offered) < BATCH:
+                        await rest(begun)
+                    begun = monotonic()
                 while loop.time() >= look and await self.publish_pending():
                     failures = 0
             except Exception as error:

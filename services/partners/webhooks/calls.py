@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 
 import aiohttp
 from yarl import URL
@@ -117,7 +118,7 @@ class Caller:
 
     async def _forget(self) -> None:
         """Close what has not been used for longest, but for what is in use."""
-        for key, line in list(self._lines.items())[: max(0, len(self._lines) - _ORIGINS)]:
+        for key, line in list(islice(self._lines.items(), max(0, len(self._lines) - _ORIGINS))):
             # Another call may have closed it, or used it, while the one before was being closed.
             if self._lines.get(key) is line and not line.calls:
                 del self._lines[key]
