@@ -8,12 +8,13 @@ quarter of the CPU, and events were there sooner.
 import asyncio
 from time import monotonic
 
-#: So many times as long as the turn before: a turn that takes long is one that many have to do with.
-_TIMES = 3
-#: Seconds at most.
-_LONGEST = 0.05
+#: Turns that are worth a rest: of fewer pieces what comes next would wait for nothing, of more they are full enough.
+_FEWEST, _MOST = 4, 100
+#: So many times as long as the turn: one that takes long is one that many have to do with. Seconds at most.
+_TIMES, _LONGEST = 3, 0.05
 
 
-async def rest(begun: float) -> None:
-    """After a turn that was begun then, as ``monotonic`` counts, when there is more to do already."""
-    await asyncio.sleep(min(_LONGEST, _TIMES * (monotonic() - begun)))
+async def rest(begun: float, pieces: int) -> None:
+    """After a turn with so many pieces, begun then as ``monotonic`` counts, when there is more to do already."""
+    if _FEWEST <= pieces < _MOST:
+        await asyncio.sleep(min(_LONGEST, _TIMES * (monotonic() - begun)))

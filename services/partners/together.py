@@ -60,7 +60,7 @@ class Together(Generic[Q, A]):
                 for (_, future), answer in zip(turn, answers, strict=True):
                     await self._settle(future, answer)
                 if self._asked:
-                    await rest(begun)
+                    await rest(begun, len(turn))
         finally:
             self._turn = None
             for _, future in [*turn, *self._asked]:

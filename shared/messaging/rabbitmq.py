@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle
-from time import monotonic
 from typing import Any
 
 import aio_pika
@@ -19,7 +18,6 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from aiormq.exceptions import AMQPError, ChannelPreconditionFailed
 
 from shared.messaging.bus import Deliver, Message, PublishFailed, TakesOver
-from shared.pacing import rest
 
 log = structlog.get_logger()
 
@@ -156,7 +154,6 @@ class _Subscription:
             if self.stopping:
                 return
             self.idle.clear()
-            begun = monotonic()
             try:
                 await self._deliver(batch)
                 # Handled in the order of delivery, so the last one's acknowledgement covers all before it.
@@ -164,8 +161,6 @@ class _Subscription:
                     await batch[-1].ack(multiple=True)
             finally:
                 self.idle.set()
-            if 0 < waiting.qsize() < PREFETCH // 2:
-                await rest(begun)
 
     async def _deliver(self, batch: Sequence[AbstractIncomingMessage]) -> None:
         """Until it succeeds: giving a message back would only count as a failed delivery of its events."""

@@ -67,10 +67,10 @@ class Relay:
             self._wake.clear()
             begun = monotonic()
             try:
-                while await self.publish_offered():
+                while published := await self.publish_offered():
                     failures = 0
-                    if 0 < len(self._offered) < BATCH:
-                        await rest(begun)
+                    if self._offered:
+                        await rest(begun, published)
                     begun = monotonic()
                 while loop.time() >= look and await self.publish_pending():
                     failures = 0
