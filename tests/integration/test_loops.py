@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -27,15 +28,25 @@ async def service(request: pytest.FixtureRequest, database_url: str) -> AsyncIte
 async def test_a_service_that_runs_has_all_its_loops(service: Service) -> None:
     await eventually(lambda: _measured(service))
     assert (await service.health.readiness())["checks"]["loops"] == {"ok": True, "ended": []}
+    assert await _health(service) == (200, {"status": "ok"})
 
 
-async def test_a_loop_that_has_ended_is_named(service: Service) -> None:
+async def test_a_loop_that_has_ended_is_named_and_the_process_is_to_be_started_anew(service: Service) -> None:
     for task in service._tasks:
         if task.get_name() == "Relay.run":
             task.cancel()
     await eventually(lambda: _ended(service))
     assert (await service.health.readiness())["checks"]["loops"] == {"ok": False, "ended": ["Relay.run"]}
     assert not (await service.health.report())["ready"]
+    assert await _health(service) == (503, {"status": "ended", "ended": ["Relay.run"]})
+
+
+async def _health(service: Service) -> tuple[int, object]:
+    """As whoever looks after processes asks."""
+    transport = httpx.ASGITransport(app=service.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://travel") as client:
+        answer = await client.get("/healthz")
+    return answer.status_code, answer.json()
 
 
 async def _measured(service: Service) -> bool:
