@@ -174,7 +174,7 @@ async def set_clock(request: Request, conductor: Conductor, body: NewTime) -> di
 
 @probes.get("/healthz", dependencies=[Depends(open_to_all)])
 async def healthz(request: Request) -> JSONResponse:
-    """Whether the process is whole: 503 when one of its loops has ended, for only another process has them all again."""
+    """Whether the process is whole: 503 when one of its loops has ended, for another process has them all again."""
     ended = request.app.state.service.ended
     return JSONResponse({"status": "ended", "ended": ended} if ended else {"status": "ok"}, 503 if ended else 200)
 
