@@ -241,9 +241,11 @@ class Service:
         """Migrate, join the bus, start the loops. Raises when the database can't be had."""
         await migrations.upgrade(self.database, self._migrations)
         # Before anything is recorded, and anybody can ask.
-        set_back = await self.restoration.begin()
+        set_back = await self.restoration.begin(cut_back=await self.heads.cut_back())
         await self.protect()
-        if not set_back:
+        if set_back:
+            await self.heads.try_to_export()
+        else:
             await self.erase_returned()
         await self.read_clock()
         await self.adopt()
@@ -343,8 +345,7 @@ class Service:
         if self.relay:
             with suppress(OSError, SQLAlchemyError):
                 await self.relay.give_back()
-        with suppress(OSError, SQLAlchemyError):
-            await self.heads.export()
+        await self.heads.try_to_export()
         if self._owns_bus:
             await self.bus.close()
         for client in self._clients.values():

@@ -5,7 +5,9 @@ and the time. They are appended to a file that should lie where the service's ow
 """
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
+from os import SEEK_END
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ log = structlog.get_logger()
 
 #: Seconds between two exports: what was written since the last one could be cut off unseen.
 EVERY = 60.0
+#: Bytes at the end of the file of exported heads that are looked at: some hundred heads.
+_END = 64 * 1024
 
 
 class NoAuditKey(Unavailable):
@@ -88,14 +92,27 @@ class Heads:
             self._exported |= {row.office: row.number for row in fresh}
         return len(fresh)
 
+    async def try_to_export(self) -> None:
+        """Export; that it fails is said, and stops nobody."""
+        try:
+            await self.export()
+        except (OSError, SQLAlchemyError) as error:
+            log.warning("heads of the audit not exported", error=type(error).__name__)
+
     async def run(self) -> None:
         """Export until cancelled."""
         while True:
-            try:
-                await self.export()
-            except (OSError, SQLAlchemyError) as error:
-                log.warning("heads of the audit not exported", error=type(error).__name__)
+            await self.try_to_export()
             await asyncio.sleep(EVERY)
+
+    async def cut_back(self) -> bool:
+        """Whether a chain ends before what was exported of it last: the database is an earlier one, however it came.
+
+        Until the heads are exported again, which is done as soon as that is known.
+        """
+        exported = await asyncio.to_thread(self._exported_last)
+        here = {row.office: row.number for row in await self._rows(None)}
+        return any(number > here.get(office, 0) for office, number in exported.items())
 
     async def _rows(self, offices: Offices) -> list[Any]:
         async with self._database.transaction() as connection:
@@ -119,6 +136,22 @@ class Heads:
         if self._key is None:
             self._key = load_or_generate_key(self._file)
         return self._key
+
+    def _exported_last(self) -> dict[str, int]:
+        """By office, of those with something at the end of the file."""
+        found: dict[str, int] = {}
+        # Who may only append to it finds nothing there either.
+        with suppress(OSError):
+            if self._export is not None:
+                with (self._export / f"{self._service}.heads").open("rb") as file:
+                    file.seek(max(0, file.seek(0, SEEK_END) - _END))
+                    lines = file.read().decode("ascii", "ignore").split()
+                for line in lines:
+                    # The first one is cut, and whoever appends at the moment has not come to the end of theirs.
+                    with suppress(ForgedHead):
+                        head = opened(line, self._signer())
+                        found[head.office] = head.number
+        return found
 
     def _append(self, folder: Path, lines: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -113,9 +114,12 @@ class Restoration:
         #: Who has not reported yet.
         self.waiting_for: tuple[str, ...] = ()
 
-    async def begin(self) -> bool:
-        """Whether the database was set back. One that is new, with nothing in it, is what it should be."""
-        self.under_way = await self._database.retried(self._begin)
+    async def begin(self, *, cut_back: bool = False) -> bool:
+        """Whether the database was set back. One that is new, with nothing in it, is what it should be.
+
+        ``cut_back``: what is kept outside of it says so.
+        """
+        self.under_way = await self._database.retried(partial(self._begin, cut_back=cut_back))
         if self.under_way:
             self.waiting_for = self._followers
             log.warning("the database was set back: waiting for reports", followers=self._followers)
@@ -223,9 +227,11 @@ class Restoration:
             self._end()
             raise SetBack
 
-    async def _begin(self, connection: AsyncConnection) -> bool:
+    async def _begin(self, connection: AsyncConnection, cut_back: bool) -> bool:
         self._here = str(await scalar(connection, _HERE))
         known = await scalar(connection, "SELECT origin FROM log_origin FOR UPDATE")
+        if cut_back and known != f"{_WAITING}{self._here}":
+            known = _OVERTAKEN
         server, database, _, timeline = self._here.split("/")
         if known == f"{server}/{database}/{timeline}":
             # Written down by a version that didn't look at the table.

@@ -47,6 +47,26 @@ from importlib.metadata import distributions
 print(json.dumps(sorted(re.sub("[-_.]+", "-", each.metadata["Name"]).lower() + "@" + each.version
                         for each in distributions(path=["/opt/homeward"]))))
 """
+LOOSE = """
+import json, os, stat
+found = []
+for folder, folders, files in os.walk("/"):
+    if folder == "/":
+        folders[:] = [each for each in folders if each not in ("dev", "proc", "sys")]
+    for name in folders + files:
+        path = os.path.join(folder, name)
+        about = os.lstat(path)
+        if not stat.S_ISLNK(about.st_mode):
+            if about.st_mode & (stat.S_ISUID | stat.S_ISGID):
+                found.append(["runs as somebody else", path])
+            if about.st_mode & stat.S_IWOTH and not about.st_mode & stat.S_ISVTX:
+                found.append(["anybody may write it", path])
+        if stat.S_ISREG(about.st_mode) and not name.endswith((".py", ".pyc", ".so")):
+            with open(path, "rb") as file:
+                if b"PRIVATE KEY-----" in file.read():
+                    found.append(["holds a key", path])
+print(json.dumps(found))
+"""
 SBOM = "print(open('/usr/share/sbom/homeward.cdx.json').read())"
 
 each_service = pytest.mark.parametrize("name", SERVICES)
@@ -107,6 +127,11 @@ def test_all_images_share_every_layer_but_the_last() -> None:
 def test_an_image_has_no_shell_and_no_package_manager() -> None:
     for program in ("sh", "bash", "apt-get", "pip"):
         assert "not found" in docker("run", "--rm", "--entrypoint", program, image_of("travel"), fails=True)
+
+
+@each_service
+def test_nothing_loose_lies_in_an_image(name: str) -> None:
+    assert python_in(image_of(name), LOOSE, "--user", "0") == []
 
 
 def test_a_service_without_settings_ends_with_the_line_that_helps() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -29,8 +30,8 @@ FOLLOWERS = ("gateway", "partners", "reintegration", "screening")
 class Travels:
     """Processes of travel on one database, which nobody else follows but who is played here."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url, self._folder = url, folder
         self._operators, self._own = generate_key(), generate_key()
         self._followers = {name: generate_key() for name in FOLLOWERS}
         self._keys = first_keys().text()
@@ -46,6 +47,8 @@ class Travels:
             public_key=public_pem(self._operators),
             identity_key=SecretStr(self._own.as_pem(private=True).decode()),
             service_keys=key_set(self._followers),
+            audit_key=self._folder / "audit.key",
+            audit_export=self._folder,
         )
         service: Service = create_app(settings, bus=InProcessBus(), connect=_nobody).state.service
         service.end = lambda: self.ended.append(service)
@@ -109,8 +112,8 @@ class Travels:
 
 
 @pytest.fixture
-async def travels(database_url: str) -> AsyncIterator[Travels]:
-    travels = Travels(database_url)
+async def travels(database_url: str, tmp_path: Path) -> AsyncIterator[Travels]:
+    travels = Travels(database_url, tmp_path)
     yield travels
     await travels.stop()
 
@@ -126,6 +129,10 @@ SET_BACK = {
     "the backup is of a time before it was kept": [
         "DELETE FROM log_origin",
         "INSERT INTO log_head (subject, sequence, hash) VALUES ('a subject', 1, '')",
+    ],
+    "it is a copy of a stopped server's files, or an empty one": [
+        "SET session_replication_role = replica",
+        "TRUNCATE audit_head, audit_entry",
     ],
     "it was set back again while it waited": [
         "UPDATE log_origin SET origin = 'waiting for others'",
