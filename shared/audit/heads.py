@@ -110,7 +110,9 @@ class Heads:
 
         Until the heads are exported again, which is done as soon as that is known.
         """
-        exported = await asyncio.to_thread(self._exported_last)
+        if self._export is None:
+            return False
+        exported = await asyncio.to_thread(self._exported_last, self._export / f"{self._service}.heads")
         here = {row.office: row.number for row in await self._rows(None)}
         return any(number > here.get(office, 0) for office, number in exported.items())
 
@@ -137,20 +139,19 @@ class Heads:
             self._key = load_or_generate_key(self._file)
         return self._key
 
-    def _exported_last(self) -> dict[str, int]:
+    def _exported_last(self, place: Path) -> dict[str, int]:
         """By office, of those with something at the end of the file."""
         found: dict[str, int] = {}
         # Who may only append to it finds nothing there either.
         with suppress(OSError):
-            if self._export is not None:
-                with (self._export / f"{self._service}.heads").open("rb") as file:
-                    file.seek(max(0, file.seek(0, SEEK_END) - _END))
-                    lines = file.read().decode("ascii", "ignore").split()
-                for line in lines:
-                    # The first one is cut, and whoever appends at the moment has not come to the end of theirs.
-                    with suppress(ForgedHead):
-                        head = opened(line, self._signer())
-                        found[head.office] = head.number
+            with place.open("rb") as file:
+                file.seek(max(0, file.seek(0, SEEK_END) - _END))
+                lines = file.read().decode("ascii", "ignore").split()
+            for line in lines:
+                # The first one is cut, and whoever appends at the moment has not come to the end of theirs.
+                with suppress(ForgedHead):
+                    head = opened(line, self._signer())
+                    found[head.office] = head.number
         return found
 
     def _append(self, folder: Path, lines: str) -> None:

@@ -147,9 +147,9 @@ async def test_the_schedule_reports_and_then_erases_whose_case_was_closed_long_a
         assert (await programme.protection.reads("/erasures"))["due"] == []
 
 
-async def test_a_restored_backup_brings_nobody_back(postgres_url: str, tmp_path: Path) -> None:
+async def test_a_restored_backup_brings_nobody_back(postgres_url: str, database_url: str, tmp_path: Path) -> None:
     register = tmp_path / "erasures.jsonl"
-    async with Programme(postgres_url, erasures=register) as programme:
+    async with Programme(postgres_url, erasures=register, database_url=database_url) as programme:
         case_id = await ended(programme, **CANARY)
         settings = service_of(programme).settings
         before = await _copy(programme)
@@ -158,18 +158,18 @@ async def test_a_restored_backup_brings_nobody_back(postgres_url: str, tmp_path:
         assert "Forgetmenot" not in register.read_text()
         await _restore(programme, before)
         assert (await programme.officer.reads(f"/cases/{case_id}"))["identity"]["family_name"] == "Forgetmenot"
-    again = Programme(
-        postgres_url, erasures=register, database_url=settings.database_url, keys=settings.keys.get_secret_value()
-    )
+    again = Programme(postgres_url, erasures=register, database_url=database_url, keys=settings.keys.get_secret_value())
     async with again:
         assert await is_erased(again, case_id)
         assert (await again.officer.reads("/search?q=forgetmenot"))["case_ids"] == []
         assert "Oblivius" not in await everything(service_of(again))
 
 
-async def test_a_backup_from_before_a_merger_brings_neither_case_back(postgres_url: str, tmp_path: Path) -> None:
+async def test_a_backup_from_before_a_merger_brings_neither_case_back(
+    postgres_url: str, database_url: str, tmp_path: Path
+) -> None:
     register = tmp_path / "erasures.jsonl"
-    async with Programme(postgres_url, erasures=register) as programme:
+    async with Programme(postgres_url, erasures=register, database_url=database_url) as programme:
         first, second = [(await programme.register(**CANARY))["case_id"] for _ in range(2)]
         settings = service_of(programme).settings
         before = await _copy(programme)
@@ -177,9 +177,7 @@ async def test_a_backup_from_before_a_merger_brings_neither_case_back(postgres_u
         await programme.officer.does(f"/cases/{first}/decline", {"reason": "is a citizen here"})
         await erased(programme, first)
         await _restore(programme, before)
-    again = Programme(
-        postgres_url, erasures=register, database_url=settings.database_url, keys=settings.keys.get_secret_value()
-    )
+    again = Programme(postgres_url, erasures=register, database_url=database_url, keys=settings.keys.get_secret_value())
     async with again:
         for case_id in (first, second):
             assert await is_erased(again, case_id)

@@ -224,10 +224,10 @@ def _as_it_was() -> dict[str, Any]:
     }
 
 
-async def test_a_service_with_other_keys_than_its_datas_does_not_start(postgres_url: str) -> None:
-    async with Programme(postgres_url) as first:
-        url = service_of(first).settings.database_url
-    other = Programme(postgres_url, database_url=url)
+async def test_a_service_with_other_keys_than_its_datas_does_not_start(postgres_url: str, database_url: str) -> None:
+    async with Programme(postgres_url, database_url=database_url):
+        pass
+    other = Programme(postgres_url, database_url=database_url)
     with pytest.raises(Exception, match="was not wrapped with this key 1"):
         await service_of(other).start()
     await service_of(other).database.close()
