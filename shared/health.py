@@ -176,7 +176,8 @@ class Health:
     async def report(self) -> dict[str, Any]:
         """Checks, signals, and what should alarm somebody."""
         checks, signals = await self._checked()
-        alarms = list(signals.alarms()) if signals else ["the database can't be reached"]
+        alarms = [f"{loop} has ended" for loop in self._service.ended]
+        alarms += signals.alarms() if signals else ["the database can't be reached"]
         return {"ready": _ready(checks), "alarms": alarms, "checks": checks, "signals": signals and asdict(signals)}
 
     async def _checked(self) -> tuple[dict[str, dict[str, Any]], Signals | None]:

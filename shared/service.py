@@ -27,6 +27,7 @@ from shared.auth.services import callers
 from shared.auth.tokens import ISSUER, Operators, Verifier
 from shared.clock import ProgrammeClock
 from shared.health import Health
+from shared.loops import start
 from shared.messaging.bus import Bus, exchange_of
 from shared.messaging.comparison import Comparer
 from shared.messaging.consumer import Consumer
@@ -294,7 +295,7 @@ class Service:
         if self.settings.environment != "production":
             loops.append(self._follow_clock())
         with running_as(self.name):
-            self._tasks = [asyncio.create_task(loop, name=getattr(loop, "__qualname__", "loop")) for loop in loops]
+            self._tasks = start(loops, lambda: self.end())
 
     async def protect(self) -> None:
         """Have the keys, and seal what was written before it was sealed."""

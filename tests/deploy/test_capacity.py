@@ -46,3 +46,13 @@ def test_a_line_says_what_was_measured(cases: int) -> None:
     for cell, (what, value) in zip(cells, figures(cases).items(), strict=False):
         told = float(cell.replace(",", ""))
         assert told == pytest.approx(value, rel=_ROUNDED), f"{what}: {told}, and {value:.4g} by the benchmark"
+
+
+def test_what_agencies_are_told_is_as_was_measured() -> None:
+    measured = json.loads((ROOT / "docs/benchmark.json").read_text())["agencies"]
+    pattern = r"([\d,]+) events a second to (\d+) agencies, half of them in ([\d.]+) s"
+    told = re.search(pattern, " ".join((ROOT / "docs/deploy.md").read_text("utf-8").split()))
+    assert told
+    rate, agencies, seconds = (float(each.replace(",", "")) for each in told.groups())
+    assert (rate, agencies) == (measured["delivered_per_second"], measured["agencies"])
+    assert seconds == round(measured["dead"][1]["p50_ms"] / 1000, 1)
