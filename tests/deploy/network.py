@@ -7,6 +7,15 @@ from tests.deploy.manifests import Resource, of_kind, workloads
 
 #: Labels that the operators give to the pods of what they run.
 _DATABASE, _BROKER = "cnpg.io/cluster", {"app.kubernetes.io/component": "rabbitmq"}
+#: The label by which a namespace is named, and this one's.
+_NAMED = "kubernetes.io/metadata.name"
+_HOME = {_NAMED: "homeward"}
+#: What stands for every port, and for whoever there is.
+EVERY_PORT, EVERYBODY = 0, "everybody"
+#: Of a direction: where a policy has its rules, and a rule its peers.
+_MEMBERS = {"Ingress": ("ingress", "from"), "Egress": ("egress", "to")}
+#: In place of peers or ports that a rule doesn't name.
+_ALL: tuple[Resource, ...] = ({},)
 
 
 class Edge(NamedTuple):
@@ -36,10 +45,11 @@ def edges(resources: Sequence[Resource]) -> set[Edge]:
     out = {name: list(_allowed(policies, labels, "Egress", there)) for name, labels in there.items()}
     into = {name: list(_allowed(policies, labels, "Ingress", there)) for name, labels in there.items()}
     return {
-        Edge(source, target, port)
+        Edge(source, target, port or other)
         for source, allowed in out.items()
         for target, port in allowed
-        if (source, port) in into[target]
+        for name, other in into[target]
+        if name == source and (port == other or EVERY_PORT in (port, other))
     }
 
 
@@ -55,18 +65,37 @@ def unguarded(resources: Sequence[Resource]) -> set[str]:
 
 
 def leaving(resources: Sequence[Resource]) -> set[tuple[str, str, int]]:
-    """Pod, network and port: where addresses are let out to, and not names of pods."""
+    """Pod, network or namespace, and port: who outside of this namespace is reached."""
+    return _elsewhere(resources, "Egress")
+
+
+def entering(resources: Sequence[Resource]) -> set[tuple[str, str, int]]:
+    """Pod, network or namespace, and port: who outside of this namespace is let in."""
+    return _elsewhere(resources, "Ingress")
+
+
+def _elsewhere(resources: Sequence[Resource], way: str) -> set[tuple[str, str, int]]:
     policies = [each["spec"] for each in of_kind(resources, "NetworkPolicy")]
     return {
-        (name, peer["ipBlock"]["cidr"], port["port"])
+        (name, where, port)
         for name, labels in pods(resources).items()
-        for policy in policies
-        if selects(policy["podSelector"], labels)
-        for rule in policy.get("egress", ())
-        for peer in rule["to"]
-        for port in rule["ports"]
-        if "ipBlock" in peer
+        for peer, port in _let_through(policies, labels, way)
+        if (where := _outside(peer))
     }
+
+
+def _outside(peer: Resource) -> str | None:
+    """What a peer names outside of this namespace. Expressions only narrow it and are left out: that errs to the wide side."""
+    if "ipBlock" in peer:
+        return str(peer["ipBlock"]["cidr"])
+    if "namespaceSelector" in peer:
+        return "/".join(_told(peer[each]) for each in ("namespaceSelector", "podSelector") if each in peer)
+    return None if peer else EVERYBODY
+
+
+def _told(selector: Resource) -> str:
+    labels = selector.get("matchLabels", {}).items()
+    return " ".join(value if key == _NAMED else f"{key}={value}" for key, value in labels) or EVERYBODY
 
 
 def selects(selector: Resource, labels: Mapping[str, str]) -> bool:
@@ -89,17 +118,28 @@ def _fits(expression: Resource, labels: Mapping[str, str]) -> bool:
 def _allowed(
     policies: Sequence[Resource], labels: Mapping[str, str], way: str, there: Mapping[str, Mapping[str, str]]
 ) -> Iterator[tuple[str, int]]:
-    rules, peers = ("egress", "to") if way == "Egress" else ("ingress", "from")
+    for peer, port in _let_through(policies, labels, way):
+        yield from ((name, port) for name in _inside(peer, there))
+
+
+def _let_through(policies: Sequence[Resource], labels: Mapping[str, str], way: str) -> Iterator[tuple[Resource, int]]:
+    """Each peer and port of a pod's rules. A rule that names no peer has an empty one, for everybody; so with ports."""
+    rules, peers = _MEMBERS[way]
     for policy in policies:
         if way in policy["policyTypes"] and selects(policy["podSelector"], labels):
-            for rule in policy.get(rules, ()):
-                for peer in rule.get(peers, ()):
-                    for name in _inside(peer, there):
-                        yield from ((name, port["port"]) for port in rule["ports"])
+            for rule in policy.get(rules) or ():
+                for peer in rule.get(peers) or _ALL:
+                    yield from ((peer, _port(each)) for each in rule.get("ports") or _ALL)
+
+
+def _port(port: Resource) -> int:
+    if "endPort" in port:
+        raise NotImplementedError("a range of ports")
+    return int(port.get("port", EVERY_PORT))
 
 
 def _inside(peer: Resource, there: Mapping[str, Mapping[str, str]]) -> list[str]:
     """Pods of this namespace that a peer names; other namespaces and addresses are none of them."""
-    if "podSelector" not in peer or "namespaceSelector" in peer:
+    if "ipBlock" in peer or not selects(peer.get("namespaceSelector", {}), _HOME):
         return []
-    return [name for name, labels in there.items() if selects(peer["podSelector"], labels)]
+    return [name for name, labels in there.items() if selects(peer.get("podSelector", {}), labels)]

@@ -169,6 +169,9 @@ def settings(resources: Sequence[Resource]) -> Iterator[str]:
 def peers(resources: Sequence[Resource]) -> Iterator[str]:
     """Requests meet replicas that are ready; logs and reports every one, for who was set back waits for those."""
     addresses = {each["metadata"]["name"]: each["spec"] for each in of_kind(resources, "Service")}
+    for address, spec in addresses.items():
+        if spec.get("publishNotReadyAddresses") and spec["selector"]["app.kubernetes.io/name"] not in PEERS:
+            yield f"Service {address}: nobody asks there"
     for name, deployment in services(resources).items():
         told = environment(resources, deployment["spec"]["template"]["spec"]["containers"][0])
         prefix = f"HOMEWARD_{name.upper()}_"
@@ -203,14 +206,23 @@ def visitors(resources: Sequence[Resource]) -> Iterator[str]:
 
 
 def outside(resources: Sequence[Resource]) -> Iterator[str]:
-    """Who leaves the namespace names where to, and no more than a network; webhooks alone go anywhere."""
+    """Who leaves the namespace or comes in is named, and by no more than a network; webhooks alone go anywhere."""
     for each in of_kind(resources, "NetworkPolicy"):
-        for rule in each["spec"].get("egress", ()):
-            if not rule.get("to") or not rule.get("ports"):
-                yield f"{name_of(each)}: lets out to whatever there is"
-            blocks = [peer["ipBlock"]["cidr"] for peer in rule.get("to", ()) if "ipBlock" in peer]
-            if each["metadata"]["name"] != "webhooks" and any(ip_network(block).prefixlen < 8 for block in blocks):
-                yield f"{name_of(each)}: lets out to half the world"
+        for way, peers, told in (("egress", "to", "lets out to"), ("ingress", "from", "lets in from")):
+            for rule in each["spec"].get(way) or ():
+                if not _named(rule, peers):
+                    yield f"{name_of(each)}: {told} whatever there is"
+                blocks = [peer["ipBlock"]["cidr"] for peer in rule.get(peers) or () if "ipBlock" in peer]
+                anywhere = way == "egress" and each["metadata"]["name"] == "webhooks"
+                if not anywhere and any(ip_network(block).prefixlen < 8 for block in blocks):
+                    yield f"{name_of(each)}: {told} half the world"
+
+
+def _named(rule: Resource, peers: str) -> bool:
+    """Whether a rule names its peers and ports: a missing or an empty list, or selector of namespaces, is for all."""
+    ports, whom = rule.get("ports") or (), rule.get(peers) or ()
+    by_name = all(peer and peer.get("namespaceSelector") != {} for peer in whom)
+    return bool(whom and ports) and by_name and all("port" in port for port in ports)
 
 
 RULES: dict[str, Rule] = {

@@ -8,8 +8,9 @@ from services.gateway.clients import SERVICES as PASSED_ON_TO
 from shared.auth.grants import SERVICE_GRANTS
 from tests.architecture.tree import SERVICES
 from tests.deploy.composed import on_the_broker
-from tests.deploy.manifests import OVERLAYS, of_kind, rendered
-from tests.deploy.network import Edge, edges, leaving, pods, unguarded
+from tests.deploy.manifests import OVERLAYS, named, of_kind, rendered
+from tests.deploy.network import EVERYBODY, Edge, edges, entering, leaving, pods, unguarded
+from tests.deploy.openings import OPENED
 from tests.telemetry.test_edges import EDGES
 
 HTTP, AMQP, POSTGRES, OTLP = 8000, 5671, 5432, 4318
@@ -77,31 +78,60 @@ def test_a_policy_that_is_missing_is_found() -> None:
 
 
 def test_every_pod_is_known() -> None:
-    assert pods(rendered("production")).keys() == {
-        *SERVICES,
-        *(f"{name}-{what}" for name in SERVICES for what in ("migration", "db")),
-        *("broker", "collector"),
-    }
+    assert pods(rendered("production")).keys() == _PODS
 
 
 #: As overlays/production and components/backups have them until somebody puts in their own.
 _IDENTITY_PROVIDER, _API_SERVER, _OBJECT_STORE = "203.0.113.10/32", "203.0.113.20/32", "203.0.113.30/32"
 
+_DATABASES = [f"{name}-db" for name in SERVICES]
+#: Every pod asks for names, and nothing else of another namespace.
+_PODS = {*SERVICES, *(f"{name}-migration" for name in SERVICES), *_DATABASES, "broker", "collector"}
+_NAMES = {(name, "kube-system/k8s-app=kube-dns", 53) for name in _PODS}
+#: Who comes in with every overlay: the operators.
+_OPERATORS = {("broker", "rabbitmq-system", 15671)} | {(name, "cnpg-system", 8000) for name in _DATABASES}
+_SCRAPED = {(name, "monitoring", 9187) for name in _DATABASES}
+
 
 def test_databases_and_broker_reach_the_cluster_s_api_and_backups_their_store() -> None:
-    databases = [f"{name}-db" for name in SERVICES]
-    api = {(name, _API_SERVER, port) for name in (*databases, "broker") for port in (443, 6443)}
-    store = {(name, _OBJECT_STORE, 443) for name in databases}
+    api = {(name, _API_SERVER, port) for name in (*_DATABASES, "broker") for port in (443, 6443)}
+    store = {(name, _OBJECT_STORE, 443) for name in _DATABASES}
     provider = {(name, _IDENTITY_PROVIDER, 443) for name in SERVICES}
     webhooks = {("partners", everywhere, 443) for everywhere in ("0.0.0.0/0", "2000::/3")}
-    assert leaving(rendered("production")) == api | store | provider | webhooks
+    assert leaving(rendered("production")) == api | store | provider | webhooks | _NAMES
 
 
 def test_in_dev_only_private_addresses_are_reached_but_by_webhooks() -> None:
     private = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"}
-    left = {(name, block) for name, block, _ in leaving(rendered("dev"))}
+    left = {(name, block) for name, block, _ in leaving(rendered("dev")) - _NAMES}
     assert {block for name, block in left if name != "partners"} == private
-    assert {name for name, _ in left} == {*(f"{name}-db" for name in SERVICES), "broker", "partners"}
+    assert {name for name, _ in left} == {*_DATABASES, "broker", "partners"}
+
+
+def test_nobody_comes_in_but_operators_prometheus_and_visitors() -> None:
+    scraped = {(name, "monitoring", port) for name in ("broker", "collector") for port in (8889, 15691)}
+    visited = {(name, "entrance", 8000) for name in ("gateway", "partners")}
+    autoscaler = {("broker", "keda", 5671)}
+    assert entering(rendered("production")) == _OPERATORS | _SCRAPED | scraped | visited | autoscaler
+    assert entering(rendered("dev")) == _OPERATORS | _SCRAPED
+
+
+@pytest.mark.parametrize("opening", OPENED)
+def test_a_policy_that_is_open_to_whoever_there_is_is_found(opening: str) -> None:
+    resources = deepcopy(rendered("production"))
+    plant, _ = OPENED[opening]
+    plant(named(resources, "NetworkPolicy", "travel"))
+    seen = entering(resources) | leaving(resources)
+    told = {where for name, where, port in seen if (name, port) == ("travel", 8000)}
+    assert told == {"0.0.0.0/0" if "address" in opening else EVERYBODY}
+
+
+def test_whoever_there_is_includes_the_pods_of_this_namespace() -> None:
+    resources = deepcopy(rendered("production"))
+    named(resources, "NetworkPolicy", "travel")["spec"]["egress"].append({})
+    named(resources, "NetworkPolicy", "monitoring")["spec"]["ingress"].append({"from": []})
+    assert edges(resources) - expected() >= {Edge("travel", "monitoring", 0)}
+    assert Edge("travel", "partners", HTTP) not in edges(resources)
 
 
 def test_webhooks_reach_no_private_address() -> None:

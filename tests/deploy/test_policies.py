@@ -1,14 +1,12 @@
 """No manifest breaks a rule of tests/deploy/policies.py, and each rule turns red on what it is for."""
 
-from collections.abc import Callable
 from copy import deepcopy
 
 import pytest
 
 from tests.deploy.manifests import RENDERED, Resource, named, rendered
+from tests.deploy.openings import OPENED, Plant
 from tests.deploy.policies import RULES
-
-Plant = Callable[[Resource], object]
 
 
 @pytest.mark.parametrize("overlay", RENDERED)
@@ -126,6 +124,13 @@ HOLES: list[tuple[str, str, str, Plant, str]] = [
         "every replica of travel",
     ),
     ("peers", "Service", "travel-replicas", lambda it: it["spec"].pop("clusterIP"), "every replica of travel"),
+    (
+        "peers",
+        "Service",
+        "travel-replicas",
+        lambda it: it["spec"]["selector"].update({"app.kubernetes.io/name": "gateway"}),
+        "nobody asks",
+    ),
     ("peers", "ConfigMap", "settings", lambda it: it["data"].pop("REPLICAS_AT"), "every replica of travel"),
     (
         "peers",
@@ -135,6 +140,8 @@ HOLES: list[tuple[str, str, str, Plant, str]] = [
         "gateway: SCREENING_URL",
     ),
     ("outside", "NetworkPolicy", "travel-db", lambda it: it["spec"]["egress"][0].pop("to"), "whatever there is"),
+    ("outside", "NetworkPolicy", "travel-db", lambda it: it["spec"]["egress"][0].update(ports=[]), "whatever there is"),
+    *(("outside", "NetworkPolicy", "travel", plant, told) for plant, told in OPENED.values()),
     (
         "outside",
         "NetworkPolicy",
@@ -142,7 +149,7 @@ HOLES: list[tuple[str, str, str, Plant, str]] = [
         lambda it: it["spec"]["egress"][0]["to"][0]["ipBlock"].update(cidr="0.0.0.0/0"),
         "half the world",
     ),
-    ("visitors", "HTTPRoute", "operators", lambda it: _backend(it).update(name="gateway-replicas"), "aren't ready"),
+    ("visitors", "HTTPRoute", "agencies", lambda it: _backend(it).update(name="partners-replicas"), "aren't ready"),
 ]
 
 
