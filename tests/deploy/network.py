@@ -85,7 +85,7 @@ def _elsewhere(resources: Sequence[Resource], way: str) -> set[tuple[str, str, i
 
 
 def _outside(peer: Resource) -> str | None:
-    """What a peer names outside of this namespace. Expressions only narrow it and are left out: that errs to the wide side."""
+    """What a peer names outside of this namespace. Expressions are left out, for they only narrow it."""
     if "ipBlock" in peer:
         return str(peer["ipBlock"]["cidr"])
     if "namespaceSelector" in peer:

@@ -142,9 +142,12 @@ def survival(resources: Sequence[Resource]) -> Iterator[str]:
 
 
 def secrets(resources: Sequence[Resource]) -> Iterator[str]:
-    """No secret is in a manifest, nor in an environment."""
+    """No secret is in a manifest, nor in an environment, and none goes away because a store doesn't answer with it."""
     for each in of_kind(resources, "Secret"):
         yield f"{name_of(each)}: its content is here"
+    for each in of_kind(resources, "ExternalSecret"):
+        if each["spec"]["target"].get("deletionPolicy") != "Retain":
+            yield f"{name_of(each)}: isn't kept"
     for where, container in containers(resources):
         for variable in container.get("env", ()):
             secret = re.search(r"(PASSWORD|SECRET|TOKEN|_KEYS?)$", variable["name"])

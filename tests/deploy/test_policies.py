@@ -101,6 +101,7 @@ HOLES: list[tuple[str, str, str, Plant, str]] = [
         lambda it: _container(it)["envFrom"].append({"secretRef": {"name": "gateway-sign-in"}}),
         "in its environment",
     ),
+    ("secrets", "ExternalSecret", "backups", lambda it: it["spec"]["target"].pop("deletionPolicy"), "isn't kept"),
     (
         "settings",
         "Deployment",
