@@ -1,7 +1,7 @@
 """Every manifest is what the cluster's API and the operators' own schemas take."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -39,6 +39,15 @@ def faults(resource: Resource) -> Iterator[str]:
         yield f"{name_of(resource)}: {error.json_path}: {error.message}"
 
 
+def overridden(overlay: str) -> Resource:
+    """The broker's pod as far as its override says it. The operator knows the images: it merges by name."""
+    [broker] = of_kind(rendered(overlay), "RabbitmqCluster")
+    spec = deepcopy(broker["spec"]["override"]["statefulSet"]["spec"]["template"]["spec"])
+    for each in (*spec["initContainers"], *spec["containers"]):
+        each["image"] = "whatever"
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "broker"}, "spec": spec}
+
+
 def native() -> list[Resource]:
     """What the cluster's own API takes, once where both overlays have the same."""
     found = {json.dumps(each): each for overlay in RENDERED for each in rendered(overlay) if each not in ours(overlay)}
@@ -58,6 +67,32 @@ def test_these_are_the_newest_versions() -> None:
 @pytest.mark.parametrize("overlay", RENDERED)
 def test_the_operators_take_every_manifest(overlay: str) -> None:
     assert [fault for each in ours(overlay) for fault in faults(each)] == []
+
+
+@pytest.mark.parametrize("overlay", RENDERED)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_broker_s_override_is_a_pod_and_of_the_operator_s_containers(version: str, overlay: str) -> None:
+    pod = overridden(overlay)
+    kubernetes_validate.validate(pod, version, strict=True)
+    # A container of another name would be one more.
+    assert [each["name"] for each in pod["spec"]["initContainers"]] == ["setup-container"]
+    assert [each["name"] for each in pod["spec"]["containers"]] == ["rabbitmq"]
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        lambda spec: spec["containers"][0].update(planted={}),
+        lambda spec: spec["initContainers"][0]["securityContext"].update(planted=True),
+        lambda spec: spec["securityContext"].update(planted=True),
+        lambda spec: spec["topologySpreadConstraints"][0].update(planted=1),
+    ],
+)
+def test_a_member_that_the_broker_s_pod_has_not_is_found(plant: Callable[[Resource], None]) -> None:
+    pod = overridden("production")
+    plant(pod["spec"])
+    with pytest.raises(kubernetes_validate.ValidationError, match="planted"):
+        kubernetes_validate.validate(pod, VERSIONS[-1], strict=True)
 
 
 def test_every_schema_is_one_and_is_needed() -> None:
