@@ -91,6 +91,8 @@ def test_a_service_is_scaled_by_its_own_queue_and_its_database_has_room(name: st
     assert scaled["scaleTargetRef"] == {"name": name}
     [queue] = [each["metadata"] for each in scaled["triggers"] if each["type"] == "rabbitmq"]
     assert (queue["queueName"], queue["mode"]) == (on_the_broker()[name].queue, "QueueLength")
+    # KEDA refuses `fallback` where no trigger but that of the processor says so.
+    assert [each["metricType"] for each in scaled["triggers"]] == ["AverageValue", "Utilization"]
     assert scaled["minReplicaCount"] >= 2
     [cluster] = [each for each in of_kind(production, "Cluster") if each["metadata"]["name"] == f"{name}-db"]
     # One more during a rollout, and ten for who looks after the database.
