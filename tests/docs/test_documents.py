@@ -123,6 +123,27 @@ def _defines(file: Path, test: str) -> bool:
     return file.exists() and re.search(rf"^(async )?def {test}\(", file.read_text(), re.MULTILINE) is not None
 
 
+def endless_waits(text: str) -> list[str]:
+    """Commands that wait until a Job is complete without one before that ends when it has failed."""
+    lines = text.splitlines()
+    return [
+        line
+        for before, line in zip(["", *lines], lines, strict=False)
+        if re.search(r"kubectl .*wait job .*condition=Complete", line)
+        and not (before.startswith(line.split(" --for=")[0]) and "{.status.conditions[0].type}" in before)
+    ]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_relative)
+def test_no_command_waits_on_for_a_job_that_has_failed(document: Path) -> None:
+    assert endless_waits(document.read_text()) == []
+
+
+def test_a_command_that_does_is_found() -> None:
+    wait = "kubectl wait job x --for=condition=Complete --timeout=1h"
+    assert endless_waits(f"kubectl apply -k x\n{wait}") == [wait]
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=_relative)
 def test_every_test_that_a_document_names_exists(document: Path) -> None:
     assert missing_tests(document.read_text()) == []
