@@ -19,6 +19,7 @@ from joserfc.jwk import OKPKey
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared.appending import alone_with
 from shared.audit.verification import SEEN, Offices
 from shared.auth.keys import load_or_generate_key, public_pem
 from shared.auth.tokens import ALGORITHM
@@ -155,10 +156,8 @@ class Heads:
         return found
 
     def _append(self, folder: Path, lines: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        key = folder / f"{self._service}.pub"
-        if not key.exists():
-            key.write_text(self.public_key, encoding="ascii")
-        # One write: replicas append to the same file.
-        with (folder / f"{self._service}.heads").open("a", encoding="ascii") as file:
+        with alone_with(folder / f"{self._service}.heads", 0o666) as file:
+            key = folder / f"{self._service}.pub"
+            if not key.exists():
+                key.write_text(self.public_key, encoding="ascii")
             file.write(lines)

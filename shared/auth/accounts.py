@@ -1,14 +1,14 @@
 """Local accounts: a file of names, roles and password hashes, for a suite without an identity provider."""
 
-import fcntl
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
 
 from pydantic import BaseModel, Field
 
+from shared.appending import alone_with
 from shared.auth import passwords
 from shared.auth.principal import EVERY_OFFICE, Principal
 from shared.auth.roles import Role
@@ -168,13 +168,6 @@ class Accounts:
             os.fsync(file.fileno())
         draft.replace(self.path)
 
-    @contextmanager
-    def _exclusive(self) -> Iterator[None]:
+    def _exclusive(self) -> AbstractContextManager[object]:
         """Two processes that write at once would lose one's account."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path.with_name(f".{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+        return alone_with(self.path.with_name(f".{self.path.name}.lock"))

@@ -2,6 +2,7 @@
 with the events that tell of it.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -178,7 +179,7 @@ class UnitOfWork:
         if self._destroyed:
             await vault_of(self.connection).destroy(self.connection, self._destroyed)
             # Before the commit: who is in the register and still there is erased when the service starts again.
-            self._surroundings.register.add(self._destroyed)
+            await asyncio.to_thread(self._surroundings.register.add, self._destroyed)
         if self._recorded and self._surroundings.source:
             here = self._surroundings
             self.logged = await append(self.connection, self._surroundings.source, self._recorded, here.lease)

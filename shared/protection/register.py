@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+from shared.appending import alone_with
+
 
 class RegisterUnreadable(Exception):
     """The register of erasures can't be read: mend the named line, or who was erased might come back."""
@@ -24,19 +26,17 @@ class Register:
     path: Path | None = None
 
     def add(self, owners: Iterable[UUID]) -> None:
-        """Keep these, on disk before it returns; who is in it already is not written again."""
+        """Keep these, on disk before it returns; who is in it already is not written again.
+
+        It waits while another replica writes: call it in a thread.
+        """
         if self.path is None:
             return
-        kept = self._kept()
-        at = datetime.now(UTC).isoformat(timespec="seconds")
-        new = [str(owner) for owner in sorted(owners) if str(owner) not in kept]
-        if not new:
-            return
-        lines = "".join(json.dumps({"owner": owner, "erased_at": at}) + "\n" for owner in new)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "a", encoding="utf-8") as file:
-            file.write(lines)
+        with alone_with(self.path) as file:
+            kept = self._kept()
+            at = datetime.now(UTC).isoformat(timespec="seconds")
+            new = [str(owner) for owner in sorted(owners) if str(owner) not in kept]
+            file.writelines(json.dumps({"owner": owner, "erased_at": at}) + "\n" for owner in new)
             file.flush()
             os.fsync(file.fileno())
 

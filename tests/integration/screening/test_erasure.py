@@ -1,5 +1,9 @@
 """Erasure: four eyes or the retention schedule decide, nothing comes back, not even with a backup."""
 
+import asyncio
+import fcntl
+import os
+import threading
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,12 +12,15 @@ from uuid import UUID
 import pytest
 
 from services.screening.repository import HOUSEHOLDS
+from shared.appending import alone_with
 from shared.auth.roles import Role
 from shared.contracts import monitoring, screening, travel
 from shared.ids import new_id
 from shared.persistence.database import rows, run
+from shared.protection.register import Register
 from tests.integration.screening.holdings import everything, service_of
 from tests.integration.screening.programme import Programme, household, member
+from tests.support.bench import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -183,6 +190,31 @@ async def test_a_backup_from_before_a_merger_brings_neither_case_back(
             assert await is_erased(again, case_id)
             assert (await again.events(case_id))[-1] == screening.PersonErased(erased_on=date(2026, 3, 2))
         assert "Oblivius" not in await everything(service_of(again))
+
+
+async def test_who_erases_waits_for_another_writer_of_the_register_and_keeps_nobody_waiting(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    register = tmp_path / "erasures.jsonl"
+    async with Programme(postgres_url, erasures=register) as programme:
+        case_id = await ended(programme)
+        with alone_with(register) as another:
+            erasing = asyncio.create_task(erased(programme, case_id))
+            # A loop that is held up by the lock gets it back after 5 s, so that the test ends.
+            late = threading.Timer(5, fcntl.flock, (another, fcntl.LOCK_UN))
+            late.start()
+            await eventually(_somebody_waits)
+            assert late.is_alive()
+            late.cancel()
+            assert not erasing.done() and register.read_text() == ""
+        await asyncio.wait_for(erasing, 15)
+        assert Register(register).owners()
+
+
+async def _somebody_waits() -> bool:
+    """For a lock of this process: the kernel marks who waits with an arrow."""
+    waiting = [line for line in Path("/proc/locks").read_text().splitlines() if "-> FLOCK" in line]
+    return any(int(line.split()[5]) == os.getpid() for line in waiting)
 
 
 _TABLES = ("screening_case", "data_key", "person_key", "list_entry", "event_log", "log_head")
