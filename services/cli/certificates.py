@@ -9,12 +9,26 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 _VALID = timedelta(days=825)
+#: One that ends sooner is replaced: whoever looks after the suite has these days to do it.
+_LEFT = timedelta(days=60)
 
 
-def give_certificate(folder: Path, host: str) -> None:
-    """Make ``ca.pem``, ``HOST.pem`` and ``HOST.key`` in a folder of the owner's alone, unless they are there."""
-    if (folder / f"{host}.pem").exists():
-        return
+def give_certificate(folder: Path, host: str) -> datetime:
+    """When it ends: ``HOST.pem``, with ``HOST.key`` and ``ca.pem`` in a folder of the owner's alone.
+
+    They are made when they aren't there or end in fewer than 60 days.
+    """
+    file = folder / f"{host}.pem"
+    if not file.exists() or _end(file) < datetime.now(UTC) + _LEFT:
+        _make(folder, host)
+    return _end(file)
+
+
+def _end(file: Path) -> datetime:
+    return x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
+
+
+def _make(folder: Path, host: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     name = _named("Homeward's servers")

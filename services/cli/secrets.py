@@ -31,18 +31,19 @@ def make_secrets(
         bool, typer.Option("--demo", help="Accounts of simulated people, as `homeward demo` plays.")
     ] = False,
 ) -> None:
-    """Make the secrets of a suite of containers; what is there already is kept."""
+    """Make the secrets of a suite of containers; what is there already is kept, but a certificate that soon ends."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     credentials = Credentials(folder, simulated_people=demo)
     credentials.identify(SERVICES)
     passwords = _passwords(folder / "servers.json")
-    give_certificate(folder / "tls", _BROKER)
+    end = give_certificate(folder / "tls", _BROKER)
     mounts = folder / "mounts"
     _lay_out_servers(mounts, folder / "tls", passwords)
     for name in SERVICES:
         _lay_out(mounts / name, _of_service(name, credentials, passwords[name], folder / "tls"))
     typer.echo(f"Secrets are in {folder}: back them up apart from the databases.")
+    typer.echo(f"The broker's certificate ends on {end.date()}: run this again before, and restart every container.")
     typer.echo(f"First passwords of the accounts: {credentials.passwords_file}")
 
 

@@ -4,11 +4,15 @@ import importlib
 import json
 import re
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
+from cryptography import x509
+from typer.testing import CliRunner
 
+from services.cli import certificates, secrets
 from services.cli.server_users import FOLLOWED, definitions
 from services.embedded import SERVICES
 from shared.protection.wrapping import first_keys
@@ -20,8 +24,12 @@ SECRET = re.compile(r"(PASSWORD|SECRET|TOKEN|IDENTITY_KEY|KEYS|DATABASE_URL|AMQP
 
 
 def _make(folder: Path) -> dict[str, bytes]:
-    """What is in each file. A password's hash has another salt each time."""
     subprocess.run([*COMMAND, "secrets", str(folder)], cwd=ROOT, check=True, capture_output=True)
+    return _files(folder)
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """What is in each file. A password's hash has another salt each time."""
     files = (each for each in folder.rglob("*") if each.is_file() and each.name != "definitions.json")
     return {str(each.relative_to(folder)): each.read_bytes() for each in files}
 
@@ -30,6 +38,32 @@ def test_secrets_that_are_there_are_kept(tmp_path: Path) -> None:
     made = _make(tmp_path / "secrets")
     assert made["mounts/travel/homeward_travel_identity_key"].startswith(b"-----BEGIN PRIVATE KEY-----")
     assert _make(tmp_path / "secrets") == made
+
+
+@pytest.mark.parametrize(("days", "renewed"), [(59, True), (61, False)])
+def test_a_certificate_that_soon_ends_is_made_anew_for_the_broker_and_whoever_trusts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, renewed: bool
+) -> None:
+    folder = tmp_path / "secrets"
+    with monkeypatch.context() as patch:
+        patch.setattr(certificates, "_VALID", timedelta(days=days))
+        made = _make_here(folder)
+    again = _make_here(folder)
+    changed = {each for each in made if again[each] != made[each]}
+    mounted = {"mounts/rabbitmq/rabbitmq.pem", "mounts/rabbitmq/rabbitmq.key"}
+    mounted |= {f"mounts/{name}/ca.pem" for name in (*SERVICES, "rabbitmq")}
+    assert changed == (mounted | {"tls/ca.pem", "tls/rabbitmq.pem", "tls/rabbitmq.key"} if renewed else set())
+    shown = x509.load_pem_x509_certificate(again["mounts/rabbitmq/rabbitmq.pem"])
+    shown.verify_directly_issued_by(x509.load_pem_x509_certificate(again["mounts/travel/ca.pem"]))
+
+
+def _make_here(folder: Path) -> dict[str, bytes]:
+    """As the command does, in this process."""
+    told = CliRunner().invoke(secrets.app, [str(folder)])
+    assert told.exit_code == 0, told.output
+    shown = x509.load_pem_x509_certificate((folder / "tls/rabbitmq.pem").read_bytes())
+    assert f"ends on {shown.not_valid_after_utc.date()}" in told.output
+    return _files(folder)
 
 
 def test_nobody_else_can_enter_the_folder_and_a_container_reads_what_is_mounted(tmp_path: Path) -> None:
