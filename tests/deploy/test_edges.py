@@ -11,6 +11,7 @@ from tests.deploy.composed import on_the_broker
 from tests.deploy.manifests import OVERLAYS, named, of_kind, rendered
 from tests.deploy.network import EVERYBODY, Edge, edges, entering, leaving, pods, unguarded
 from tests.deploy.openings import OPENED
+from tests.telemetry.test_edges import CALLS as SEEN
 from tests.telemetry.test_edges import EDGES
 
 HTTP, AMQP, POSTGRES, OTLP = 8000, 5671, 5432, 4318
@@ -56,6 +57,12 @@ def test_every_edge_of_the_traces_can_be_walked(overlay: str) -> None:
             assert Edge(child, "broker", AMQP) in allowed
         else:
             assert Edge(parent, child, HTTP) in allowed
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_exactly_the_services_that_call_one_another_in_traces_can(overlay: str) -> None:
+    seen = {Edge(caller, callee, HTTP) for caller, callees in SEEN.items() for callee in callees}
+    assert {each for each in edges(rendered(overlay)) if {each.source, each.target} <= {*SERVICES}} == seen
 
 
 def test_an_edge_too_many_is_found() -> None:

@@ -1,12 +1,14 @@
 """One trace runs from the operator's request through outbox and bus to every service that reacts."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
 
 from shared.telemetry import Telemetry
 from tests.support.bench import eventually
@@ -27,6 +29,16 @@ EDGES = [
     (("gateway", GATES), ("travel", REGISTERED)),
 ]
 
+#: Who calls whom over HTTP: what a request needs, and what follows a log compares itself with its producer.
+CALLS = {
+    "gateway": {"screening", "travel", "reintegration", "monitoring", "partners"},
+    "screening": {"travel", "monitoring"},
+    "travel": {"screening"},
+    "reintegration": {"screening", "travel"},
+    "monitoring": {"screening", "reintegration"},
+    "partners": {"screening", "travel", "reintegration", "monitoring"},
+}
+
 
 class Traces:
     """The spans of all services, by service and name."""
@@ -45,6 +57,16 @@ class Traces:
             for span in exporter.get_finished_spans()
             if span.context.trace_id == trace_id
         }
+
+    def calls(self) -> dict[str, set[str]]:
+        """By caller: whose spans go on with a request of its own."""
+        spans = [(service, each) for service in self.exporters for each in self.exporters[service].get_finished_spans()]
+        asking = {each.context.span_id: service for service, each in spans if each.kind is SpanKind.CLIENT}
+        found: dict[str, set[str]] = {}
+        for service, each in spans:
+            if each.kind is SpanKind.SERVER and each.parent and each.parent.span_id in asking:
+                found.setdefault(asking[each.parent.span_id], set()).add(service)
+        return found
 
     def spans(self) -> list[ReadableSpan]:
         return [span for exporter in self.exporters.values() for span in exporter.get_finished_spans()]
@@ -65,6 +87,13 @@ async def traces(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trac
 
         await eventually(complete)
         await at_rest(admin)
+
+        async def compared() -> bool:
+            return found.calls() == CALLS
+
+        # Who is missing is told by the test.
+        with suppress(AssertionError):
+            await eventually(compared)
     yield found
 
 
@@ -87,6 +116,11 @@ async def test_each_span_is_the_child_of_the_one_that_caused_it(
     found = spans[child].parent
     assert found is not None
     assert found.span_id == spans[parent].context.span_id
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_exactly_these_services_call_one_another(traces: Traces) -> None:
+    assert traces.calls() == CALLS
 
 
 @pytest.mark.asyncio(loop_scope="module")
