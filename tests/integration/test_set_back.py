@@ -1,7 +1,11 @@
 """One service whose database was set back, in one process or several: what it waits for, and how it notices."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+import re
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,6 +15,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from services.cli.server_users import roles
+from services.servers.postgres import LocalPostgres, installed_postgres
 from services.travel.app import create_app
 from services.travel.settings import Settings
 from shared.auth.keys import generate_key, key_set, public_pem
@@ -24,6 +30,7 @@ from shared.service import Service
 from shared.web.clients import ServiceAuth
 from tests.support.bench import eventually
 
+DEPLOY = Path(__file__).parents[2] / "docs/deploy.md"
 FOLLOWERS = ("gateway", "partners", "reintegration", "screening")
 
 
@@ -156,6 +163,70 @@ async def test_a_database_that_was_set_back_waits_for_every_follower(travels: Tr
     assert await travels.refuses(service) is None
     await travels.stop()
     assert not (await travels.start()).restoration.under_way
+
+
+class Documented:
+    """A server with the users and databases of compose, and what docs/deploy.md does to it."""
+
+    def __init__(self, programs: Path) -> None:
+        self.server, self._programs = LocalPostgres(programs), programs
+        self._text = DEPLOY.read_text("utf-8")
+
+    def start(self) -> None:
+        self.server.start()
+        self.run("psql -qU postgres", roles(dict.fromkeys(("travel", "screening"), "sesame")).encode())
+
+    def url(self, user: str) -> str:
+        return f"postgresql+asyncpg://{user}@/travel?host={self.server.folder}&port=5432"
+
+    def dump(self) -> bytes:
+        [command] = re.findall(r"exec -T postgres (pg_dump .*) > travel\.dump$", self._text, re.M)
+        return self.run(command)
+
+    def restore(self, dump: bytes) -> None:
+        [command] = re.findall(r"'(dropdb .*)' < travel\.dump$", self._text, re.M | re.S)
+        self.run(command, dump)
+
+    def run(self, command: str, given: bytes = b"") -> bytes:
+        """As in the container of PostgreSQL."""
+        there = {"PATH": f"{self._programs}:{os.environ['PATH']}", "PGHOST": str(self.server.folder)}
+        done = subprocess.run(
+            ["sh", "-ec", command], input=given, check=False, env=os.environ | there, capture_output=True
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+
+@pytest.fixture
+def documented() -> Iterator[Documented]:
+    programs = next(installed_postgres(), None)
+    if programs is None or not (programs / "pg_dump").exists():
+        pytest.skip("no pg_dump on this machine")
+    found = Documented(programs)
+    with closing(found.server):
+        found.start()
+        yield found
+
+
+async def test_a_dump_that_is_loaded_as_documented_sets_the_service_back_and_keeps_others_out(
+    documented: Documented, tmp_path: Path
+) -> None:
+    travels = Travels(documented.url("travel"), tmp_path)
+    await travels.start()
+    dump = documented.dump()
+    await travels.stop()
+    await travels.execute("CREATE TABLE afterwards ()")
+
+    documented.restore(dump)
+    assert await travels.execute("SELECT to_regclass('afterwards') IS NULL, count(*) FROM log_origin") == [(True, 1)]
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await Travels(documented.url("screening"), tmp_path).execute("SELECT 1")
+    service = await travels.start()
+    assert await travels.refuses(service) == "/problems/restoring"
+    await travels.reports(service, *FOLLOWERS)
+    await asyncio.wait_for(service.restoration.over.wait(), 10)
+    assert await travels.refuses(service) is None
+    await travels.stop()
 
 
 async def test_one_that_is_new_waits_for_nobody(travels: Travels) -> None:
