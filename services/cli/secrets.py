@@ -43,7 +43,7 @@ def make_secrets(
     for name in SERVICES:
         _lay_out(mounts / name, _of_service(name, credentials, passwords[name], folder / "tls"))
     typer.echo(f"Secrets are in {folder}: back them up apart from the databases.")
-    typer.echo(f"The broker's certificate ends on {end.date()}: run this again before, and restart every container.")
+    typer.echo(f"The broker's certificate ends on {end.date()}: run this again in the 60 days before that.")
     typer.echo(f"First passwords of the accounts: {credentials.passwords_file}")
 
 
