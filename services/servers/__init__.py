@@ -7,7 +7,7 @@ RabbitMQ: HOMEWARD_AMQP_URL, Docker, installed programs, Debian's package when w
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import make_url
@@ -72,7 +72,9 @@ def fresh_database(server_url: str) -> Iterator[str]:
     try:
         yield url
     finally:
-        _execute(server_url, f"DROP DATABASE IF EXISTS {make_url(url).database} WITH (FORCE)")
+        # Of a server that is gone, so is it.
+        with suppress(OSError):
+            _execute(server_url, f"DROP DATABASE IF EXISTS {make_url(url).database} WITH (FORCE)")
 
 
 def _execute(server_url: str, statement: str) -> None:

@@ -72,8 +72,13 @@ class Relay:
                     if self._offered:
                         await rest(begun, published)
                     begun = monotonic()
+                    if loop.time() >= look:
+                        # However much is offered, what else lies in the table has its turn.
+                        break
                 while loop.time() >= look and await self.publish_pending():
                     failures = 0
+                if self._offered:
+                    self._wake.set()
             except Exception as error:
                 failures += 1
                 if not (is_transient(error) or isinstance(error, PublishFailed)):

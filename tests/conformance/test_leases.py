@@ -1,5 +1,6 @@
 """Leases fence relays off from one another, also those that stood still for longer than theirs holds."""
 
+import asyncio
 from datetime import UTC, date, datetime
 from uuid import UUID
 
@@ -67,6 +68,27 @@ async def test_what_was_claimed_after_a_lease_had_run_out_is_counted_and_nothing
     await _offered(bench, Relay(bench.log, bench.bus, bench.telemetry, lease=-1), left, 1)
     assert await living.publish_pending() == 1
     assert (living.reclaimed_within(60), _reclaimed(reader)) == (4, 4)
+
+
+async def test_however_much_is_offered_what_another_has_left_is_published(bench: Bench) -> None:
+    class Busy(Relay):
+        """Is offered more whenever it has published."""
+
+        async def publish_offered(self) -> int:
+            published = await super().publish_offered()
+            await _offered(bench, self, new_id(), 5)
+            return published
+
+    await bench.join()
+    [left] = await bench.many(subjects=1, each=1)
+    busy = Busy(bench.log, bench.bus, bench.telemetry)
+    await _offered(bench, busy, new_id(), 5)
+    running = asyncio.create_task(busy.run(poll=0.05))
+    try:
+        await bench.all_seen([left], 1)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 def _reclaimed(reader: InMemoryMetricReader) -> float:

@@ -1,4 +1,4 @@
-"""Keeps the broker as subscriptions want it, and notes what was taken. Any number of replicas may do so at once."""
+"""Keeps the broker as subscriptions want it, one replica at a time, and notes what was taken, as many as there are."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -30,8 +30,11 @@ _SOON = 0.2
 #: Questions about single queues at once.
 _AT_ONCE = 8
 
-#: The key of the advisory lock of the process that makes what there is to be.
-_KEEPING = 0x686F6D6562726F6B
+#: The key of the advisory lock of the process that makes what there is to be: another would undo what it doesn't know
+#: to be made. Who vanishes with it has lost it after a minute, and nobody takes longer.
+_KEEPING, _PASS = 0x686F6D6562726F6B, 50.0
+#: Seconds until the next look of one that another process was before.
+_AFTER_ANOTHER = 1.0
 #: During a pause a subject is published when it is its last tombstone's turn: before that nothing of it was.
 _ACKNOWLEDGE = """
     WITH certain AS (
@@ -69,7 +72,7 @@ class Reconciler:
         self._failing: str | None = None
         #: Of the queues that may hold something.
         self._held: dict[UUID, tuple[int, float]] = {}
-        self._unfinished = False
+        self._unfinished, self._alone_at_it = False, True
         self.every = EVERY
 
     def held_by(self, subscription: UUID) -> tuple[int, float] | None:
@@ -87,10 +90,17 @@ class Reconciler:
                 self._woken.clear()
                 await self._try(api)
                 try:
-                    async with asyncio.timeout(_SOON if self._unfinished else self.every):
+                    async with asyncio.timeout(self._pause):
                         await self._woken.wait()
                 except TimeoutError:
                     continue
+
+    @property
+    def _pause(self) -> float:
+        if self._unfinished:
+            return _SOON
+        # The other may not have seen what this one was woken for.
+        return self.every if self._alone_at_it else min(self.every, _AFTER_ANOTHER)
 
     async def _try(self, api: Management) -> None:
         """Told once, however long it lasts."""
@@ -110,29 +120,21 @@ class Reconciler:
         self._failing = failing
 
     async def _pass(self, api: Management) -> None:
-        async with self._keeping() as alone:
-            if not alone:
-                # Another process is at it, and may not have seen what this one was woken for.
-                self._unfinished = True
-                return
-            present = await provision.look(api, self._naming)
-            async with self._database.transaction() as connection:
-                agencies = await wanted(connection, self._clock.today())
-            failures = await self._provide(api, present, agencies)
+        async with asyncio.timeout(_PASS):
+            agencies, failures = await self._keep(api)
         await self._look_at_queues(api, agencies.values())
         if failures:
             raise failures[0]
 
-    @asynccontextmanager
-    async def _keeping(self) -> AsyncIterator[bool]:
-        """Whether this is the one process that makes things: another would undo what it doesn't know to be made."""
-        async with self._database.statement() as holder:
-            alone = await scalar(holder, "SELECT pg_try_advisory_lock(:key)", key=_KEEPING)
-            try:
-                yield alone
-            finally:
-                if alone:
-                    await scalar(holder, "SELECT pg_advisory_unlock(:key)", key=_KEEPING)
+    async def _keep(self, api: Management) -> tuple[Mapping[UUID, Wanted], list[ManagementFailed]]:
+        """What is wanted, and what of it could not be made."""
+        async with self._database.transaction() as connection:
+            self._alone_at_it = bool(await scalar(connection, "SELECT pg_try_advisory_xact_lock(:key)", key=_KEEPING))
+            if not self._alone_at_it:
+                return await wanted(connection, self._clock.today()), []
+            present = await provision.look(api, self._naming)
+            agencies = await wanted(connection, self._clock.today())
+            return agencies, await self._provide(api, present, agencies)
 
     async def _provide(
         self, api: Management, present: Present, agencies: Mapping[UUID, Wanted]

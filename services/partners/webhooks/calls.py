@@ -62,6 +62,10 @@ class Caller:
         #: nobody else's.
         self._lines: OrderedDict[tuple[Guard, URL], _Line] = OrderedDict()
 
+    def place(self) -> asyncio.Semaphore:
+        """To be held while calling: there is only room for so many calls at once."""
+        return self._turn
+
     async def call(
         self, agency: str, method: str, url: str, headers: Mapping[str, str], content: bytes = b""
     ) -> Answer:
@@ -71,18 +75,17 @@ class Caller:
         """
         guard = self.guards.of(agency)
         called = guard.check(url)
-        async with self._turn:
-            try:
-                async with asyncio.timeout(_WHOLE):
-                    return await self._call(guard, method, called, headers, content)
-            except aiohttp.InvalidURL as error:
-                raise AddressRefused from error
-            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-                raise NotConnected(f"no connection: {type(error).__name__}") from error
-            except TimeoutError as error:
-                raise Unreachable(f"no answer within {_WHOLE:.0f} s") from error
-            except (aiohttp.ClientError, OSError, ValueError) as error:
-                raise Unreachable(f"no connection or no HTTP: {type(error).__name__}") from error
+        try:
+            async with asyncio.timeout(_WHOLE):
+                return await self._call(guard, method, called, headers, content)
+        except aiohttp.InvalidURL as error:
+            raise AddressRefused from error
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NotConnected(f"no connection: {type(error).__name__}") from error
+        except TimeoutError as error:
+            raise Unreachable(f"no answer within {_WHOLE:.0f} s") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise Unreachable(f"no connection or no HTTP: {type(error).__name__}") from error
 
     async def close(self) -> None:
         """Close all connections."""

@@ -16,7 +16,8 @@ async def shake_hands(caller: Caller, agency: str, url: str, base: str) -> int |
     """How many calls a minute the receiver allows, None for as many as there are. Raises HandshakeRefused."""
     origin = urlsplit(base).hostname or base
     try:
-        answer = await caller.call(agency, "OPTIONS", url, {"WebHook-Request-Origin": origin})
+        async with caller.place():
+            answer = await caller.call(agency, "OPTIONS", url, {"WebHook-Request-Origin": origin})
     except Unreachable as error:
         raise HandshakeRefused(origin=origin, cause=str(error)) from error
     allowed = answer.headers.get("webhook-allowed-origin", "").strip()

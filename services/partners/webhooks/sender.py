@@ -124,9 +124,11 @@ class Sender(Turns):
         agency, kept = round.agreement.agency.name, round.subscription.secrets
         body, now = orjson.dumps(event), self.clock.now()
         headers = {"Content-Type": CONTENT_TYPE} | signatures.headers(kept, event["id"], now, body)
+        begun = False
         try:
             # It may have to wait until there are fewer calls.
-            async with asyncio.timeout(round.until - monotonic() + _LAST):
+            async with asyncio.timeout(round.until - monotonic() + _LAST), self.caller.place():
+                begun = True
                 answer = await self.caller.call(agency, "POST", kept["url"], headers, body)
             # A receiver may quote what it was sent: of who a person is nothing is kept here.
             extract = "" if "person" in event["data"] else answer.extract
@@ -134,7 +136,7 @@ class Sender(Turns):
         except (Unreachable, AddressRefused) as error:
             return Outcome(Meaning.RESTING, str(error), sent=not isinstance(error, (NotConnected, AddressRefused)))
         except TimeoutError:
-            return Outcome(Meaning.RESTING, "no answer while it was its turn", sent=True)
+            return Outcome(Meaning.RESTING, "no answer while it was its turn", sent=begun)
         except Exception as error:
             # It is called again as late as after any failure, and no other receiver's events wait for this one.
             log.exception("an attempt ended as nobody thought of", agency=agency, error=type(error).__name__)
