@@ -15,7 +15,7 @@ from services.embedded import EmbeddedSuite
 from services.partners.leases import LEASE, STARTING
 from services.partners.webhooks import rounds
 from shared.clock import ProgrammeClock
-from shared.persistence.database import Database, rows, run
+from shared.persistence.database import Database, rows, run, scalar
 from tests.integration.partners.world import airline, by_subject
 from tests.integration.screening.programme import DECLARATION
 from tests.support.bench import eventually
@@ -296,6 +296,29 @@ async def test_a_call_ends_before_its_turn_does(suite: EmbeddedSuite) -> None:
         awake.set()
         await agency.retry()
         await agency.until(waiting=0, cause=None)
+
+
+async def test_a_call_that_finds_no_place_in_time_has_told_nothing(suite: EmbeddedSuite) -> None:
+    state = suite.apps["partners"].state
+    place, untold = state.sender.caller.place(), "SELECT untold FROM delivery WHERE subscription_id = :id"
+    async with receiving() as receiver:
+        agency = await airline(suite, receiver)
+        await agency.shake_hands()
+        taken = 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("services.partners.webhooks.sender._LAST", 3 - STARTING)
+            while not place.locked():
+                await place.acquire()
+                taken += 1
+            await agency.post("test")
+            await agency.until(cause="no answer while it was its turn")
+            async with state.service.database.transaction() as connection:
+                assert await scalar(connection, untold, id=UUID(agency.subscription)) is True
+        for _ in range(taken):
+            place.release()
+        await agency.retry()
+        await agency.until(waiting=0, cause=None)
+        assert len(receiver.posted) == 1
 
 
 async def test_of_who_a_person_is_no_answer_is_kept(suite: EmbeddedSuite) -> None:
