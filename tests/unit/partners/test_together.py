@@ -44,6 +44,20 @@ async def test_what_is_asked_during_a_turn_goes_together_into_the_next() -> None
     assert clerk.turns == [[1], [2, -3, 4]]
 
 
+async def test_after_a_turn_of_some_what_is_asked_during_its_rest_shares_the_next() -> None:
+    clerk = Clerk()
+    together = Together("clerk", clerk.work)
+    some = [asyncio.create_task(together.ask(number)) for number in range(1, 5)]
+    while not clerk.turns:
+        await asyncio.sleep(0)
+    waits = asyncio.create_task(together.ask(5))
+    await asyncio.sleep(0)
+    clerk.free.set()
+    await asyncio.gather(*some)
+    assert await together.ask(6) == 12 and await waits == 10
+    assert clerk.turns == [[1, 2, 3, 4], [5, 6]]
+
+
 async def test_a_question_that_cannot_be_answered_takes_the_answer_from_nobody_else() -> None:
     turns: list[list[int]] = []
 
