@@ -53,4 +53,5 @@ AGENCIES = """\
 are called. Screening and the partners' service are the services as they ship, with names asked for, sealed identities
 opened, and each delivery in the audits of both. Times are from the event's own to when the agency has it. The dead
 receiver takes connections and never answers. At the end each event has come to the agency whose national it is about,
-once, in order. Everything shares the machine's cores, the agencies too. Agencies that consume from queues are not in it."""
+once, in order. Everything shares the machine's cores, the agencies too. Nobody consumes
+from a queue here."""
