@@ -213,9 +213,8 @@ async def test_who_was_erased_after_the_backup_is_erased_again_above_what_is_los
         assert await _uneven(suite) == []
 
 
-async def test_a_service_that_was_set_back_unseen_is_told_so_by_who_follows_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def _copied_back(tmp_path: Path) -> tuple[Journey, dict[str, tuple[int, int]]]:
+    """Travel's database is as if it were a copy of a stopped server's files; what is lost by that."""
     tmp_path.chmod(0o711)
     async with embedded(tmp_path / "data") as suite:
         journey = Journey(await _world(suite))
@@ -225,16 +224,36 @@ async def test_a_service_that_was_set_back_unseen_is_told_so_by_who_follows_it(
         await journey.arrives()
         last = (await _heads(suite, "travel"))[journey.case_id]
     await _homeward(tmp_path, "restore", str(tmp_path / "backup"), "travel")
-    # As if it were a copy of a stopped server's files.
     await _execute(tmp_path, f"UPDATE log_origin SET origin = ({restoration._HERE})", database="travel")
+    return journey, {journey.case_id: (then + 1, last)}
+
+
+async def test_a_service_that_was_set_back_unseen_is_told_so_by_who_follows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journey, lost = await _copied_back(tmp_path)
+    (tmp_path / "data" / "audit" / "travel.heads").unlink()
     ended = asyncio.Event()
-    monkeypatch.setattr("shared.service.end_this_process", ended.set)
-    async with embedded(tmp_path / "data") as suite:
-        assert not suite.apps["travel"].state.service.restoration.under_way
-        await asyncio.wait_for(ended.wait(), 60)
+    with monkeypatch.context() as patch:
+        patch.setattr("shared.service.end_this_process", ended.set)
+        async with embedded(tmp_path / "data") as suite:
+            assert not suite.apps["travel"].state.service.restoration.under_way
+            await asyncio.wait_for(ended.wait(), 60)
     async with embedded(tmp_path / "data") as suite:
         journey.world = await _world(suite)
-        assert await _lost(journey.world, "travel") == {journey.case_id: (then + 1, last)}
+        assert await _lost(journey.world, "travel") == lost
+        await journey.arrives()
+        assert await _uneven(suite) == []
+
+
+async def test_a_service_sees_by_the_heads_that_it_exported_that_its_database_is_a_copy(tmp_path: Path) -> None:
+    journey, lost = await _copied_back(tmp_path)
+    async with embedded(tmp_path / "data") as suite:
+        journey.world = await _world(suite)
+        assert await _lost(journey.world, "travel") == lost
+    async with embedded(tmp_path / "data") as suite:
+        assert not suite.apps["travel"].state.service.restoration.under_way
+        journey.world = await _world(suite)
         await journey.arrives()
         assert await _uneven(suite) == []
 
